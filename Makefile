@@ -1,0 +1,54 @@
+# The commands of the README. Each sets up what it needs; set-up is skipped while the pins are unchanged.
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell nproc)
+GPUS ?= 1
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
+
+.PHONY: run resume report setup test test-slow check bench clean
+
+run: setup
+	@$(SNAKEMAKE)
+	@$(MAKE) --no-print-directory report
+
+# After a kill: removes the stale lock that the dead process left, then runs on. Never while another run is alive.
+resume: setup
+	@$(BIN)/snakemake --unlock --quiet all
+	@$(MAKE) --no-print-directory run
+
+report:
+	@$(SNAKEMAKE) --report results/report.html --quiet all
+	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
+
+setup: $(VENV)/installed
+
+$(VENV)/installed: requirements.txt requirements-no-deps.txt
+	@test -n "$(PYTHON)" || { echo "foldsweep needs Python 3.11 or 3.12; name one with: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "setup: environment in $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "setup: installing the pinned packages (about 2 GB with torch; some minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@touch $@
+	@echo "setup: done; for Snakemake by hand: source $(BIN)/activate"
+
+test: setup
+	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
+
+test-slow: setup
+	@$(BIN)/python -m pytest -m slow
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict workflow_scripts
+	@$(BIN)/snakefmt --check Snakefile rules
+	@$(BIN)/snakemake --lint
+
+bench: setup
+	@$(BIN)/python benchmarks/env_throughput.py
+
+clean:
+	rm -rf results .snakemake .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,122 @@
+import json
+import sys
+
+sys.path.insert(0, str(workflow.basedir))
+
+from workflow_scripts.workflow.code_digest import code_digest
+from workflow_scripts.workflow.kept_rounds import count_kept_rounds
+from workflow_scripts.workflow.settings import (
+    check_settings,
+    explain,
+    flags,
+    gpus_of_a_run,
+    market_settings,
+    proposal_settings,
+    schema_error,
+)
+from snakemake.utils import validate
+
+try:
+    validate(config, f"{workflow.basedir}/schemas/config.schema.yaml")
+except WorkflowError as error:
+    raise WorkflowError(schema_error(error)) from None
+try:
+    check_settings(config)
+except ValueError as error:
+    raise WorkflowError(str(error)) from None
+
+MARKET = "results/markets/{market}"
+SWEEP = "results/sweeps/{sweep}"
+ROUND = f"{SWEEP}/round_{{round}}"
+TRIAL = f"{ROUND}/trial_{{trial}}"
+RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
+BACKTEST = f"{SWEEP}/backtest"
+BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
+
+FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
+PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
+SWEEPS = config["sweeps"]
+BASELINES = ("equal_weight", "buy_and_hold")
+RANKS = [f"rank_{place + 1}" for place in range(config["backtest"]["top"])]
+CANDIDATES = [*RANKS, "default", "untrained"]
+
+
+wildcard_constraints:
+    market="[a-z0-9_]+",
+    sweep="[a-z0-9_]+",
+    round="0|[1-9][0-9]*",
+    trial="0|[1-9][0-9]*",
+    fold="0|[1-9][0-9]*",
+    seed="0|[1-9][0-9]*",
+    candidate="|".join(CANDIDATES),
+    baseline="|".join(BASELINES),
+
+
+def code(module):
+    """Digest of what a module does; part of a rule's params, so that an edit that matters reruns the rule."""
+    return code_digest(module)
+
+
+def canonical(settings):
+    """Settings as one string: Snakemake compares params as a set of values, without their names."""
+    return json.dumps(settings, sort_keys=True)
+
+
+def market_of(wildcards):
+    return MARKET.format(market=SWEEPS[wildcards.sweep]["market"])
+
+
+def fold_of_run(wildcards):
+    return f"{market_of(wildcards)}/folds/fold_{wildcards.fold}.npz"
+
+
+def bars_of_sweep(wildcards):
+    return f"{market_of(wildcards)}/bars.parquet"
+
+
+def test_start_of_sweep(wildcards):
+    return config["markets"][SWEEPS[wildcards.sweep]["market"]]["test_start"]
+
+
+def runs_of_trial(wildcards):
+    return expand(
+        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/sharpe.json",
+        **wildcards,
+        fold=FOLDS,
+        seed=config["seeds"]["tuning"],
+    )
+
+
+def scores_of_rounds(sweep, rounds):
+    return expand(
+        f"{TRIAL}/score.json",
+        sweep=sweep,
+        round=range(rounds),
+        trial=range(SWEEPS[sweep]["round_size"]),
+    )
+
+
+def scores_of_sweep(wildcards):
+    return scores_of_rounds(wildcards.sweep, SWEEPS[wildcards.sweep]["rounds"])
+
+
+def backtest_returns(wildcards):
+    return expand(
+        f"{BACKTEST_RUN}/returns.parquet",
+        sweep=wildcards.sweep,
+        candidate=CANDIDATES,
+        seed=config["seeds"]["final"],
+    )
+
+
+def baseline_returns(wildcards):
+    return expand(
+        f"{BACKTEST}/{{baseline}}/returns.parquet",
+        sweep=wildcards.sweep,
+        baseline=BASELINES,
+    )
+
+
+ENVIRONMENT = flags(environment=config["environment"])
+TRAINING = flags(environment=config["environment"], training=config["training"])
+GPUS = gpus_of_a_run(config["training"]["device"])

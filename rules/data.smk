@@ -1,0 +1,53 @@
+def files_of_market(wildcards):
+    """The user's files behind a csv market, so that an edit of one is seen."""
+    path = config["markets"][wildcards.market].get("path")
+    if path is None or config["markets"][wildcards.market]["source"] != "csv":
+        return []
+    return sorted(map(str, Path(path).glob("*.csv"))) if Path(path).is_dir() else [path]
+
+
+rule download_bars:
+    """Fetch a market's daily bars, check them, and lock what came."""
+    input:
+        files_of_market,
+    output:
+        bars=f"{MARKET}/bars.parquet",
+        lock=f"{MARKET}/data.lock.json",
+    log:
+        f"{MARKET}/download_bars.log",
+    benchmark:
+        f"{MARKET}/download_bars.tsv"
+    params:
+        market=lambda wildcards: flags(
+            market=market_settings(config["markets"][wildcards.market])
+        ),
+        code=code("data.download_bars"),
+    shell:
+        "exec python -m workflow_scripts.data.download_bars {params.market}"
+        " --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
+
+
+# A checkpoint, so that Snakemake judges by content what depends on a fold: equal bytes stop here.
+checkpoint split_folds:
+    """Cut a market's days before its test days into walk-forward folds."""
+    input:
+        bars=f"{MARKET}/bars.parquet",
+    output:
+        folds=expand(f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True),
+        descriptions=expand(
+            f"{MARKET}/folds/fold_{{fold}}.json", fold=FOLDS, allow_missing=True
+        ),
+    log:
+        f"{MARKET}/folds/split_folds.log",
+    benchmark:
+        f"{MARKET}/folds/split_folds.tsv"
+    params:
+        folder=lambda wildcards, output: Path(output.folds[0]).parent,
+        test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],
+        turbulence_days=config["features"]["turbulence_days"],
+        settings=flags(settings=config["folds"]),
+        code=code("data.split_folds"),
+    shell:
+        "exec python -m workflow_scripts.data.split_folds --bars {input.bars:q}"
+        " --folds {params.folder:q} --test-start {params.test_start:q}"
+        " --turbulence-days {params.turbulence_days} {params.settings} > {log:q} 2>&1"

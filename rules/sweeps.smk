@@ -1,0 +1,91 @@
+def kept_rounds(sweep):
+    """Number of rounds of a sweep whose proposals stand; config.yaml's replay opens them all again."""
+    if config["replay"]:
+        return 0
+    try:
+        return count_kept_rounds(
+            Path(SWEEP.format(sweep=sweep)), proposal_settings(config, sweep)
+        )
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
+# A checkpoint, so that trials whose configurations come out the same are not trained again.
+for sweep in SWEEPS:
+    for number in range(kept_rounds(sweep), SWEEPS[sweep]["rounds"]):
+
+        checkpoint:
+            name:
+                f"propose_trials_{sweep}_{number}"
+            input:
+                scores=scores_of_rounds(sweep, number),
+            output:
+                configs=expand(
+                    f"{TRIAL}/config.yaml",
+                    sweep=sweep,
+                    round=number,
+                    trial=range(SWEEPS[sweep]["round_size"]),
+                ),
+                manifest=f"{ROUND}/proposals.json".format(sweep=sweep, round=number),
+            log:
+                f"{ROUND}/propose_trials.log".format(sweep=sweep, round=number),
+            benchmark:
+                f"{ROUND}/propose_trials.tsv".format(sweep=sweep, round=number)
+            params:
+                sweep=sweep,
+                number=number,
+                settings=canonical(proposal_settings(config, sweep)),
+                folder=ROUND.format(sweep=sweep, round=number),
+                scores="--scores" if number else "",
+                code=code("sweeps.propose_trials"),
+            shell:
+                "exec python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
+                " --round {params.number} --settings {params.settings:q} --folder {params.folder:q}"
+                " {params.scores} {input.scores:q} > {log:q} 2>&1"
+
+
+rule score_trial:
+    """Average a trial's Sharpe ratios over its folds and seeds."""
+    input:
+        config=f"{TRIAL}/config.yaml",
+        runs=runs_of_trial,
+    output:
+        score=f"{TRIAL}/score.json",
+    log:
+        f"{TRIAL}/score_trial.log",
+    benchmark:
+        f"{TRIAL}/score_trial.tsv"
+    params:
+        code=code("sweeps.score_trial"),
+    shell:
+        "exec python -m workflow_scripts.sweeps.score_trial --config {input.config:q}"
+        " --runs {input.runs:q} --score {output.score:q} > {log:q} 2>&1"
+
+
+# A checkpoint, so that an incumbent that stays the same is not backtested again.
+checkpoint collect_trials:
+    """Gather all runs of a sweep in one table, with the incumbent and the backtest's configurations."""
+    input:
+        scores=scores_of_sweep,
+    output:
+        trials=f"{SWEEP}/trials.csv",
+        incumbent=f"{SWEEP}/incumbent.yaml",
+        candidates=expand(
+            f"{BACKTEST}/{{candidate}}/config.yaml",
+            candidate=CANDIDATES,
+            allow_missing=True,
+        ),
+    log:
+        f"{SWEEP}/collect_trials.log",
+    benchmark:
+        f"{SWEEP}/collect_trials.tsv"
+    params:
+        agent=lambda wildcards: SWEEPS[wildcards.sweep]["agent"],
+        top=config["backtest"]["top"],
+        backtest=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
+        code=code("sweeps.collect_trials"),
+    shell:
+        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent}"
+        " --scores {input.scores:q} --top {params.top} --trials {output.trials:q}"
+        " --incumbent {output.incumbent:q} --backtest {params.backtest:q} > {log:q} 2>&1"

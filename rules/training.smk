@@ -1,0 +1,104 @@
+rule train_agent:
+    """Train one trial on one fold with one seed; score it on the validation days."""
+    input:
+        config=f"{TRIAL}/config.yaml",
+        fold=fold_of_run,
+    output:
+        policy=f"{RUN}/policy.pt",
+        sharpe=f"{RUN}/sharpe.json",
+        returns=f"{RUN}/returns.parquet",
+    log:
+        f"{RUN}/train_agent.log",
+    benchmark:
+        f"{RUN}/train_agent.tsv"
+    params:
+        settings=TRAINING,
+        code=code("training.train_agent"),
+    resources:
+        gpu=GPUS,
+        mem_mb=1500,
+    shell:
+        "exec python -m workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
+        " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
+        " --returns {output.returns:q} {params.settings} > {log:q} 2>&1"
+
+
+rule backtest_incumbent:
+    """Train a chosen configuration on all days before the test days with a fresh seed; trade the test days once."""
+    input:
+        config=f"{BACKTEST}/{{candidate}}/config.yaml",
+        bars=bars_of_sweep,
+    output:
+        policy=f"{BACKTEST_RUN}/policy.pt",
+        sharpe=f"{BACKTEST_RUN}/sharpe.json",
+        returns=f"{BACKTEST_RUN}/returns.parquet",
+    log:
+        f"{BACKTEST_RUN}/backtest_incumbent.log",
+    benchmark:
+        f"{BACKTEST_RUN}/backtest_incumbent.tsv"
+    params:
+        test_start=test_start_of_sweep,
+        turbulence_days=config["features"]["turbulence_days"],
+        purge_days=PURGE_DAYS,
+        settings=TRAINING,
+        code=code("training.backtest_incumbent"),
+    resources:
+        gpu=GPUS,
+        mem_mb=1500,
+    shell:
+        "exec python -m workflow_scripts.training.backtest_incumbent --config {input.config:q}"
+        " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
+        " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
+        " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings} > {log:q} 2>&1"
+
+
+rule backtest_baselines:
+    """Trade the test days as equal weight and as buy and hold do."""
+    input:
+        bars=bars_of_sweep,
+    output:
+        returns=expand(
+            f"{BACKTEST}/{{baseline}}/returns.parquet",
+            baseline=BASELINES,
+            allow_missing=True,
+        ),
+    log:
+        f"{BACKTEST}/backtest_baselines.log",
+    benchmark:
+        f"{BACKTEST}/backtest_baselines.tsv"
+    params:
+        test_start=test_start_of_sweep,
+        turbulence_days=config["features"]["turbulence_days"],
+        purge_days=PURGE_DAYS,
+        folder=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
+        settings=ENVIRONMENT,
+        code=code("training.backtest_baselines"),
+    shell:
+        "exec python -m workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
+        " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
+        " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
+
+
+rule evaluate_baselines:
+    """Score the baselines on every fold's validation days; on a planted market the oracle too."""
+    input:
+        folds=expand(f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True),
+        bars=f"{MARKET}/bars.parquet",
+    output:
+        baselines=f"{MARKET}/baselines.json",
+    log:
+        f"{MARKET}/evaluate_baselines.log",
+    benchmark:
+        f"{MARKET}/evaluate_baselines.tsv"
+    params:
+        oracle=lambda wildcards: (
+            "--oracle"
+            if config["markets"][wildcards.market]["source"] == "planted"
+            else "--no-oracle"
+        ),
+        settings=ENVIRONMENT,
+        code=code("training.evaluate_baselines"),
+    shell:
+        "exec python -m workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
+        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
+        " > {log:q} 2>&1"

@@ -1,0 +1,1 @@
+"""Markets, bars, features and folds."""

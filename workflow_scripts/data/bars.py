@@ -1,0 +1,104 @@
+"""Bars: one long table of daily prices, checked on arrival."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.workflow.files import damaged, whole_file
+
+PRICES = ["open", "high", "low", "close"]
+COLUMNS = ["date", "ticker", *PRICES, "volume"]
+LARGEST_PLAUSIBLE_MOVE = 0.5
+
+
+def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+    """Return the table as bars: typed columns, sorted by date and ticker, further numeric columns after the seven.
+
+    Args:
+        table: a row a day and ticker, with the columns of ``COLUMNS`` in any order and letter case.
+        origin: where it comes from, for the messages.
+
+    Raises:
+        ValueError: a column is missing or cannot be read as what it should be.
+
+    """
+    bars = table.rename(columns=lambda name: str(name).strip().lower())
+    missing = [name for name in COLUMNS if name not in bars]
+    if missing:
+        raise ValueError(
+            f"{origin} has no column {', '.join(missing)}: bars need {', '.join(COLUMNS)}, and it has {', '.join(bars)}"
+        )
+    bars = bars[COLUMNS + sorted(name for name in bars if name not in COLUMNS)]
+    for name in bars.columns:
+        try:
+            if name == "date":
+                bars[name] = pd.to_datetime(bars[name]).dt.tz_localize(None).dt.normalize().astype("datetime64[ns]")
+            else:
+                bars[name] = bars[name].astype("str" if name == "ticker" else "float64")
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{origin}, column {name}: {error}") from error
+    return bars.sort_values(["date", "ticker"], ignore_index=True)
+
+
+def check_bars(bars: pd.DataFrame) -> list[str]:
+    """Check the rules that bars keep; return warnings about what looks like an unadjusted split.
+
+    Raises:
+        ValueError: the first broken rule, with its ticker, date and number of rows.
+
+    """
+    tickers = bars["ticker"].nunique()
+    if tickers < 2:
+        raise ValueError(f"a market needs at least two tickers, and these bars have {tickers}")
+    _refuse(bars, bars.duplicated(["date", "ticker"]), "more than one row for a ticker and day")
+    for name in [column for column in bars.columns if column not in ("date", "ticker")]:
+        _refuse(bars, ~np.isfinite(bars[name]), f"{name} is not a finite number")
+        if name in PRICES:
+            _refuse(bars, bars[name] <= 0, f"{name} is not above zero")
+    _refuse(bars, bars["volume"] < 0, "volume is below zero")
+    close = bars.pivot(index="date", columns="ticker", values="close")
+    gaps = close.isna().stack()
+    gaps = gaps[gaps]
+    if len(gaps):
+        day, ticker = gaps.index[0]
+        raise ValueError(
+            f"{ticker} has no row on {day:%Y-%m-%d}, a day that other tickers have "
+            f"({len(gaps)} such gaps in {close.isna().any().sum()} tickers): fill them, or leave those tickers out"
+        )
+    highest, lowest = bars[["open", "close", "low"]].max(axis=1), bars[["open", "close", "high"]].min(axis=1)
+    _refuse(
+        bars,
+        (bars["high"] < highest) | (bars["low"] > lowest),
+        "open or close lies outside [low, high]; adjust all prices for splits and dividends, not close alone",
+    )
+    moves = close.pct_change().stack()
+    return [
+        f"{ticker} moves by {move:+.0%} on {day:%Y-%m-%d}: an unadjusted split?"
+        for (day, ticker), move in moves[moves.abs() > LARGEST_PLAUSIBLE_MOVE].items()
+    ]
+
+
+def _refuse(bars: pd.DataFrame, broken: pd.Series, rule: str) -> None:
+    if broken.any():
+        row = bars[broken].iloc[0]
+        raise ValueError(f"{row['ticker']} on {row['date']:%Y-%m-%d}: {rule} ({broken.sum()} such rows)")
+
+
+def write_bars(bars: pd.DataFrame, path: Path) -> None:
+    """Write bars as parquet, whole or not at all."""
+    with whole_file(path) as beside:
+        bars.to_parquet(beside, index=False)
+
+
+def read_bars(path: Path) -> pd.DataFrame:
+    """Read bars.
+
+    Raises:
+        ValueError: the file is damaged; the message names it.
+
+    """
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(damaged(path, str(error).splitlines()[0])) from error

@@ -1,0 +1,49 @@
+"""The rule download_bars: fetch a market's bars, check them, and lock what came."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.bars import check_bars, write_bars
+from workflow_scripts.data.markets import Market, load_bars
+from workflow_scripts.workflow.files import sha256, write_json
+from workflow_scripts.workflow.jobs import start_job
+
+
+def download_bars(market: Market, bars: Path, lock: Path) -> None:
+    """Fetch a market's bars, check them, and write them with a lock that says what they are.
+
+    Args:
+        market: where the bars come from, and which to keep.
+        bars: the parquet file to write.
+        lock: the JSON file to write: source, query, versions, row count and sha256 of the bars.
+
+    """
+    log = start_job("download_bars")
+    table, note = load_bars(market)
+    warnings = check_bars(table)
+    for warning in warnings:
+        log.warning(warning)
+    write_bars(table, bars)
+    query = {key: str(value) if isinstance(value, Path) else value for key, value in vars(market).items()}
+    write_json(
+        lock,
+        {
+            "source": market.source,
+            "note": note,
+            "query": query,
+            "versions": {package: version(package) for package in ("numpy", "pandas", "pyarrow", "skfolio")},
+            "rows": len(table),
+            "tickers": sorted(table["ticker"].unique()),
+            "first_day": f"{table['date'].min():%Y-%m-%d}",
+            "last_day": f"{table['date'].max():%Y-%m-%d}",
+            "warnings": warnings,
+            "sha256": sha256(bars),
+        },
+    )
+    log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
+
+
+if __name__ == "__main__":
+    tyro.cli(download_bars)

@@ -1,0 +1,144 @@
+"""What an agent sees of a market: features of day t computed from days up to t."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_scripts.data.bars import COLUMNS
+
+INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
+LONGEST_AVERAGE_DAYS = 60
+VOLATILITY_DAYS = 21
+TRADING_DAYS_A_YEAR = 252
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a market on its days after the warm-up.
+
+    Attributes:
+        dates: (days,) the days.
+        tickers: the tickers, in column order.
+        close: (days, tickers) closing prices.
+        indicators: (days, tickers, 8 + further columns) the indicators as FinRL defines them, then the bars' own.
+        scale_free: (days, tickers, features) returns and ratios of indicator to price, comparable between tickers.
+        market: (days, 2) turbulence and volatility.
+        scale_free_names: names of the scale-free features.
+
+    """
+
+    dates: pd.DatetimeIndex
+    tickers: tuple[str, ...]
+    close: Array
+    indicators: Array
+    scale_free: Array
+    market: Array
+    scale_free_names: tuple[str, ...]
+
+
+def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
+    """Return the features of every day after the warm-up: the longest look-back and one day.
+
+    Raises:
+        ValueError: there are no days after the warm-up, or a feature is not finite (names ticker, date and feature).
+
+    """
+    wide = {name: bars.pivot(index="date", columns="ticker", values=name) for name in bars.columns.drop(["date", "ticker"])}
+    close = wide["close"]
+    warmup = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
+    if len(close) <= warmup:
+        raise ValueError(
+            f"the market has {len(close)} days, and its features need a warm-up of {warmup}: "
+            "start it earlier or lower features.turbulence_days"
+        )
+    own = [wide[name].to_numpy() for name in wide if name not in COLUMNS]
+    own_names = [name for name in wide if name not in COLUMNS]
+    indicators = np.stack([_indicators(bars[bars["ticker"] == ticker]) for ticker in close.columns], axis=1)
+    price = close.to_numpy()
+    scale_free, names = _scale_free(price, indicators)
+    market = np.stack([turbulence(close, turbulence_days), volatility(close)], axis=1)
+    features = Features(
+        dates=pd.DatetimeIndex(close.index[warmup:]),
+        tickers=tuple(close.columns),
+        close=price[warmup:],
+        indicators=np.concatenate([indicators, *(column[..., None] for column in own)], axis=2)[warmup:],
+        scale_free=np.concatenate([scale_free, *(column[..., None] for column in own)], axis=2)[warmup:],
+        market=market[warmup:],
+        scale_free_names=(*names, *own_names),
+    )
+    _require_finite(features)
+    return features
+
+
+def _indicators(bars: pd.DataFrame) -> Array:
+    """Return (days, 8) indicators of one ticker, through stockstats as FinRL does."""
+    from stockstats import StockDataFrame
+
+    frame = StockDataFrame.retype(bars[COLUMNS].reset_index(drop=True).copy())
+    return np.asarray(frame[list(INDICATORS)], dtype=np.float64)
+
+
+def _scale_free(close: Array, indicators: Array) -> tuple[Array, tuple[str, ...]]:
+    macd, upper, lower, rsi, cci, dx, average_30, average_60 = np.moveaxis(indicators, 2, 0)
+    columns = {
+        "return_1": _log_return(close, 1),
+        "return_5": _log_return(close, 5),
+        "return_21": _log_return(close, 21),
+        "macd": macd / close,
+        "boll_ub": upper / close - 1,
+        "boll_lb": lower / close - 1,
+        "rsi_30": rsi,
+        "cci_30": cci,
+        "dx_30": dx,
+        "close_30_sma": close / average_30 - 1,
+        "close_60_sma": close / average_60 - 1,
+    }
+    return np.stack(list(columns.values()), axis=2), tuple(columns)
+
+
+def _log_return(close: Array, days: int) -> Array:
+    returns = np.full_like(close, np.nan)
+    returns[days:] = np.log(close[days:] / close[:-days])
+    return returns
+
+
+def turbulence(close: pd.DataFrame, days: int) -> Array:
+    """Return (days,) squared Mahalanobis distance of a day's returns from the ``days`` before it.
+
+    Kritzman and Li (2010), "Skulls, Financial Turbulence, and Risk Management", without their division by the number
+    of assets, as FinRL has it. NaN where fewer than ``days`` returns precede.
+    """
+    returns = close.to_numpy()[1:] / close.to_numpy()[:-1] - 1
+    distances = np.full(len(close), np.nan)
+    for day in range(days, len(returns)):
+        past = returns[day - days : day]
+        deviation = returns[day] - past.mean(axis=0)
+        distances[day + 1] = deviation @ np.linalg.pinv(np.atleast_2d(np.cov(past, rowvar=False))) @ deviation
+    return distances
+
+
+def volatility(close: pd.DataFrame) -> Array:
+    """Return (days,) realised volatility of the equal-weight basket over 21 days, annualised, in percent.
+
+    It stands in for the VIX where a source has none.
+    """
+    basket = close.pct_change().mean(axis=1)
+    realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(TRADING_DAYS_A_YEAR) * 100
+    return realised.to_numpy()
+
+
+def _require_finite(features: Features) -> None:
+    for values, names in ((features.scale_free, features.scale_free_names), (features.indicators, INDICATORS)):
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            day, ticker, column = bad[0]
+            raise ValueError(
+                f"{features.tickers[ticker]} on {features.dates[day]:%Y-%m-%d}: the feature {names[column]} "
+                f"is not a finite number ({len(bad)} such values); does its price stand still?"
+            )
+    bad = np.argwhere(~np.isfinite(features.market))
+    if len(bad):
+        raise ValueError(f"turbulence or volatility is not a finite number on {features.dates[bad[0][0]]:%Y-%m-%d}")

@@ -1,0 +1,152 @@
+"""Where bars come from: the embedded sample, a user's files, synthetic worlds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.data.bars import arrange_bars
+
+SIGNAL = "signal"
+FIRST_SYNTHETIC_DAY = "2000-01-03"
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market's settings, as config.yaml has them.
+
+    Attributes:
+        source: where its bars come from.
+        start: first day to keep; none keeps all.
+        end: last day to keep; none keeps all.
+        tickers: tickers to keep; none keeps all.
+        path: file or folder of the bars (csv).
+        ticker_count: tickers to make (synthetic).
+        days: business days to make (synthetic).
+        signal_strength: next day's expected return per unit of the signal (planted).
+        half_life_days: days in which the signal's autocorrelation halves (synthetic).
+        noise_sd: standard deviation of a ticker's unpredictable daily return (synthetic).
+        seed: seed of the world (synthetic).
+
+    """
+
+    source: Literal["embedded", "csv", "planted", "null"]
+    start: str | None = None
+    end: str | None = None
+    tickers: tuple[str, ...] | None = None
+    path: Path | None = None
+    ticker_count: int = 15
+    days: int = 3000
+    signal_strength: float = 0.0015
+    half_life_days: float = 10
+    noise_sd: float = 0.01
+    seed: int = 0
+
+
+def load_bars(market: Market) -> tuple[pd.DataFrame, str]:
+    """Return a market's bars, not yet checked, and a note on what they are.
+
+    Raises:
+        FileNotFoundError: the path of a csv market leads nowhere.
+        ValueError: its files are not bars, or nothing is left of the chosen tickers and days.
+
+    """
+    if market.source == "embedded":
+        bars, note = _embedded()
+    elif market.source == "csv":
+        bars, note = _from_files(market.path)
+    else:
+        strength = market.signal_strength if market.source == "planted" else 0.0
+        bars = synthetic_bars(
+            market.ticker_count, market.days, strength, market.half_life_days, market.noise_sd, market.seed
+        )
+        note = f"synthetic: the column {SIGNAL!r} moves the next day's expected return by {strength} per unit"
+    return _select(bars, market), note
+
+
+def synthetic_bars(
+    ticker_count: int, days: int, signal_strength: float, half_life_days: float, noise_sd: float, seed: int
+) -> pd.DataFrame:
+    """Return a world in which one feature per ticker predicts the next day's return, and nothing else does.
+
+    The signal of each ticker is a stationary AR(1) process of unit variance; the return of day t + 1 is
+    ``signal_strength`` × signal of day t, plus independent normal noise of ``noise_sd``. Prices start at 100, and
+    open = high = low = close.
+    """
+    rng = np.random.default_rng(seed)
+    persistence = 0.5 ** (1 / half_life_days)
+    shocks = rng.standard_normal((days, ticker_count))
+    noise = noise_sd * rng.standard_normal((days, ticker_count))
+    signal = np.empty((days, ticker_count))
+    signal[0] = shocks[0]
+    for day in range(1, days):
+        signal[day] = persistence * signal[day - 1] + np.sqrt(1 - persistence**2) * shocks[day]
+    returns = noise
+    returns[0] = 0
+    returns[1:] += signal_strength * signal[:-1]
+    close = 100 * np.cumprod(1 + np.clip(returns, -0.45, 0.45), axis=0)
+    dates = pd.bdate_range(FIRST_SYNTHETIC_DAY, periods=days)
+    width = len(str(ticker_count))
+    wide = pd.DataFrame(close, index=dates, columns=[f"S{index:0{width}}" for index in range(1, ticker_count + 1)])
+    return _closes_only(wide).assign(**{SIGNAL: signal.ravel()})
+
+
+def _embedded() -> tuple[pd.DataFrame, str]:
+    from skfolio.datasets import load_sp500_dataset  # takes 1.7 s, and only this source needs it
+
+    return (
+        _closes_only(load_sp500_dataset()),
+        "skfolio's sample of 20 US large caps, adjusted closes: open = high = low = close, volume 0. "
+        "They were chosen because they survived to 2022, so that every long portfolio of them looks better than it was",
+    )
+
+
+def _closes_only(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return bars of a table of closes (a row a day, a column a ticker)."""
+    long = wide.rename_axis(index="date", columns="ticker").stack().rename("close").reset_index()
+    return arrange_bars(
+        long.assign(open=long["close"], high=long["close"], low=long["close"], volume=0.0), "a table of closes"
+    )
+
+
+def _from_files(path: Path | None) -> tuple[pd.DataFrame, str]:
+    if path is None or not path.exists():
+        raise FileNotFoundError(f"the csv market's path {path} does not exist: name a file or a folder of TICKER.csv")
+    if not path.is_dir():
+        return arrange_bars(_read_table(path), str(path)), f"the user's file {path.name}"
+    files = sorted(path.glob("*.csv"))
+    if not files:
+        raise ValueError(f"the csv market's folder {path} has no file that ends in .csv")
+    tables = []
+    for file in files:
+        table = _read_table(file)
+        if "ticker" not in table.rename(columns=str.lower):
+            table["ticker"] = file.stem
+        tables.append(arrange_bars(table, str(file)))
+    return arrange_bars(pd.concat(tables), str(path)), f"the user's folder {path.name} of {len(files)} files"
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (ValueError, UnicodeDecodeError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+
+
+def _select(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
+    known = set(bars["ticker"])
+    unknown = sorted(set(market.tickers or ()) - known)
+    if unknown:
+        raise ValueError(f"the market has no ticker {', '.join(unknown)}: it has {', '.join(sorted(known))}")
+    keep = bars["ticker"].isin(market.tickers or known)
+    for bound, kept in ((market.start, bars["date"].ge), (market.end, bars["date"].le)):
+        if bound:
+            keep &= kept(pd.Timestamp(bound))
+    if not keep.any():
+        first, last = bars["date"].min(), bars["date"].max()
+        raise ValueError(
+            f"no bars between {market.start} and {market.end}: the market's days are {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        )
+    return bars[keep].reset_index(drop=True)

@@ -1,0 +1,48 @@
+"""The rule split_folds: cut a market's days before the test days into walk-forward folds."""
+
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.folds import FoldSettings, cut_fold, describe_fold, first_test_day, walk_forward, write_fold
+from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.workflow.jobs import start_job
+
+
+def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, settings: FoldSettings) -> None:
+    """Write each fold's training and validation window; the test days are left out.
+
+    Args:
+        bars: the market's bars.
+        folds: the folder of the folds.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        settings: how the folds are cut.
+
+    """
+    log = start_job("split_folds")
+    features = compute_features(read_bars(bars), turbulence_days)
+    days = first_test_day(features.dates, test_start)
+    resolved = settings.resolve(days)
+    cuts = walk_forward(
+        days,
+        resolved.count,
+        resolved.train_days,
+        resolved.validation_days,
+        resolved.purge_days,
+        resolved.window,
+    )
+    for index, fold in enumerate(cuts):
+        data, scalers = cut_fold(features, fold)
+        description = describe_fold(features, fold, resolved, scalers)
+        write_fold(data, description, folds / f"fold_{index}.npz")
+        train, validation = description["train"], description["validation"]
+        log.info(
+            f"fold={index} train={train['first_day']}..{train['last_day']} ({train['days']} days) "
+            f"validation={validation['first_day']}..{validation['last_day']} ({validation['days']} days)"
+        )
+
+
+if __name__ == "__main__":
+    tyro.cli(split_folds)

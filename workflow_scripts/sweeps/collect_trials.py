@@ -1,0 +1,76 @@
+"""The rule collect_trials: one table of all runs, the incumbent, and the configurations of the backtest."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tyro
+import yaml
+
+from workflow_scripts.sweeps.history import Score, costs, rank, read_score
+from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.files import whole_file, write_text
+from workflow_scripts.workflow.jobs import start_job
+
+
+def collect_trials(
+    agent: str, scores: tuple[Path, ...], top: int, trials: Path, incumbent: Path, backtest: Path
+) -> None:
+    """Write the sweep's table of runs, its incumbent, and the configurations that the backtest trains anew.
+
+    Args:
+        agent: the algorithm.
+        scores: score.json of every trial, in the order of proposal; the first is the default configuration.
+        top: number of best configurations to hand to the backtest.
+        trials: the table to write: a row a run.
+        incumbent: the YAML file to write: the best trials.
+        backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+
+    """
+    log = start_job("collect_trials")
+    judged = [read_score(path) for path in scores]
+    costs(judged)
+    with whole_file(trials) as beside:
+        pd.DataFrame([row for score in judged for row in _rows(agent, score)]).to_csv(beside, index=False)
+    best = [score for score in rank(judged) if score.status == "ok"]
+    write_text(incumbent, yaml.safe_dump([_summary(score) for score in best[:top]], sort_keys=False))
+    default = _trial(agent, judged[0])
+    # With fewer scored trials than places the last one stands for the rest, so that every promised file exists.
+    candidates = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
+    candidates |= {"default": default, "untrained": replace(default, budget=0)}
+    for name, trial in candidates.items():
+        write_text(backtest / name / "config.yaml", trial.to_yaml())
+    log.info(
+        f"{len(judged)} trials, {len(best)} with a score; incumbent round={best[0].round} trial={best[0].trial} "
+        f"score={best[0].score:.3f} standard_error={best[0].standard_error}"
+    )
+
+
+def _rows(agent: str, score: Score) -> list[dict[str, Any]]:
+    trial = {
+        "sweep": score.sweep,
+        "agent": agent,
+        "round": score.round,
+        "trial": score.trial,
+        "budget": score.budget,
+    }
+    return [trial | run | score.configuration for run in score.runs]
+
+
+def _trial(agent: str, score: Score) -> Trial:
+    return Trial(score.sweep, agent, score.round, score.trial, score.budget, score.configuration)
+
+
+def _summary(score: Score) -> dict[str, Any]:
+    return {
+        "round": score.round,
+        "trial": score.trial,
+        "score": score.score,
+        "standard_error": score.standard_error,
+        "configuration": score.configuration,
+    }
+
+
+if __name__ == "__main__":
+    tyro.cli(collect_trials)

@@ -1,0 +1,1 @@
+"""One module an optimizer; each proposes a round from the scores of the rounds before it."""

@@ -1,0 +1,87 @@
+"""A search space: config.yaml's entries as a ConfigSpace."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ConfigSpace import (
+    Categorical,
+    Configuration,
+    ConfigurationSpace,
+    Constant,
+    Float,
+    ForbiddenLessThanRelation,
+    Integer,
+)
+from ConfigSpace.hyperparameters import Hyperparameter
+from numpy.typing import NDArray
+
+UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
+
+
+class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
+    """Forbids horizon_len × repeat_times < batch_size: such a run would never update its networks."""
+
+    def __init__(self, left: Hyperparameter, right: Hyperparameter, repeat_times: Hyperparameter):
+        super().__init__(left, right)
+        self.terms = (left, right, repeat_times)
+        self.positions: tuple[int, int, int] | None = None
+
+    def __copy__(self) -> "ForbiddenZeroUpdates":
+        return type(self)(*self.terms)
+
+    def __repr__(self) -> str:
+        batch, horizon, repeat = (term.name for term in self.terms)
+        return f"Forbidden: {horizon} * {repeat} < {batch}"
+
+    def set_vector_idx(self, hyperparameter_to_idx: Mapping[str, int]) -> None:
+        """Note where the three terms stand in a configuration's vector."""
+        super().set_vector_idx(hyperparameter_to_idx)
+        batch, horizon, repeat = (hyperparameter_to_idx[term.name] for term in self.terms)
+        self.positions = (batch, horizon, repeat)
+
+    def is_forbidden_value(self, values: dict[str, Any]) -> bool:
+        """Return whether the values leave no update."""
+        batch, horizon, repeat = (values[term.name] for term in self.terms)
+        return bool(horizon * repeat < batch)
+
+    def is_forbidden_vector(self, vector: NDArray[np.float64]) -> bool:
+        """Return whether a configuration's vector leaves no update."""
+        return bool(self.is_forbidden_vector_array(vector[None, :, None])[0].item())
+
+    def is_forbidden_vector_array(self, arr: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return a mask over configurations, given a row a hyperparameter."""
+        rows = arr[0] if arr.ndim == 3 else arr
+        assert self.positions is not None, "the space sets the positions when the clause is added"
+        batch, horizon, repeat = (
+            np.asarray(term.to_value(rows[position]), dtype=np.float64)
+            for term, position in zip(self.terms, self.positions, strict=True)
+        )
+        return np.asarray(horizon * repeat < batch)
+
+
+def build_space(entries: Mapping[str, Mapping[str, Any]], seed: int = 0) -> ConfigurationSpace:
+    """Return the ConfigSpace of a search space as config.yaml spells it."""
+    space = ConfigurationSpace(seed=seed)
+    space.add([_hyperparameter(name, entry) for name, entry in entries.items()])
+    if all(name in space for name in UPDATE_TERMS):
+        space.add(ForbiddenZeroUpdates(*(space[name] for name in UPDATE_TERMS)))
+    return space
+
+
+def _hyperparameter(name: str, entry: Mapping[str, Any]) -> Hyperparameter:
+    kind, default = entry["type"], entry["default"]
+    if kind == "constant":
+        return Constant(name, default)
+    if kind == "categorical":
+        return Categorical(name, entry["choices"], default=default)
+    if kind == "int":
+        bounds = (int(entry["lower"]), int(entry["upper"]))
+        return Integer(name, bounds, default=int(default), log=entry["log"])
+    return Float(name, (float(entry["lower"]), float(entry["upper"])), default=float(default), log=entry["log"])
+
+
+def to_dict(configuration: Configuration) -> dict[str, Any]:
+    """Return a configuration as plain Python values, in the order of their names."""
+    values = {name: getattr(value, "item", lambda value=value: value)() for name, value in dict(configuration).items()}
+    return dict(sorted(values.items()))

@@ -1,0 +1,1 @@
+"""The trading environment, the agents, and the evaluation of a policy."""

@@ -1,0 +1,45 @@
+"""The rule backtest_baselines: equal weight, and buy and hold, on the test days."""
+
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.folds import cut_fold, sealed_fold
+from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.training.evaluation import BASELINES, run_baseline
+from workflow_scripts.training.sharpe import sharpe_ratio, write_returns
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.workflow.jobs import start_job
+
+
+def backtest_baselines(
+    bars: Path,
+    test_start: str,
+    turbulence_days: int,
+    purge_days: int,
+    folder: Path,
+    environment: EnvironmentSettings = EnvironmentSettings(),
+) -> None:
+    """Trade the test days as equal weight and as buy and hold do, under the costs and the delay of the agents.
+
+    Args:
+        bars: the market's bars.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        purge_days: days dropped before the test days.
+        folder: receives {baseline}/returns.parquet.
+        environment: costs and initial cash.
+
+    """
+    log = start_job("backtest_baselines")
+    features = compute_features(read_bars(bars), turbulence_days)
+    data, _ = cut_fold(features, sealed_fold(features.dates, test_start, purge_days))
+    for name in BASELINES:
+        episode = run_baseline(name, data.validation, environment)
+        write_returns(episode, folder / name / "returns.parquet")
+        log.info(f"{name} sharpe={sharpe_ratio(episode.daily_returns):.2f} days={len(episode.daily_returns)}")
+
+
+if __name__ == "__main__":
+    tyro.cli(backtest_baselines)

@@ -1,0 +1,50 @@
+"""The rule backtest_incumbent: train a chosen configuration on all days before the test days, and trade those once."""
+
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.folds import cut_fold, sealed_fold
+from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.trials import read_trial
+from workflow_scripts.workflow.jobs import start_job
+
+
+def backtest_incumbent(
+    config: Path,
+    bars: Path,
+    test_start: str,
+    turbulence_days: int,
+    purge_days: int,
+    seed: int,
+    outputs: tyro.conf.OmitArgPrefixes[Outputs],
+    environment: EnvironmentSettings = EnvironmentSettings(),
+    training: TrainingSettings = TrainingSettings(),
+) -> None:
+    """Train a configuration on all days before the test days with a fresh seed, and trade the test days once.
+
+    Args:
+        config: the configuration, a trial's config.yaml.
+        bars: the market's bars; nothing else in the pipeline looks at their test days.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        purge_days: days dropped before the test days.
+        seed: a seed that no trial was judged with.
+        outputs: the files to write.
+        environment: how an action becomes trades.
+        training: what every run has in common.
+
+    """
+    log = start_job("backtest_incumbent")
+    trial = read_trial(config)
+    log.info(f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days")
+    features = compute_features(read_bars(bars), turbulence_days)
+    data, _ = cut_fold(features, sealed_fold(features.dates, test_start, purge_days))
+    train_and_judge(trial, data, seed, environment, training, outputs, log)
+
+
+if __name__ == "__main__":
+    tyro.cli(backtest_incumbent)

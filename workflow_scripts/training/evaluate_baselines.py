@@ -1,0 +1,54 @@
+"""The rule evaluate_baselines: what needs no training, on every fold's validation days."""
+
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.folds import read_fold
+from workflow_scripts.data.markets import SIGNAL
+from workflow_scripts.training.evaluation import BASELINES, run_baseline
+from workflow_scripts.training.oracle import oracle_episode
+from workflow_scripts.training.sharpe import sharpe_ratio
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.workflow.files import write_json
+from workflow_scripts.workflow.jobs import start_job
+
+
+def evaluate_baselines(
+    folds: tuple[Path, ...],
+    bars: Path,
+    oracle: bool,
+    baselines: Path,
+    environment: EnvironmentSettings = EnvironmentSettings(),
+) -> None:
+    """Write the Sharpe ratio of each baseline on each fold's validation days.
+
+    Args:
+        folds: the folds, in their order.
+        bars: the market's bars; the oracle reads the planted signal from them.
+        oracle: whether to add the oracle of a planted market.
+        baselines: the JSON file to write: a list, an entry a fold.
+        environment: how an action becomes trades.
+
+    """
+    log = start_job("evaluate_baselines")
+    table = read_bars(bars)
+    rows: list[dict[str, Any]] = []
+    for number, path in enumerate(folds):
+        segment = read_fold(path).validation
+        row: dict[str, Any] = {
+            name: sharpe_ratio(run_baseline(name, segment, environment).daily_returns) for name in BASELINES
+        }
+        if oracle:
+            signal = table.pivot(index="date", columns="ticker", values=SIGNAL).loc[segment.dates].to_numpy()
+            episode, parameters = oracle_episode(segment, signal, environment)
+            row |= {"oracle": sharpe_ratio(episode.daily_returns), "oracle_parameters": parameters}
+        rows.append({"fold": number, **row})
+        log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))
+    write_json(baselines, rows)
+
+
+if __name__ == "__main__":
+    tyro.cli(evaluate_baselines)

@@ -1,0 +1,158 @@
+"""A run: one training with one seed, judged on one window."""
+
+import io
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from workflow_scripts.data.folds import FoldData
+from workflow_scripts.training.agents import PPO, Architecture, PPOSettings, TrainingFailedError, make_env
+from workflow_scripts.training.evaluation import evaluate_policy
+from workflow_scripts.training.sharpe import Episode, RunResult, failed_run, judge_episode, write_result, write_returns
+from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
+from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.files import damaged, write_bytes
+
+PROGRESS_LINES = 10
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What every run has in common.
+
+    Attributes:
+        num_envs: portfolios that train side by side on the one market path.
+        architecture: shared: one scorer for every ticker; flat: elegantrl's MLP over all numbers.
+        initial_log_std: logarithm of the exploration noise's standard deviation before the first update.
+        device: auto takes CUDA where there is one.
+
+    """
+
+    num_envs: int = 16
+    architecture: Architecture = "shared"
+    initial_log_std: float = -0.5
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a run writes.
+
+    Attributes:
+        policy: the trained networks.
+        sharpe: the result.
+        returns: the daily returns behind it.
+
+    """
+
+    policy: Path
+    sharpe: Path
+    returns: Path
+
+
+def train_and_judge(
+    trial: Trial,
+    data: FoldData,
+    seed: int,
+    environment: EnvironmentSettings,
+    training: TrainingSettings,
+    outputs: Outputs,
+    log: logging.Logger,
+) -> None:
+    """Train a trial with a seed on the training window, judge it on the other, and write the run's files.
+
+    A training that diverges or runs out of device memory is a result, of status ``failed``.
+
+    Raises:
+        ValueError: the configuration cannot be trained.
+
+    """
+    device = choose_device(training.device)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(device == "cpu")
+    settings = PPOSettings.of(trial.configuration)
+    architecture = training.architecture
+    env = make_env(data.train, environment, architecture, training.num_envs, seed, device, random_start=True)
+    agent = PPO(data.train, env, settings, architecture, training.initial_log_std, seed)
+    episode: Episode | None = None
+    try:
+        _train(agent, env, trial.budget, log)
+        episode = evaluate_policy(agent, data.validation, environment, architecture, data.train)
+        memory = evaluate_policy(agent, data.train, environment, architecture, data.train)
+        result = judge_episode(episode, memory)
+    except TrainingFailedError as error:
+        result = failed_run(str(error))
+    except torch.OutOfMemoryError as error:
+        result = failed_run(f"out of device memory: {str(error).splitlines()[0]}")
+    write_bytes(outputs.policy, policy_bytes(agent, trial, training))
+    write_returns(episode if result.status == "ok" else None, outputs.returns)
+    write_result(result, outputs.sharpe)
+    log.info(
+        f"status={result.status} sharpe={_shown(result.sharpe)} training_sharpe={_shown(result.training_sharpe)} "
+        f"annual_turnover={_shown(result.annual_turnover)}" + (f" reason={result.reason!r}" if result.reason else "")
+    )
+
+
+def _train(agent: PPO, env: TradingEnv, budget: int, log: logging.Logger) -> None:
+    started, shown = time.process_time(), 0
+    for progress in agent.train(env, budget):
+        steps = int(progress["steps"])
+        if steps * PROGRESS_LINES // budget > shown:
+            shown = steps * PROGRESS_LINES // budget
+            log.info(
+                f"vector_steps={steps}/{budget} critic_loss={progress['critic_loss']:.4f} "
+                f"log_std={progress['log_std']:.3f} cpu_s={time.process_time() - started:.1f}"
+            )
+    if not all(torch.isfinite(weight).all() for weight in agent.act.parameters()):
+        raise TrainingFailedError(f"a weight of the policy is not finite after {budget} vector steps")
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}"
+
+
+def choose_device(device: Literal["auto", "cpu", "cuda"]) -> str:
+    """Return the torch device of a setting.
+
+    Raises:
+        ValueError: CUDA is asked for, and there is none.
+
+    """
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise ValueError("training.device is cuda, and torch sees no CUDA device here: set it to auto or cpu")
+    return "cuda" if device != "cpu" and available else "cpu"
+
+
+def policy_bytes(agent: PPO, trial: Trial, training: TrainingSettings) -> bytes:
+    """Return a policy file: the weights and what is needed to build their networks; equal policies, equal bytes."""
+    content = io.BytesIO()
+    torch.save(
+        {
+            "trial": asdict(trial),
+            "architecture": training.architecture,
+            "actor": {name: weight.cpu() for name, weight in agent.act.state_dict().items()},
+            "critic": {name: weight.cpu() for name, weight in agent.cri.state_dict().items()},
+        },
+        content,
+    )
+    return content.getvalue()
+
+
+def load_policy(agent: PPO, path: Path) -> None:
+    """Load a policy file's weights into an agent.
+
+    Raises:
+        ValueError: the file is damaged, or its networks have another shape.
+
+    """
+    try:
+        content = torch.load(path, map_location=agent.device, weights_only=True)
+        agent.act.load_state_dict(content["actor"])
+        agent.cri.load_state_dict(content["critic"])
+    except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
+        raise ValueError(damaged(path, str(error).splitlines()[0])) from error

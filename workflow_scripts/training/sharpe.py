@@ -1,0 +1,135 @@
+"""The Sharpe ratio of a run, and the file that states it. No torch here."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from workflow_scripts.workflow.files import damaged, read_json, whole_file, write_json
+
+TRADING_DAYS_A_YEAR = 252
+
+Status = Literal["ok", "flat", "failed"]
+
+
+def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
+    """Return mean / standard deviation (ddof=1) × √252 of simple daily returns, risk-free rate 0.
+
+    Raises:
+        ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
+
+    """
+    if len(daily_returns) < 2 or not (deviation := float(np.std(daily_returns, ddof=1))) > 0:
+        raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
+    return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One deterministic episode of a policy, from cash.
+
+    Attributes:
+        dates: (days,) the days on which the returns were earned, ISO 8601.
+        daily_returns: (days,) simple returns after fees.
+        turnover: (days,) traded value as a fraction of the portfolio's.
+
+    """
+
+    dates: NDArray[np.str_]
+    daily_returns: NDArray[np.float64]
+    turnover: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What sharpe.json says of a run.
+
+    Attributes:
+        status: ok; flat: the policy never traded; failed: the training diverged or ran out of memory.
+        reason: why the status is not ok.
+        sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok.
+        training_sharpe: the same over the training window.
+        total_return: growth of the portfolio over the days, as a fraction.
+        annual_turnover: traded value a year, as a multiple of the portfolio's.
+        days: number of daily returns.
+
+    """
+
+    status: Status
+    reason: str | None
+    sharpe: float | None
+    training_sharpe: float | None
+    total_return: float | None
+    annual_turnover: float | None
+    days: int
+
+
+def judge_episode(episode: Episode, training: Episode) -> RunResult:
+    """Return the result of a run from its validation episode; a policy that never trades is flat, not zero."""
+    days = len(episode.daily_returns)
+    if not episode.turnover.any():
+        return RunResult("flat", "the policy never traded", None, None, None, None, days)
+    return RunResult(
+        status="ok",
+        reason=None,
+        sharpe=sharpe_ratio(episode.daily_returns),
+        training_sharpe=sharpe_ratio(training.daily_returns) if training.turnover.any() else None,
+        total_return=float(np.prod(1 + episode.daily_returns) - 1),
+        annual_turnover=float(episode.turnover.mean() * TRADING_DAYS_A_YEAR),
+        days=days,
+    )
+
+
+def failed_run(reason: str) -> RunResult:
+    """Return the result of a run that diverged or ran out of memory."""
+    return RunResult("failed", reason, None, None, None, None, 0)
+
+
+def write_result(result: RunResult, path: Path) -> None:
+    """Write sharpe.json."""
+    write_json(path, asdict(result))
+
+
+def read_result(path: Path) -> RunResult:
+    """Read sharpe.json.
+
+    Raises:
+        ValueError: the file is damaged or says something impossible.
+
+    """
+    content = read_json(path)
+    try:
+        result = RunResult(**content)
+    except TypeError as error:
+        raise ValueError(damaged(path, str(error))) from error
+    if result.status not in ("ok", "flat", "failed") or (result.status == "ok") != isinstance(result.sharpe, float):
+        raise ValueError(damaged(path, f"status {result.status!r} with sharpe {result.sharpe!r}"))
+    return result
+
+
+def write_returns(episode: Episode | None, path: Path) -> None:
+    """Write the daily returns of a run: date, daily_return, turnover; none of a failed run."""
+    columns = {
+        "date": pd.to_datetime(episode.dates if episode else []),
+        "daily_return": episode.daily_returns if episode else np.empty(0),
+        "turnover": episode.turnover if episode else np.empty(0),
+    }
+    with whole_file(path) as beside:
+        pd.DataFrame(columns).to_parquet(beside, index=False)
+
+
+def read_returns(path: Path) -> pd.Series:
+    """Read the daily returns of a run, indexed by date.
+
+    Raises:
+        ValueError: the file is damaged.
+
+    """
+    try:
+        return pd.read_parquet(path).set_index("date")["daily_return"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(damaged(path, str(error).splitlines()[0])) from error

@@ -1,0 +1,40 @@
+"""The rule train_agent: train one trial on one fold with one seed, and score it on the validation days."""
+
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.folds import read_fold
+from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.trials import read_trial
+from workflow_scripts.workflow.jobs import start_job
+
+
+def train_agent(
+    config: Path,
+    fold: Path,
+    seed: int,
+    outputs: tyro.conf.OmitArgPrefixes[Outputs],
+    environment: EnvironmentSettings = EnvironmentSettings(),
+    training: TrainingSettings = TrainingSettings(),
+) -> None:
+    """Train one trial on one fold with one seed; score it on the validation days.
+
+    Args:
+        config: the trial's config.yaml: agent, budget and hyperparameters.
+        fold: the fold's .npz file.
+        seed: seed of the networks, the exploration and the starting portfolios.
+        outputs: the files to write.
+        environment: how an action becomes trades.
+        training: what every run has in common.
+
+    """
+    log = start_job("train_agent")
+    trial = read_trial(config)
+    log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
+    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log)
+
+
+if __name__ == "__main__":
+    tyro.cli(train_agent)

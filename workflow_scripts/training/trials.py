@@ -1,0 +1,64 @@
+"""A trial's config.yaml: one configuration at one budget."""
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow_scripts.workflow.files import damaged
+
+SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "trial.schema.yaml"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration at one budget.
+
+    Attributes:
+        sweep: the sweep that proposed it.
+        agent: the algorithm.
+        round: the round that proposed it.
+        trial: its place in the round.
+        budget: vector steps that a run trains for.
+        configuration: the hyperparameters.
+
+    """
+
+    sweep: str
+    agent: str
+    round: int
+    trial: int
+    budget: int
+    configuration: dict[str, Any]
+
+    def to_yaml(self) -> str:
+        """Return the text of config.yaml; equal trials give equal bytes."""
+        return yaml.safe_dump(asdict(self), sort_keys=True)
+
+
+def read_trial(path: Path) -> Trial:
+    """Read a trial's config.yaml.
+
+    Raises:
+        ValueError: it is truncated, or has a key or value that the schema does not allow.
+
+    """
+    from jsonschema import ValidationError
+
+    try:
+        content = yaml.safe_load(path.read_text())
+        _validator().validate(content)
+    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        where = ".".join(str(part) for part in getattr(error, "absolute_path", ()))
+        reason = f"{where}: {error.message}" if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        raise ValueError(damaged(path, reason.removeprefix(": "))) from error
+    return Trial(**content)
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))

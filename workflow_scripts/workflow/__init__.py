@@ -1,0 +1,1 @@
+"""What Snakemake's own process imports; the standard library only."""

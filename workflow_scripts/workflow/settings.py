@@ -1,0 +1,137 @@
+"""What config.yaml must satisfy beyond its schema, and how its settings become a job's flags."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+Settings = Mapping[str, Any]
+
+MARKET_KEYS = {
+    "embedded": ("source", "start", "end", "tickers"),
+    "csv": ("source", "start", "end", "tickers", "path"),
+    "planted": ("source", "ticker_count", "days", "signal_strength", "half_life_days", "noise_sd", "seed"),
+    "null": ("source", "ticker_count", "days", "half_life_days", "noise_sd", "seed"),
+}
+
+
+def explain(path: Iterable[str | int], message: str, remedy: str = "") -> str:
+    """Return one line that names a key of config.yaml, what is wrong with it and where to look."""
+    key = ".".join(str(part) for part in path) or "the top level"
+    hint = ""
+    if "is not of type 'number'" in message:
+        hint = " (in YAML write 1.0e-5, not 1e-5, which is read as text)"
+    return f"config.yaml, {key}: {message}{hint}{remedy or '; README.md lists every key with its meaning'}"
+
+
+def check_settings(config: Settings) -> None:
+    """Check what a JSON schema cannot say.
+
+    Raises:
+        ValueError: one line that names the key, the numbers and the remedy.
+
+    """
+    for name, market in config["markets"].items():
+        _check_market(name, market)
+    for name, space in config["search_spaces"].items():
+        for hyperparameter, entry in space.items():
+            _check_hyperparameter(f"search_spaces.{name}.{hyperparameter}", entry)
+    for name, sweep in config["sweeps"].items():
+        for key, known in (("market", config["markets"]), ("search_space", config["search_spaces"])):
+            value = sweep[key] or sweep["agent"]
+            if value not in known:
+                raise ValueError(
+                    f"config.yaml, sweeps.{name}.{key}: {value!r} is not among the {key}s: {', '.join(sorted(known))}"
+                )
+    shared = sorted(set(config["seeds"]["tuning"]) & set(config["seeds"]["final"]))
+    if shared:
+        raise ValueError(
+            f"config.yaml, seeds: {shared} are both tuning and final seeds; the backtest needs seeds that tuning never saw"
+        )
+
+
+def _check_market(name: str, market: Settings) -> None:
+    days = [market[key] for key in ("start", "test_start", "end") if market[key] is not None]
+    for day in days:
+        try:
+            date.fromisoformat(day)
+        except ValueError as error:
+            raise ValueError(f"config.yaml, markets.{name}: {day} is not a day of the calendar") from error
+    if days != sorted(set(days)):
+        raise ValueError(f"config.yaml, markets.{name}: start < test_start < end does not hold for {' , '.join(days)}")
+    if market["source"] == "csv" and market["path"] is None:
+        raise ValueError(f"config.yaml, markets.{name}.path: source csv needs the path of a file or folder")
+
+
+def _check_hyperparameter(key: str, entry: Settings) -> None:
+    kind, default = entry["type"], entry["default"]
+    if kind == "constant":
+        return
+    if kind == "categorical":
+        if not entry["choices"] or default not in entry["choices"]:
+            raise ValueError(f"config.yaml, {key}: default {default!r} is not among the choices {entry['choices']}")
+        return
+    lower, upper = entry["lower"], entry["upper"]
+    if lower is None or upper is None:
+        raise ValueError(f"config.yaml, {key}: type {kind} needs lower and upper")
+    if not all(isinstance(value, int | float) for value in (lower, upper, default)):
+        raise ValueError(
+            f"config.yaml, {key}: {default!r} is text, not a number; in YAML write 1.0e-5, not 1e-5, which is read as text"
+        )
+    if lower >= upper:
+        raise ValueError(f"config.yaml, {key}: lower {lower} is not below upper {upper}")
+    if not lower <= default <= upper:
+        raise ValueError(f"config.yaml, {key}: default {default} is outside [{lower}, {upper}]")
+    if entry["log"] and lower <= 0:
+        raise ValueError(f"config.yaml, {key}: log needs lower > 0, not {lower}")
+    if kind == "int" and not all(float(value).is_integer() for value in (lower, upper, default)):
+        raise ValueError(f"config.yaml, {key}: type int needs whole numbers, not {lower}, {upper}, {default}")
+
+
+def market_settings(market: Settings) -> dict[str, Any]:
+    """Return the keys of a market that its download depends on."""
+    return {key: market[key] for key in MARKET_KEYS[market["source"]]}
+
+
+def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
+    """Return what a sweep's proposals depend on; the number of rounds is not part of it."""
+    settings = {key: value for key, value in config["sweeps"][sweep].items() if key not in ("rounds", "search_space")}
+    return {**settings, "search_space": search_space(config, sweep)}
+
+
+def search_space(config: Settings, sweep: str) -> dict[str, Any]:
+    """Return a sweep's search space as config.yaml spells it."""
+    settings = config["sweeps"][sweep]
+    space: dict[str, Any] = config["search_spaces"][settings["search_space"] or settings["agent"]]
+    return space
+
+
+def flags(**groups: Settings) -> str:
+    """Return command-line flags, such as ``--environment.cost-pct 0.001``, quoted and in a fixed order."""
+    words = []
+    for group, settings in sorted(groups.items()):
+        for key, value in sorted(settings.items()):
+            if value is not None:
+                words += [f"--{group}.{key.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
+def gpus_of_a_run(device: str) -> int:
+    """Return how many of the resource gpu a training asks for; ``auto`` looks at this machine."""
+    has_gpu = Path("/dev/nvidiactl").exists()
+    return 1 if device == "cuda" or (device == "auto" and has_gpu) else 0
+
+
+def schema_error(error: BaseException) -> str:
+    """Return one line for what Snakemake's validate says in many.
+
+    The error that names a key hangs at its end: jsonschema's ValidationError with ``absolute_path`` and ``message``.
+    """
+    seen: list[BaseException] = [error]
+    for candidate in seen:
+        if hasattr(candidate, "absolute_path"):
+            return explain(candidate.absolute_path, str(getattr(candidate, "message", candidate)))
+        linked = [*candidate.args, candidate.__cause__, candidate.__context__]
+        seen.extend(other for other in linked if isinstance(other, BaseException) and other not in seen)
+    return str(error)
