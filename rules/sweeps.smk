@@ -41,7 +41,7 @@ for sweep in SWEEPS:
                 code=code("sweeps.propose_trials"),
             shell:
                 "exec python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
-                " --round {params.number} --settings {params.settings:q} --folder {params.folder:q}"
+                " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
                 " {params.scores} {input.scores:q} > {log:q} 2>&1"
 
 

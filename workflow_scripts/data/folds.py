@@ -223,7 +223,9 @@ def read_fold(path: Path) -> FoldData:
     """
     expected = read_json(path.with_suffix(".json"))["sha256"]
     if (found := sha256(path)) != expected:
-        raise ValueError(damaged(path, f"sha256 {found[:12]}… where {path.with_suffix('.json').name} has {expected[:12]}…"))
+        raise ValueError(
+            damaged(path, f"sha256 {found[:12]}… where {path.with_suffix('.json').name} has {expected[:12]}…")
+        )
     try:
         with np.load(path, allow_pickle=False) as arrays:
             segments = {

@@ -46,7 +46,9 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         ValueError: there are no days after the warm-up, or a feature is not finite (names ticker, date and feature).
 
     """
-    wide = {name: bars.pivot(index="date", columns="ticker", values=name) for name in bars.columns.drop(["date", "ticker"])}
+    wide = {
+        name: bars.pivot(index="date", columns="ticker", values=name) for name in bars.columns.drop(["date", "ticker"])
+    }
     close = wide["close"]
     warmup = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
     if len(close) <= warmup:

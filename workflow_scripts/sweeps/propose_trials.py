@@ -14,12 +14,12 @@ from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
 
 
-def propose_trials(sweep: str, round_: int, settings: str, folder: Path, scores: tuple[Path, ...] = ()) -> None:
+def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores: tuple[Path, ...] = ()) -> None:
     """Write a round's configurations, and last the manifest that makes them a decision.
 
     Args:
         sweep: name of the sweep.
-        round_: number of the round.
+        number: number of the round.
         settings: JSON of the sweep's agent, market, optimizer, sizes, budget, seed and search space.
         folder: the round's folder; receives trial_{trial}/config.yaml and proposals.json.
         scores: score.json of every trial of the rounds before, in the order of proposal.
@@ -31,23 +31,23 @@ def propose_trials(sweep: str, round_: int, settings: str, folder: Path, scores:
     proposals = smac.propose(
         build_space(asked["search_space"]),
         history,
-        round_,
+        number,
         asked["round_size"],
         asked["seed"],
         asked["initial_design"],
     )
     texts = [
-        Trial(sweep, asked["agent"], round_, number, asked["budget"], to_dict(configuration)).to_yaml()
-        for number, configuration in enumerate(proposals)
+        Trial(sweep, asked["agent"], number, place, asked["budget"], to_dict(configuration)).to_yaml()
+        for place, configuration in enumerate(proposals)
     ]
-    for number, text in enumerate(texts):
-        write_text(folder / f"trial_{number}" / "config.yaml", text)
-        log.info(f"{sweep} round={round_} trial={number} {json.dumps(to_dict(proposals[number]))}")
+    for place, text in enumerate(texts):
+        write_text(folder / f"trial_{place}" / "config.yaml", text)
+        log.info(f"{sweep} round={number} trial={place} {json.dumps(to_dict(proposals[place]))}")
     write_json(
         folder / "proposals.json",
         {
             "sweep": sweep,
-            "round": round_,
+            "round": number,
             "settings": asked,
             "trials": [{"config": text, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text in texts],
         },

@@ -40,7 +40,9 @@ def score_trial(config: Path, runs: tuple[Path, ...], score: Path) -> None:
 def _fold_and_seed(run: Path) -> tuple[int, int]:
     match = RUN.search(run.as_posix())
     if match is None:
-        raise ValueError(f"{run} is not the sharpe.json of a run: it should end in fold_{{fold}}/seed_{{seed}}/sharpe.json")
+        raise ValueError(
+            f"{run} is not the sharpe.json of a run: it should end in fold_{{fold}}/seed_{{seed}}/sharpe.json"
+        )
     return int(match[1]), int(match[2])
 
 

@@ -204,7 +204,11 @@ class PPO(AgentPPO):  # type: ignore[misc]
             self.optimizer_update(self.act_optimizer, -objective)
             critic_losses += critic_loss.detach()
             actor_objectives += objective.detach()
-        return float(critic_losses) / updates, float(actor_objectives) / updates, float(self.act.action_std_log.detach().mean())
+        return (
+            float(critic_losses) / updates,
+            float(actor_objectives) / updates,
+            float(self.act.action_std_log.detach().mean()),
+        )
 
     def logprob_entropy(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log-probabilities (batch,) of actions, and the entropy of the policy, which no state changes."""
@@ -226,7 +230,15 @@ def _elegantrl_config(settings: PPOSettings, num_envs: int) -> Config:
     config = Config(agent_class=AgentPPO)
     config.num_envs = num_envs
     config.clip_grad_norm = CLIP_GRAD_NORM
-    for name in ("learning_rate", "gamma", "batch_size", "repeat_times", "ratio_clip", "lambda_gae_adv", "lambda_entropy"):
+    for name in (
+        "learning_rate",
+        "gamma",
+        "batch_size",
+        "repeat_times",
+        "ratio_clip",
+        "lambda_gae_adv",
+        "lambda_entropy",
+    ):
         setattr(config, name, getattr(settings, name))
     return config
 

@@ -40,7 +40,9 @@ def backtest_incumbent(
     """
     log = start_job("backtest_incumbent")
     trial = read_trial(config)
-    log.info(f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days")
+    log.info(
+        f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"
+    )
     features = compute_features(read_bars(bars), turbulence_days)
     data, _ = cut_fold(features, sealed_fold(features.dates, test_start, purge_days))
     train_and_judge(trial, data, seed, environment, training, outputs, log)

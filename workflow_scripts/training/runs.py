@@ -12,7 +12,7 @@ import torch
 from workflow_scripts.data.folds import FoldData
 from workflow_scripts.training.agents import PPO, Architecture, PPOSettings, TrainingFailedError, make_env
 from workflow_scripts.training.evaluation import evaluate_policy
-from workflow_scripts.training.sharpe import Episode, RunResult, failed_run, judge_episode, write_result, write_returns
+from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import damaged, write_bytes

@@ -46,9 +46,7 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
             imports.update(alias.name for alias in node.names if _is_sibling(alias.name))
         elif isinstance(node, ast.ImportFrom) and node.module and _is_sibling(node.module):
             imports.add(node.module)
-            imports.update(
-                name for alias in node.names if _exists(name := f"{node.module}.{alias.name}")
-            )
+            imports.update(name for alias in node.names if _exists(name := f"{node.module}.{alias.name}"))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree), tuple(sorted(imports))

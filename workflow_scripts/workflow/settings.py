@@ -47,7 +47,7 @@ def check_settings(config: Settings) -> None:
     shared = sorted(set(config["seeds"]["tuning"]) & set(config["seeds"]["final"]))
     if shared:
         raise ValueError(
-            f"config.yaml, seeds: {shared} are both tuning and final seeds; the backtest needs seeds that tuning never saw"
+            f"config.yaml, seeds: {shared} are both tuning and final seeds; the backtest needs unseen ones"
         )
 
 
@@ -77,7 +77,7 @@ def _check_hyperparameter(key: str, entry: Settings) -> None:
         raise ValueError(f"config.yaml, {key}: type {kind} needs lower and upper")
     if not all(isinstance(value, int | float) for value in (lower, upper, default)):
         raise ValueError(
-            f"config.yaml, {key}: {default!r} is text, not a number; in YAML write 1.0e-5, not 1e-5, which is read as text"
+            f"config.yaml, {key}: {default!r} is text, not a number; in YAML write 1.0e-5, not 1e-5"
         )
     if lower >= upper:
         raise ValueError(f"config.yaml, {key}: lower {lower} is not below upper {upper}")

@@ -48,7 +48,9 @@ def propose(
     start = initial_points(space, initial_design, seed)[len(history) :][:size]
     if len(start) == size:
         return start
-    told = list(zip([Configuration(space, values=score.configuration) for score in history], costs(history), strict=True))
+    told = list(
+        zip([Configuration(space, values=score.configuration) for score in history], costs(history), strict=True)
+    )
     lie = float(np.mean([cost for _, cost in told]))
     proposals = list(start)
     warnings.filterwarnings("ignore", module="smac")
