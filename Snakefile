@@ -18,4 +18,3 @@ rule all:
     input:
         verdicts,
         figures,
-        policies,

@@ -1,5 +1,157 @@
-verdicts = []
-figures = []
-policies = expand(
-    f"{BACKTEST_RUN}/policy.pt", sweep=SWEEPS, candidate=CANDIDATES, seed=config["seeds"]["final"]
+report: "../report/workflow.rst"
+
+
+verdicts = expand(f"{SWEEP}/verdict.json", sweep=SWEEPS)
+figures = expand(
+    f"{SWEEP}/{{figure}}.svg",
+    sweep=SWEEPS,
+    figure=["progress", "sharpe", "importance", "equity"],
 )
+
+
+def baselines_of_sweep(wildcards):
+    return f"{market_of(wildcards)}/baselines.json"
+
+
+rule estimate_importance:
+    """Estimate which hyperparameters mattered, by three methods."""
+    input:
+        trials=f"{SWEEP}/trials.csv",
+    output:
+        importance=f"{SWEEP}/importance.json",
+    log:
+        f"{SWEEP}/estimate_importance.log",
+    benchmark:
+        f"{SWEEP}/estimate_importance.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        space=lambda wildcards: canonical(search_space(config, wildcards.sweep)),
+        resamples=config["importance"]["resamples"],
+        code=code("analysis.estimate_importance"),
+    shell:
+        "exec python -m workflow_scripts.analysis.estimate_importance --trials {input.trials:q}"
+        " --space {params.space:q} --resamples {params.resamples} --importance {output.importance:q}"
+        " > {log:q} 2>&1"
+
+
+rule plot_importance:
+    """Draw the importance of each hyperparameter."""
+    input:
+        importance=f"{SWEEP}/importance.json",
+    output:
+        plot=report(
+            f"{SWEEP}/importance.svg",
+            caption="../report/importance.rst",
+            category="{sweep}",
+            labels={"result": "3. importance of the hyperparameters"},
+        ),
+    log:
+        f"{SWEEP}/plot_importance.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.plot_importance"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plot_importance --sweep {wildcards.sweep}"
+        " --importance {input.importance:q} --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plot_progress:
+    """Draw the trials' scores in the order of their proposal."""
+    input:
+        scores=scores_of_sweep,
+        baselines=baselines_of_sweep,
+    output:
+        plot=report(
+            f"{SWEEP}/progress.svg",
+            caption="../report/progress.rst",
+            category="{sweep}",
+            labels={"result": "1. scores in the order of proposal"},
+        ),
+    log:
+        f"{SWEEP}/plot_progress.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.plot_progress"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plot_progress --sweep {wildcards.sweep}"
+        " --scores {input.scores:q} --baselines {input.baselines:q} --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plot_sharpe:
+    """Draw every run's Sharpe ratio by fold and seed."""
+    input:
+        scores=scores_of_sweep,
+        baselines=baselines_of_sweep,
+    output:
+        plot=report(
+            f"{SWEEP}/sharpe.svg",
+            caption="../report/sharpe.rst",
+            category="{sweep}",
+            labels={"result": "2. Sharpe ratios by fold and seed"},
+        ),
+    log:
+        f"{SWEEP}/plot_sharpe.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.plot_sharpe"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plot_sharpe --sweep {wildcards.sweep}"
+        " --scores {input.scores:q} --baselines {input.baselines:q} --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plot_equity:
+    """Draw the growth on the test days against the baselines."""
+    input:
+        backtests=backtest_returns,
+        baselines=baseline_returns,
+    output:
+        plot=report(
+            f"{SWEEP}/equity.svg",
+            caption="../report/equity.rst",
+            category="{sweep}",
+            labels={"result": "4. growth on the test days"},
+        ),
+    log:
+        f"{SWEEP}/plot_equity.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.plot_equity"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plot_equity --sweep {wildcards.sweep}"
+        " --backtests {input.backtests:q} --baselines {input.baselines:q} --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule judge_sweep:
+    """Say whether the test days support a claim about the tuned configuration."""
+    input:
+        scores=scores_of_sweep,
+        backtests=backtest_returns,
+        sharpes=backtest_sharpes,
+        baselines=baseline_returns,
+    output:
+        verdict=report(
+            f"{SWEEP}/verdict.json",
+            caption="../report/verdict.rst",
+            category="{sweep}",
+            labels={"result": "0. verdict"},
+        ),
+    log:
+        f"{SWEEP}/judge_sweep.log",
+    benchmark:
+        f"{SWEEP}/judge_sweep.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        resamples=config["backtest"]["resamples"],
+        confidence=config["backtest"]["confidence"],
+        code=code("analysis.judge_sweep"),
+    shell:
+        "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep}"
+        " --scores {input.scores:q} --backtests {input.backtests:q} --baselines {input.baselines:q}"
+        " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
+        " > {log:q} 2>&1"

@@ -13,6 +13,7 @@ from workflow_scripts.workflow.settings import (
     market_settings,
     proposal_settings,
     schema_error,
+    search_space,
 )
 from snakemake.utils import validate
 
@@ -100,13 +101,18 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, SWEEPS[wildcards.sweep]["rounds"])
 
 
-def backtest_returns(wildcards):
-    return expand(
-        f"{BACKTEST_RUN}/returns.parquet",
+def of_backtest_runs(name):
+    """Input function: the file of this name of every candidate and final seed."""
+    return lambda wildcards: expand(
+        f"{BACKTEST_RUN}/{name}",
         sweep=wildcards.sweep,
         candidate=CANDIDATES,
         seed=config["seeds"]["final"],
     )
+
+
+backtest_returns = of_backtest_runs("returns.parquet")
+backtest_sharpes = of_backtest_runs("sharpe.json")
 
 
 def baseline_returns(wildcards):

@@ -17,6 +17,8 @@ rule download_bars:
         f"{MARKET}/download_bars.log",
     benchmark:
         f"{MARKET}/download_bars.tsv"
+    conda:
+        "../envs/data.yaml"
     params:
         market=lambda wildcards: flags(
             market=market_settings(config["markets"][wildcards.market])
@@ -33,7 +35,9 @@ checkpoint split_folds:
     input:
         bars=f"{MARKET}/bars.parquet",
     output:
-        folds=expand(f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True),
+        folds=expand(
+            f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True
+        ),
         descriptions=expand(
             f"{MARKET}/folds/fold_{{fold}}.json", fold=FOLDS, allow_missing=True
         ),
@@ -41,6 +45,8 @@ checkpoint split_folds:
         f"{MARKET}/folds/split_folds.log",
     benchmark:
         f"{MARKET}/folds/split_folds.tsv"
+    conda:
+        "../envs/data.yaml"
     params:
         folder=lambda wildcards, output: Path(output.folds[0]).parent,
         test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],

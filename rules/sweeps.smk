@@ -32,11 +32,13 @@ for sweep in SWEEPS:
                 f"{ROUND}/propose_trials.log".format(sweep=sweep, round=number),
             benchmark:
                 f"{ROUND}/propose_trials.tsv".format(sweep=sweep, round=number)
+            conda:
+                "../envs/sweeps.yaml"
             params:
                 sweep=sweep,
                 number=number,
                 settings=canonical(proposal_settings(config, sweep)),
-                folder=ROUND.format(sweep=sweep, round=number),
+                folder=lambda wildcards, output: Path(output.manifest).parent,
                 scores="--scores" if number else "",
                 code=code("sweeps.propose_trials"),
             shell:
@@ -56,6 +58,8 @@ rule score_trial:
         f"{TRIAL}/score_trial.log",
     benchmark:
         f"{TRIAL}/score_trial.tsv"
+    conda:
+        "../envs/sweeps.yaml"
     params:
         code=code("sweeps.score_trial"),
     shell:
@@ -69,7 +73,12 @@ checkpoint collect_trials:
     input:
         scores=scores_of_sweep,
     output:
-        trials=f"{SWEEP}/trials.csv",
+        trials=report(
+            f"{SWEEP}/trials.csv",
+            caption="../report/trials.rst",
+            category="{sweep}",
+            labels={"result": "5. all runs"},
+        ),
         incumbent=f"{SWEEP}/incumbent.yaml",
         candidates=expand(
             f"{BACKTEST}/{{candidate}}/config.yaml",
@@ -80,6 +89,8 @@ checkpoint collect_trials:
         f"{SWEEP}/collect_trials.log",
     benchmark:
         f"{SWEEP}/collect_trials.tsv"
+    conda:
+        "../envs/sweeps.yaml"
     params:
         agent=lambda wildcards: SWEEPS[wildcards.sweep]["agent"],
         top=config["backtest"]["top"],

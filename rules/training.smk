@@ -11,12 +11,14 @@ rule train_agent:
         f"{RUN}/train_agent.log",
     benchmark:
         f"{RUN}/train_agent.tsv"
-    params:
-        settings=TRAINING,
-        code=code("training.train_agent"),
+    conda:
+        "../envs/training.yaml"
     resources:
         gpu=GPUS,
         mem_mb=1500,
+    params:
+        settings=TRAINING,
+        code=code("training.train_agent"),
     shell:
         "exec python -m workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
@@ -36,15 +38,17 @@ rule backtest_incumbent:
         f"{BACKTEST_RUN}/backtest_incumbent.log",
     benchmark:
         f"{BACKTEST_RUN}/backtest_incumbent.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        gpu=GPUS,
+        mem_mb=1500,
     params:
         test_start=test_start_of_sweep,
         turbulence_days=config["features"]["turbulence_days"],
         purge_days=PURGE_DAYS,
         settings=TRAINING,
         code=code("training.backtest_incumbent"),
-    resources:
-        gpu=GPUS,
-        mem_mb=1500,
     shell:
         "exec python -m workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
@@ -66,6 +70,8 @@ rule backtest_baselines:
         f"{BACKTEST}/backtest_baselines.log",
     benchmark:
         f"{BACKTEST}/backtest_baselines.tsv"
+    conda:
+        "../envs/training.yaml"
     params:
         test_start=test_start_of_sweep,
         turbulence_days=config["features"]["turbulence_days"],
@@ -82,7 +88,9 @@ rule backtest_baselines:
 rule evaluate_baselines:
     """Score the baselines on every fold's validation days; on a planted market the oracle too."""
     input:
-        folds=expand(f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True),
+        folds=expand(
+            f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True
+        ),
         bars=f"{MARKET}/bars.parquet",
     output:
         baselines=f"{MARKET}/baselines.json",
@@ -90,6 +98,8 @@ rule evaluate_baselines:
         f"{MARKET}/evaluate_baselines.log",
     benchmark:
         f"{MARKET}/evaluate_baselines.tsv"
+    conda:
+        "../envs/training.yaml"
     params:
         oracle=lambda wildcards: (
             "--oracle"

@@ -27,9 +27,10 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     missing = [name for name in COLUMNS if name not in bars]
     if missing:
         raise ValueError(
-            f"{origin} has no column {', '.join(missing)}: bars need {', '.join(COLUMNS)}, and it has {', '.join(bars)}"
+            f"{origin} has no column {', '.join(missing)}: bars need {', '.join(COLUMNS)}, "
+            f"and it has {', '.join(map(str, bars.columns))}"
         )
-    bars = bars[COLUMNS + sorted(name for name in bars if name not in COLUMNS)]
+    bars = bars[COLUMNS + sorted(str(name) for name in bars if name not in COLUMNS)]
     for name in bars.columns:
         try:
             if name == "date":
@@ -58,13 +59,12 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
             _refuse(bars, bars[name] <= 0, f"{name} is not above zero")
     _refuse(bars, bars["volume"] < 0, "volume is below zero")
     close = bars.pivot(index="date", columns="ticker", values="close")
-    gaps = close.isna().stack()
-    gaps = gaps[gaps]
+    gaps = np.argwhere(close.isna().to_numpy())
     if len(gaps):
-        day, ticker = gaps.index[0]
+        day, column = gaps[0]
         raise ValueError(
-            f"{ticker} has no row on {day:%Y-%m-%d}, a day that other tickers have "
-            f"({len(gaps)} such gaps in {close.isna().any().sum()} tickers): fill them, or leave those tickers out"
+            f"{close.columns[column]} has no row on {close.index[day]:%Y-%m-%d}, a day that other tickers have "
+            f"({len(gaps)} such gaps in {len(set(gaps[:, 1]))} tickers): fill them, or leave those tickers out"
         )
     highest, lowest = bars[["open", "close", "low"]].max(axis=1), bars[["open", "close", "high"]].min(axis=1)
     _refuse(
@@ -72,10 +72,10 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
         (bars["high"] < highest) | (bars["low"] > lowest),
         "open or close lies outside [low, high]; adjust all prices for splits and dividends, not close alone",
     )
-    moves = close.pct_change().stack()
+    moves = close.pct_change().to_numpy()
     return [
-        f"{ticker} moves by {move:+.0%} on {day:%Y-%m-%d}: an unadjusted split?"
-        for (day, ticker), move in moves[moves.abs() > LARGEST_PLAUSIBLE_MOVE].items()
+        f"{close.columns[column]} moves by {moves[day, column]:+.0%} on {close.index[day]:%Y-%m-%d}: a split?"
+        for day, column in np.argwhere(np.abs(moves) > LARGEST_PLAUSIBLE_MOVE)
     ]
 
 

@@ -129,7 +129,7 @@ def volatility(close: pd.DataFrame) -> Array:
     """
     basket = close.pct_change().mean(axis=1)
     realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(TRADING_DAYS_A_YEAR) * 100
-    return realised.to_numpy()
+    return np.asarray(realised, dtype=np.float64)
 
 
 def _require_finite(features: Features) -> None:

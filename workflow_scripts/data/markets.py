@@ -90,7 +90,7 @@ def synthetic_bars(
     dates = pd.bdate_range(FIRST_SYNTHETIC_DAY, periods=days)
     width = len(str(ticker_count))
     wide = pd.DataFrame(close, index=dates, columns=[f"S{index:0{width}}" for index in range(1, ticker_count + 1)])
-    return _closes_only(wide).assign(**{SIGNAL: signal.ravel()})
+    return _closes_only(wide).assign(**{SIGNAL: signal.ravel()})  # both a row a day, tickers within it
 
 
 def _embedded() -> tuple[pd.DataFrame, str]:
@@ -105,7 +105,7 @@ def _embedded() -> tuple[pd.DataFrame, str]:
 
 def _closes_only(wide: pd.DataFrame) -> pd.DataFrame:
     """Return bars of a table of closes (a row a day, a column a ticker)."""
-    long = wide.rename_axis(index="date", columns="ticker").stack().rename("close").reset_index()
+    long = wide.rename_axis(index="date").reset_index().melt("date", var_name="ticker", value_name="close")
     return arrange_bars(
         long.assign(open=long["close"], high=long["close"], low=long["close"], volume=0.0), "a table of closes"
     )
@@ -147,6 +147,6 @@ def _select(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
     if not keep.any():
         first, last = bars["date"].min(), bars["date"].max()
         raise ValueError(
-            f"no bars between {market.start} and {market.end}: the market's days are {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+            f"no bars between {market.start} and {market.end}: the bars run from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
         )
     return bars[keep].reset_index(drop=True)

@@ -13,6 +13,8 @@ from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
 from workflow_scripts.workflow.jobs import start_job
 
+RUN_COLUMNS = ("fold", "seed", "status", "sharpe")
+
 
 def collect_trials(
     agent: str, scores: tuple[Path, ...], top: int, trials: Path, incumbent: Path, backtest: Path
@@ -55,7 +57,7 @@ def _rows(agent: str, score: Score) -> list[dict[str, Any]]:
         "trial": score.trial,
         "budget": score.budget,
     }
-    return [trial | run | score.configuration for run in score.runs]
+    return [trial | {key: run[key] for key in RUN_COLUMNS} | score.configuration for run in score.runs]
 
 
 def _trial(agent: str, score: Score) -> Trial:

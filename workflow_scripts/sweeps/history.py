@@ -23,10 +23,10 @@ class Score:
         budget: vector steps of each run.
         status: ok if every run is; else failed if one failed, else flat.
         reason: the most common reason of the runs that are not ok.
-        score: mean of the runs' Sharpe ratios; none unless every run is ok, since a mean over the survivors would flatter.
+        score: mean of the runs' Sharpe ratios; none unless every run is ok: survivors would flatter.
         standard_error: of that mean, over the runs.
         configuration: the hyperparameters.
-        runs: fold, seed, status and sharpe of each run.
+        runs: fold, seed, status, sharpe, days, skewness and kurtosis of each run.
 
     """
 

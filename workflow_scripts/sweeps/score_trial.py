@@ -27,7 +27,11 @@ def score_trial(config: Path, runs: tuple[Path, ...], score: Path) -> None:
     results = [read_result(path) for path in runs]
     status, reason, mean, error = summarise_runs(results)
     rows = [
-        {"fold": fold, "seed": seed, "status": result.status, "sharpe": result.sharpe}
+        {
+            "fold": fold,
+            "seed": seed,
+            **{key: getattr(result, key) for key in ("status", "sharpe", "days", "skewness", "kurtosis")},
+        }
         for (fold, seed), result in zip(map(_fold_and_seed, runs), results, strict=True)
     ]
     written = Score(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import tyro
 
 from workflow_scripts.data.bars import read_bars
@@ -42,7 +43,9 @@ def evaluate_baselines(
             name: sharpe_ratio(run_baseline(name, segment, environment).daily_returns) for name in BASELINES
         }
         if oracle:
-            signal = table.pivot(index="date", columns="ticker", values=SIGNAL).loc[segment.dates].to_numpy()
+            signal = (
+                table.pivot(index="date", columns="ticker", values=SIGNAL).loc[pd.to_datetime(segment.dates)].to_numpy()
+            )
             episode, parameters = oracle_episode(segment, signal, environment)
             row |= {"oracle": sharpe_ratio(episode.daily_returns), "oracle_parameters": parameters}
         rows.append({"fold": number, **row})

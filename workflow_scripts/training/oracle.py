@@ -41,7 +41,8 @@ def oracle_episode(
 
         def policy(state: Tensor) -> Tensor:
             held = state[:, 2:] * env.tickers - 1
-            return held + speed * (gain * seen[env.day] - held)
+            wanted: Tensor = held + speed * (gain * seen[env.day] - held)
+            return wanted
 
         return run_episode(env, segment, policy)
 

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import kurtosis, skew
 
 from workflow_scripts.workflow.files import damaged, read_json, whole_file, write_json
 
@@ -56,6 +57,8 @@ class RunResult:
         total_return: growth of the portfolio over the days, as a fraction.
         annual_turnover: traded value a year, as a multiple of the portfolio's.
         days: number of daily returns.
+        skewness: of the daily returns.
+        kurtosis: of the daily returns, raw (a normal distribution has 3).
 
     """
 
@@ -66,6 +69,8 @@ class RunResult:
     total_return: float | None
     annual_turnover: float | None
     days: int
+    skewness: float | None = None
+    kurtosis: float | None = None
 
 
 def judge_episode(episode: Episode, training: Episode) -> RunResult:
@@ -81,6 +86,8 @@ def judge_episode(episode: Episode, training: Episode) -> RunResult:
         total_return=float(np.prod(1 + episode.daily_returns) - 1),
         annual_turnover=float(episode.turnover.mean() * TRADING_DAYS_A_YEAR),
         days=days,
+        skewness=float(skew(episode.daily_returns)),
+        kurtosis=float(kurtosis(episode.daily_returns, fisher=False)),
     )
 
 

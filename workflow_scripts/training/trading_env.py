@@ -1,8 +1,8 @@
 """The trading environment: num_envs portfolios on one market path, all on the same day.
 
 An agent decides on the close of day t and its orders fill at the close of day t + 1, fees included. In the modes
-``tilt`` and ``weights`` an action names target weights, which the portfolio moves towards; in ``shares`` it orders whole
-shares as ElegantRL's StockTradingVecEnv does. Money is float64 throughout. The end of the data is a truncation.
+``tilt`` and ``weights`` an action names target weights, which the portfolio moves towards; in ``shares`` it orders
+whole shares as ElegantRL's StockTradingVecEnv does. Money is float64 throughout. The end of the data is a truncation.
 """
 
 import math
@@ -50,9 +50,9 @@ class TradingEnv:
     """A vectorised environment on torch tensors.
 
     A state holds only what differs between portfolios, (num_envs, 2 + tickers) float32: the day as a position in
-    ``close``, then cash and holdings, as weights of the portfolio's value (``observe="weights"``) or as ElegantRL scales
-    them, tanh(cash × 2^-18) and tanh(shares × 2^-10) (``observe="shares"``). What the market shows on a day is the same
-    for all portfolios and is looked up by the policy (see networks.py).
+    ``close``, then cash and holdings, as weights of the portfolio's value (``observe="weights"``) or as ElegantRL
+    scales them, tanh(cash × 2^-18) and tanh(shares × 2^-10) (``observe="shares"``). What the market shows on a day
+    is the same for all portfolios and is looked up by the policy (see networks.py).
 
     An action is (num_envs, action_dim): any real numbers for tilt and weights (cash first), [-1, 1] for shares.
     A reward is the log return after costs × 100 (tilt, weights) or the gain in value × 2^-12 (shares).
@@ -142,8 +142,8 @@ class TradingEnv:
         """Fill an action at the next day's close.
 
         Returns:
-            The next state, rewards (num_envs,) float32, and whether the next day is the last one. After the last day the
-            caller resets: it may still want the final state's value.
+            The next state, rewards (num_envs,) float32, and whether the next day is the last one. After the last day
+            the caller resets: it may still want the final state's value.
 
         """
         self.day += 1

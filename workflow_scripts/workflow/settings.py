@@ -76,9 +76,7 @@ def _check_hyperparameter(key: str, entry: Settings) -> None:
     if lower is None or upper is None:
         raise ValueError(f"config.yaml, {key}: type {kind} needs lower and upper")
     if not all(isinstance(value, int | float) for value in (lower, upper, default)):
-        raise ValueError(
-            f"config.yaml, {key}: {default!r} is text, not a number; in YAML write 1.0e-5, not 1e-5"
-        )
+        raise ValueError(f"config.yaml, {key}: {default!r} is text, not a number; in YAML write 1.0e-5, not 1e-5")
     if lower >= upper:
         raise ValueError(f"config.yaml, {key}: lower {lower} is not below upper {upper}")
     if not lower <= default <= upper:

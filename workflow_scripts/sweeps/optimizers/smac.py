@@ -1,8 +1,8 @@
 """SMAC's HyperparameterOptimizationFacade as a function of the trials so far (Lindauer et al. 2022, JMLR 23:54).
 
 The facade is built anew for every round, told the history, asked for one configuration, told the mean cost for it (a
-constant liar, so that the next one differs), and thrown away with the lies. That makes a round a function of its inputs;
-it is not the trajectory of one live SMAC, whose model survives from ask to ask.
+constant liar, so that the next one differs), and thrown away with the lies. So a round is a function of its inputs; it
+is not the trajectory of one live SMAC, whose model survives from ask to ask.
 """
 
 import logging

@@ -1,0 +1,39 @@
+"""The rule estimate_importance: which hyperparameters mattered."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import tyro
+
+from workflow_scripts.analysis.importance import TooFewTrialsError, estimate
+from workflow_scripts.workflow.files import write_json
+from workflow_scripts.workflow.jobs import start_job
+
+
+def estimate_importance(trials: Path, space: str, resamples: int, importance: Path) -> None:
+    """Write the importance of each hyperparameter by three methods, with its spread over folds and seeds.
+
+    Args:
+        trials: the sweep's table of runs.
+        space: JSON of the search space.
+        resamples: bootstraps over folds and seeds.
+        importance: the JSON file to write.
+
+    """
+    log = start_job("estimate_importance")
+    content: dict[str, Any] = {"methods": {}, "resamples": resamples, "reason": None}
+    try:
+        content["methods"] = estimate(pd.read_csv(trials), json.loads(space), resamples, seed=0)
+    except TooFewTrialsError as error:
+        content["reason"] = str(error)
+        log.warning(str(error))
+    write_json(importance, content)
+    for method, shares in content["methods"].items():
+        top = max(shares, key=lambda name: shares[name]["mean"])
+        log.info(f"{method}: {top} {shares[top]['mean']:.2f} ± {shares[top]['sd']:.2f}")
+
+
+if __name__ == "__main__":
+    tyro.cli(estimate_importance)

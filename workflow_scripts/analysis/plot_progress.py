@@ -1,0 +1,54 @@
+"""The rule plot_progress: the trials' scores in the order of their proposal."""
+
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from workflow_scripts.analysis.figures import colour, figure
+from workflow_scripts.sweeps.history import read_score
+from workflow_scripts.workflow.files import read_json
+from workflow_scripts.workflow.jobs import start_job
+
+
+def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Path) -> None:
+    """Draw each trial's score with its standard error, the best so far, and equal weight on the same days.
+
+    Args:
+        sweep: name of the sweep.
+        scores: score.json of every trial, in the order of proposal.
+        baselines: the baselines' Sharpe ratios on the validation days.
+        plot: the SVG file to write.
+
+    """
+    start_job("plot_progress")
+    judged = [read_score(path) for path in scores]
+    places = np.arange(1, len(judged) + 1)
+    values = np.asarray([np.nan if score.score is None else score.score for score in judged])
+    errors = np.asarray([score.standard_error or 0.0 for score in judged])
+    with figure(plot) as axes:
+        axes.set_title(f"{sweep}: validation Sharpe ratio of the trials")
+        axes.errorbar(
+            places, values, errors, fmt="o", color=colour("rank_1"), elinewidth=1, label="trial ± standard error"
+        )
+        best = np.fmax.accumulate(values)
+        axes.step(places, best, where="post", color=colour("rank_2"), label="best so far")
+        equal = float(np.mean([row["equal_weight"] for row in read_json(baselines)]))
+        axes.axhline(equal, color=colour("equal_weight"), linestyle="--", label=f"equal weight ({equal:.2f})")
+        lowest = axes.get_ylim()[0]
+        for status, marker in (("flat", "_"), ("failed", "x")):
+            at = [place for place, score in zip(places, judged, strict=True) if score.status == status]
+            if at:
+                axes.plot(at, [lowest] * len(at), marker, color="#444444", label=f"{status} (no score)")
+        for number in sorted({score.round for score in judged}):
+            first = next(place for place, score in zip(places, judged, strict=True) if score.round == number)
+            axes.axvline(first - 0.5, color="#bbbbbb", linewidth=0.8)
+            axes.annotate(f"round {number}", (first - 0.4, 0.98), xycoords=("data", "axes fraction"), fontsize=8)
+        axes.set_xticks(places if len(places) <= 30 else places[:: len(places) // 15])
+        axes.set_xlabel("trial, in the order of proposal (the first is the default configuration)")
+        axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
+        axes.legend(loc="lower right")
+
+
+if __name__ == "__main__":
+    tyro.cli(plot_progress)

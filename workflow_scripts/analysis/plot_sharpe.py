@@ -1,0 +1,62 @@
+"""The rule plot_sharpe: how much of a Sharpe ratio is the fold, and how much the seed."""
+
+from pathlib import Path
+
+import numpy as np
+import tyro
+
+from workflow_scripts.analysis.figures import colour, figure, label
+from workflow_scripts.sweeps.history import rank, read_score
+from workflow_scripts.workflow.files import read_json
+from workflow_scripts.workflow.jobs import start_job
+
+BARS = ("equal_weight", "buy_and_hold", "oracle")
+
+
+def plot_sharpe(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Path) -> None:
+    """Draw every run's Sharpe ratio by fold, with the incumbent, the default configuration and the baselines apart.
+
+    Args:
+        sweep: name of the sweep.
+        scores: score.json of every trial, in the order of proposal.
+        baselines: the baselines' Sharpe ratios on the validation days.
+        plot: the SVG file to write.
+
+    """
+    start_job("plot_sharpe")
+    judged = [read_score(path) for path in scores]
+    best = rank(judged)[0]
+    groups = {
+        "other trials": ([score for score in judged if score not in (best, judged[0])], "#c8c8c8", 0.0),
+        label("default"): ([judged[0]], colour("default"), -0.22),
+        label("rank_1"): ([best], colour("rank_1"), 0.22),
+    }
+    if best is judged[0]:
+        del groups[label("default")]
+    with figure(plot) as axes:
+        axes.set_title(f"{sweep}: validation Sharpe ratio of each run, by fold")
+        for name, (trials, shade, shift) in groups.items():
+            runs = [run for score in trials for run in score.runs if run["sharpe"] is not None]
+            # A spread that is the same in every drawing, so that equal results give equal bytes.
+            spread = np.linspace(-0.06, 0.06, len(runs)) if len(runs) > 1 else np.zeros(len(runs))
+            at = [run["fold"] + shift + offset for run, offset in zip(runs, spread, strict=True)]
+            axes.scatter(at, [run["sharpe"] for run in runs], s=26, color=shade, label=f"{name} ({len(runs)} runs)")
+        rows = read_json(baselines)
+        for name in BARS:
+            if name in rows[0]:
+                for row in rows:
+                    axes.hlines(
+                        row[name],
+                        row["fold"] - 0.4,
+                        row["fold"] + 0.4,
+                        color=colour(name),
+                        label=label(name) if row is rows[0] else "_repeated",
+                    )
+        axes.axhline(0, color="#888888", linewidth=0.8)
+        axes.set_xticks([row["fold"] for row in rows], [f"fold {row['fold']}" for row in rows])
+        axes.set_ylabel("annualised Sharpe ratio")
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+if __name__ == "__main__":
+    tyro.cli(plot_sharpe)
