@@ -9,10 +9,6 @@ figures = expand(
 )
 
 
-def baselines_of_sweep(wildcards):
-    return f"{market_of(wildcards)}/baselines.json"
-
-
 rule estimate_importance:
     """Estimate which hyperparameters mattered, by three methods."""
     input:

@@ -123,6 +123,30 @@ def baseline_returns(wildcards):
     )
 
 
+def files_of_market(wildcards):
+    """The user's files behind a csv market, so that an edit of one is seen."""
+    path = config["markets"][wildcards.market].get("path")
+    if path is None or config["markets"][wildcards.market]["source"] != "csv":
+        return []
+    return sorted(map(str, Path(path).glob("*.csv"))) if Path(path).is_dir() else [path]
+
+
+def kept_rounds(sweep):
+    """Number of rounds of a sweep whose proposals stand; config.yaml's replay opens them all again."""
+    if config["replay"]:
+        return 0
+    try:
+        return count_kept_rounds(
+            Path(SWEEP.format(sweep=sweep)), proposal_settings(config, sweep)
+        )
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def baselines_of_sweep(wildcards):
+    return f"{market_of(wildcards)}/baselines.json"
+
+
 ENVIRONMENT = flags(environment=config["environment"])
 TRAINING = flags(environment=config["environment"], training=config["training"])
 GPUS = gpus_of_a_run(config["training"]["device"])

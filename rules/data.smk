@@ -1,11 +1,3 @@
-def files_of_market(wildcards):
-    """The user's files behind a csv market, so that an edit of one is seen."""
-    path = config["markets"][wildcards.market].get("path")
-    if path is None or config["markets"][wildcards.market]["source"] != "csv":
-        return []
-    return sorted(map(str, Path(path).glob("*.csv"))) if Path(path).is_dir() else [path]
-
-
 rule download_bars:
     """Fetch a market's daily bars, check them, and lock what came."""
     input:

@@ -1,15 +1,3 @@
-def kept_rounds(sweep):
-    """Number of rounds of a sweep whose proposals stand; config.yaml's replay opens them all again."""
-    if config["replay"]:
-        return 0
-    try:
-        return count_kept_rounds(
-            Path(SWEEP.format(sweep=sweep)), proposal_settings(config, sweep)
-        )
-    except ValueError as error:
-        raise WorkflowError(str(error)) from None
-
-
 # One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
 # A checkpoint, so that trials whose configurations come out the same are not trained again.
 for sweep in SWEEPS:
