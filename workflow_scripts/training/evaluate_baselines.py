@@ -20,8 +20,8 @@ from workflow_scripts.workflow.jobs import start_job
 def evaluate_baselines(
     folds: tuple[Path, ...],
     bars: Path,
-    oracle: bool,
     baselines: Path,
+    oracle: bool = False,
     environment: EnvironmentSettings = EnvironmentSettings(),
 ) -> None:
     """Write the Sharpe ratio of each baseline on each fold's validation days.
@@ -29,8 +29,8 @@ def evaluate_baselines(
     Args:
         folds: the folds, in their order.
         bars: the market's bars; the oracle reads the planted signal from them.
-        oracle: whether to add the oracle of a planted market.
         baselines: the JSON file to write: a list, an entry a fold.
+        oracle: whether to add the oracle of a planted market.
         environment: how an action becomes trades.
 
     """

@@ -1,0 +1,139 @@
+import numpy as np
+import pytest
+import torch
+
+from tests.conformance.reference_env import softmax_target, tilt_target, trade_shares, trade_weights
+from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
+
+MODES = ("tilt", "weights", "shares")
+
+
+def prices(days=30, tickers=4, seed=0):
+    steps = np.random.default_rng(seed).normal(0, 0.02, (days, tickers))
+    return 50 * np.exp(np.cumsum(steps, axis=0))
+
+
+def make(mode, num_envs=3, close=None, random_start=True, **settings):
+    chosen = EnvironmentSettings(action_mode=mode, **({"initial_cash": 20_000.0} | settings))
+    return TradingEnv(prices() if close is None else close, num_envs, chosen, random_start=random_start)
+
+
+def actions(env, steps=29, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(steps):
+        raw = torch.randn(env.num_envs, env.action_dim, generator=generator)
+        yield raw.tanh() if env.settings.action_mode == "shares" else 2 * raw
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_different_actions_end_in_different_portfolios(mode):
+    env = make(mode, num_envs=2, random_start=False)
+    first, second = (torch.full((1, env.action_dim), value) for value in (0.9, -0.9))
+    second[:, 0] = 0.9
+    for _ in range(5):
+        env.step(torch.cat([first, second]))
+    assert env.asset[0] != env.asset[1]
+    assert not torch.equal(env.holdings[0], env.holdings[1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cost", [0.0, 0.001, 0.05])
+def test_cash_is_never_negative_and_value_changes_by_holdings_and_fees_alone(mode, cost):
+    env = make(mode, cost_pct=cost)
+    close = prices()
+    for action in actions(env):
+        held, before, day = env.holdings.clone(), env.asset.clone(), env.day
+        env.step(action)
+        move = torch.as_tensor(close[day + 1] - close[day])
+        expected = before + held @ move - env.fees
+        torch.testing.assert_close(env.asset, expected, rtol=1e-9, atol=0)
+        torch.testing.assert_close(env.fees, cost * env.traded, rtol=1e-9, atol=1e-9)
+        assert (env.cash >= 0).all()
+        assert (env.holdings >= 0).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_order_fills_at_the_close_of_the_next_day(mode):
+    close = np.array([[10.0, 10.0], [20.0, 10.0], [40.0, 10.0]])
+    env = make(mode, num_envs=1, close=close, random_start=False, cost_pct=0.0, rebalance_rate=1.0)
+    order = torch.full((1, env.action_dim), 1.0)
+    _, reward, _ = env.step(order)
+    assert reward.item() == 0  # the move from 10 to 20 was missed: the shares were bought at 20
+    assert env.asset.item() == 20_000
+    env.step(torch.zeros(1, env.action_dim))
+    shares = {"tilt": 500, "weights": 20_000 / 3 / 20, "shares": 100}[mode]
+    assert env.asset.item() == pytest.approx(20_000 + shares * 20, rel=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_compiled_kernel_and_torch_agree_with_plain_python(mode):
+    kernel, fused = make(mode, num_envs=4), make(mode, num_envs=4)
+    fused._step = fused._step_on_device
+    close, settings = prices(), kernel.settings
+    for action in actions(kernel):
+        plain = []
+        for row in range(4):
+            order = action[row].double().tolist()
+            portfolio = (close[kernel.day + 1], kernel.cash[row].item(), kernel.holdings[row].tolist())
+            if mode == "shares":
+                cash, shares = trade_shares(order, *portfolio, settings.max_stock, settings.cost_pct)
+            else:
+                target = tilt_target(order) if mode == "tilt" else softmax_target(order)
+                cash, shares = trade_weights(target, *portfolio, settings.rebalance_rate, settings.cost_pct)
+            plain.append((cash, shares))
+        state, reward, _ = kernel.step(action)
+        other_state, other_reward, _ = fused.step(action)
+        for row, (cash, shares) in enumerate(plain):
+            np.testing.assert_allclose(kernel.cash[row], cash, rtol=1e-9, atol=1e-6)
+            np.testing.assert_allclose(kernel.holdings[row], shares, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(kernel.cash, fused.cash, rtol=1e-9, atol=1e-6)
+        torch.testing.assert_close(kernel.holdings, fused.holdings, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(reward, other_reward, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(state, other_state)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_portfolios_side_by_side_do_not_disturb_each_other(mode):
+    together = make(mode, num_envs=3)
+    alone = make(mode, num_envs=1)
+    for name in ("cash", "holdings", "asset"):
+        getattr(alone, name).copy_(getattr(together, name)[2:])
+    for action in actions(together):
+        together.step(action)
+        alone.step(action[2:])
+    assert torch.equal(together.holdings[2:], alone.holdings)
+    assert torch.equal(together.cash[2:], alone.cash)
+
+
+def test_a_small_order_of_shares_is_no_order():
+    env = make("shares", num_envs=1, random_start=False)
+    env.step(torch.full((1, 4), 0.09))
+    assert env.traded.item() == 0
+    env.step(torch.full((1, 4), 0.1))
+    assert env.holdings.tolist() == [[10.0] * 4]
+
+
+def test_a_buy_stops_where_cash_no_longer_covers_price_and_fee():
+    close = np.full((3, 2), 10.0)
+    env = make("shares", num_envs=1, close=close, random_start=False, initial_cash=100.0, cost_pct=0.01)
+    env.step(torch.tensor([[1.0, 1.0]]))
+    assert env.holdings.tolist() == [[9.0, 0.0]]  # ten would cost 101
+    assert env.cash.item() == pytest.approx(100 - 9 * 10.1)
+
+
+def test_tilt_zero_is_equal_weight_and_the_rate_is_the_share_of_the_way():
+    env = make("tilt", num_envs=1, close=np.full((3, 4), 10.0), random_start=False, cost_pct=0.0)
+    env.step(torch.zeros(1, 4))
+    assert env.state()[0, 2:].tolist() == pytest.approx([0.05] * 4)
+    assert env.state()[0, 1].item() == pytest.approx(0.8)
+
+
+def test_the_last_day_ends_the_episode():
+    env = make("tilt", close=prices(days=4))
+    ends = [env.step(torch.zeros(3, 4))[2] for _ in range(3)]
+    assert ends == [False, False, True]
+
+
+def test_prices_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="finite prices above zero"):
+        make("tilt", close=np.array([[1.0, 2.0], [np.nan, 2.0]]))

@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from workflow_scripts.data.folds import cut_fold, walk_forward
+from workflow_scripts.data.indicators import compute_features, turbulence, volatility
+from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.training.agents import PPO, PPOSettings, make_env
+from workflow_scripts.training.trading_env import EnvironmentSettings
+
+
+def bars(tickers=3, days=140, seed=5):
+    return synthetic_bars(tickers, days, 0.001, 10, 0.01, seed).drop(columns="signal")
+
+
+def test_28_tickers_give_the_plans_283_numbers():
+    features = compute_features(bars(tickers=28), turbulence_days=60)
+    data, _ = cut_fold(features, walk_forward(79, 1, 50, 20, 5)[0])
+    env = make_env(data.train, EnvironmentSettings(), "flat", num_envs=2)
+    agent = PPO(data.train, env, PPOSettings(), architecture="flat")
+    assert agent.act.observation(env.state()).shape == (2, 283)
+
+
+def test_turbulence_of_a_day_compares_it_with_the_days_before():
+    close = pd.DataFrame({"A": [1.0, 1.1, 1.0, 1.1, 1.0, 1.2], "B": [1.0, 1.0, 1.2, 1.2, 1.0, 1.0]})
+    returns = close.pct_change().to_numpy()[1:]
+    past, today = returns[:4], returns[4]
+    gap = today - past.mean(axis=0)
+    expected = gap @ np.linalg.inv(np.cov(past, rowvar=False)) @ gap
+    found = turbulence(close, days=4)
+    assert np.isnan(found[:5]).all()
+    assert found[5] == pytest.approx(expected)
+
+
+def test_volatility_is_the_baskets_annualised_standard_deviation_in_percent():
+    returns = np.tile([0.01, -0.01], 20)
+    close = pd.DataFrame({name: 100 * np.cumprod(1 + returns) for name in "AB"})
+    assert volatility(close)[-1] == pytest.approx(np.std(returns[-21:], ddof=1) * np.sqrt(252) * 100)
+
+
+def test_a_market_shorter_than_its_warm_up_is_refused():
+    with pytest.raises(ValueError, match="has 61 days, and its features need a warm-up of 61"):
+        compute_features(bars(days=61), turbulence_days=60)
+
+
+def test_a_price_that_stands_still_is_named():
+    still = bars()
+    still.loc[still["ticker"] == "S2", ["open", "high", "low", "close"]] = 100.0
+    with pytest.raises(ValueError, match="S2 on .*: the feature"):
+        compute_features(still, turbulence_days=60)
+
+
+@pytest.mark.parametrize("day", [70, 100, 125])
+def test_no_feature_observation_or_action_looks_ahead(day):
+    """Every price after the day changes, and all that is known or done up to it stays the same to the last bit."""
+    original = bars()
+    dates = np.sort(original["date"].unique())
+    shaken = original.copy()
+    after = shaken["date"] > dates[day]
+    factor = np.random.default_rng(0).uniform(0.7, 1.4, after.sum())
+    for column in ("open", "high", "low", "close"):
+        shaken.loc[after, column] *= factor
+    known = day - 61 + 1
+    pair = [compute_features(table, turbulence_days=60) for table in (original, shaken)]
+    for name in ("close", "indicators", "scale_free", "market"):
+        first, second = (getattr(features, name) for features in pair)
+        assert first[:known].tobytes() == second[:known].tobytes()
+        assert first[known:].tobytes() != second[known:].tobytes()
+    if known < 12:
+        return
+    fold = walk_forward(79, 1, known - 6, 70 - known, 2)[0]
+    steps = []
+    for architecture in ("shared", "flat"):
+        for features in pair:
+            data, _ = cut_fold(features, fold)
+            env = make_env(data.train, EnvironmentSettings(), architecture, num_envs=2)
+            agent = PPO(data.train, env, PPOSettings(net_dims_0=16, net_dims_1=16), architecture)
+            agent.act.show(data.validation)
+            env = make_env(data.validation, EnvironmentSettings(), architecture, num_envs=2)
+            state, seen = env.state(), []
+            while env.day + fold.validation.start < known:
+                with torch.no_grad():
+                    action = agent.act(state)
+                seen += [state.numpy().tobytes(), agent.act.table[env.day].numpy().tobytes(), action.numpy().tobytes()]
+                state, _, _ = env.step(action)
+            steps.append(seen)
+    assert len(steps[0]) > 3
+    assert steps[0] == steps[1]
+    assert steps[2] == steps[3]

@@ -1,0 +1,57 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.data.bars import check_bars
+from workflow_scripts.data.markets import Market, load_bars, synthetic_bars
+
+
+def test_the_embedded_market_has_twenty_tickers_of_closes_alone():
+    bars, note = load_bars(Market("embedded", start="2022-12-01"))
+    assert bars["ticker"].nunique() == 20
+    assert (bars[["open", "high", "low"]].to_numpy() == bars[["close"]].to_numpy()).all()
+    assert "open = high = low = close" in note
+    assert check_bars(bars) == []
+
+
+def test_tickers_and_days_can_be_chosen():
+    bars, _ = load_bars(Market("embedded", start="2022-12-01", end="2022-12-05", tickers=("KO", "PEP")))
+    assert sorted(bars["ticker"].unique()) == ["KO", "PEP"]
+    assert bars["date"].nunique() == 3
+
+
+def test_an_unknown_ticker_is_named():
+    with pytest.raises(ValueError, match="no ticker TSLA: it has AAPL"):
+        load_bars(Market("embedded", tickers=("KO", "TSLA")))
+
+
+def test_a_planted_signal_predicts_the_next_day_and_no_other():
+    bars = synthetic_bars(10, 4000, signal_strength=0.002, half_life_days=2, noise_sd=0.01, seed=3)
+    close = bars.pivot(index="date", columns="ticker", values="close").to_numpy()
+    signal = bars.pivot(index="date", columns="ticker", values="signal").to_numpy()
+    returns = close[1:] / close[:-1] - 1
+    slope = (signal[:-1] * returns).sum() / (signal[:-1] ** 2).sum()
+    assert slope == pytest.approx(0.002, abs=0.0002)
+    residual = returns - 0.002 * signal[:-1]
+    assert abs(np.corrcoef(signal[1:].ravel(), residual.ravel())[0, 1]) < 0.02
+
+
+def test_the_same_seed_makes_the_same_world():
+    pd.testing.assert_frame_equal(synthetic_bars(3, 50, 0.0, 10, 0.01, 7), synthetic_bars(3, 50, 0.0, 10, 0.01, 7))
+    assert not synthetic_bars(3, 50, 0.0, 10, 0.01, 7).equals(synthetic_bars(3, 50, 0.0, 10, 0.01, 8))
+
+
+def test_a_folder_of_files_is_one_market(tmp_path):
+    days = pd.bdate_range("2024-01-01", periods=4)
+    for ticker in ("AAA", "BBB"):
+        pd.DataFrame({"Date": days, "Open": 1.0, "High": 1.0, "Low": 1.0, "Close": 1.0, "Volume": 5}).to_csv(
+            tmp_path / f"{ticker}.csv", index=False
+        )
+    bars, _ = load_bars(Market("csv", path=tmp_path))
+    assert sorted(bars["ticker"].unique()) == ["AAA", "BBB"]
+    assert len(bars) == 8
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="prices does not exist"):
+        load_bars(Market("csv", path=tmp_path / "prices"))
