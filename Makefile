@@ -35,7 +35,7 @@ $(VENV)/installed: requirements.txt requirements-no-deps.txt
 	@echo "setup: done; for Snakemake by hand: source $(BIN)/activate"
 
 test: setup
-	@$(BIN)/python -m pytest -n $(CORES) --dist worksteal -m "not slow"
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow"
 
 test-slow: setup
 	@$(BIN)/python -m pytest -m slow

@@ -107,16 +107,16 @@ def _series(
         ValueError: the files are not about the same days.
 
     """
-    columns: dict[tuple[str, str], pd.Series] = {(path.parent.name, ""): read_returns(path) for path in baselines} | {
-        (path.parent.parent.name, path.parent.name): read_returns(path)
-        for path in backtests
-        if path.parent.parent.name not in leave_out
-    }
-    table = pd.DataFrame(columns)
-    if table.isna().to_numpy().any():
-        raise ValueError(f"the backtests and baselines cover different days: {table.isna().sum().to_dict()}")
-    names = list(dict.fromkeys(name for name, _ in columns))
-    return {name: table[name].to_numpy(dtype=np.float64).T for name in names}
+    runs: dict[str, list[pd.Series]] = {path.parent.name: [read_returns(path)] for path in baselines}
+    for path in backtests:
+        if (name := path.parent.parent.name) not in leave_out:
+            runs.setdefault(name, []).append(read_returns(path))
+    days = next(iter(runs.values()))[0].index
+    for name, rows in runs.items():
+        for row in rows:
+            if not row.index.equals(days):
+                raise ValueError(f"{name} traded {len(row)} days and the baselines {len(days)}: not the same test days")
+    return {name: np.stack([row.to_numpy(dtype=np.float64) for row in rows]) for name, rows in runs.items()}
 
 
 def _deflated(scores: list[Score]) -> dict[str, Any]:

@@ -15,6 +15,23 @@ MARKET_KEYS = {
     "null": ("source", "ticker_count", "days", "half_life_days", "noise_sd", "seed"),
 }
 
+# What each agent's training reads, with the defaults of those that decide whether it ever updates.
+HYPERPARAMETERS = {
+    "ppo": (
+        "batch_size",
+        "gamma",
+        "horizon_len",
+        "lambda_entropy",
+        "lambda_gae_adv",
+        "learning_rate",
+        "net_dims_0",
+        "net_dims_1",
+        "ratio_clip",
+        "repeat_times",
+    ),
+}
+UPDATE_DEFAULTS = {"horizon_len": 512, "repeat_times": 16, "batch_size": 512}
+
 
 def explain(path: Iterable[str | int], message: str, remedy: str = "") -> str:
     """Return one line that names a key of config.yaml, what is wrong with it and where to look."""
@@ -44,10 +61,26 @@ def check_settings(config: Settings) -> None:
                 raise ValueError(
                     f"config.yaml, sweeps.{name}.{key}: {value!r} is not among the {key}s: {', '.join(sorted(known))}"
                 )
+        _check_agents_space(sweep["search_space"] or sweep["agent"], sweep["agent"], search_space(config, name))
     shared = sorted(set(config["seeds"]["tuning"]) & set(config["seeds"]["final"]))
     if shared:
         raise ValueError(
             f"config.yaml, seeds: {shared} are both tuning and final seeds; the backtest needs unseen ones"
+        )
+
+
+def _check_agents_space(name: str, agent: str, space: Settings) -> None:
+    known = HYPERPARAMETERS[agent]
+    if unknown := sorted(set(space) - set(known)):
+        raise ValueError(
+            f"config.yaml, search_spaces.{name}: {agent} has no hyperparameter {', '.join(unknown)} "
+            f"(it has {', '.join(known)})"
+        )
+    horizon, repeat, batch = (space.get(key, {"default": value})["default"] for key, value in UPDATE_DEFAULTS.items())
+    if horizon * repeat < batch:
+        raise ValueError(
+            f"config.yaml, search_spaces.{name}: a configuration with horizon_len {horizon} × repeat_times {repeat} < "
+            f"batch_size {batch} never updates its networks: change these defaults"
         )
 
 

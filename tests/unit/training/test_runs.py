@@ -20,8 +20,17 @@ def train(folder, fold_file, trial=TRIAL, seed=0):
     (folder / "config.yaml").write_text(trial.to_yaml())
     files = [f"--{name}={folder / file}" for name, file in OUTPUTS.items()]
     return subprocess.run(
-        [sys.executable, "-m", "workflow_scripts.training.train_agent", f"--config={folder / 'config.yaml'}"]
-        + [f"--fold={fold_file}", f"--seed={seed}", "--training.num-envs=4", "--training.device=cpu", *files],
+        [
+            sys.executable,
+            "-m",
+            "workflow_scripts.training.train_agent",
+            f"--config={folder / 'config.yaml'}",
+            f"--fold={fold_file}",
+            f"--seed={seed}",
+            "--training.num-envs=4",
+            "--training.device=cpu",
+            *files,
+        ],
         capture_output=True,
         text=True,
         check=False,

@@ -1,0 +1,49 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.analysis.importance import METHODS, TooFewTrialsError, estimate
+
+SPACE = {
+    "matters": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 1e-4},
+    "dead": {"type": "int", "lower": 1, "upper": 64, "log": False, "default": 8},
+    "idle": {"type": "categorical", "choices": ["x", "y"], "default": "x"},
+    "fixed": {"type": "constant", "default": 3},
+}
+
+
+def trials(count):
+    rng = np.random.default_rng(0)
+    rows = []
+    for trial in range(count):
+        learning = float(np.exp(rng.uniform(np.log(1e-5), np.log(1e-3))))
+        values = {
+            "matters": learning,
+            "dead": int(rng.integers(1, 65)),
+            "idle": str(rng.choice(["x", "y"])),
+            "fixed": 3,
+        }
+        for fold in range(2):
+            for seed in range(2):
+                sharpe = -abs(np.log(learning / 1e-4)) + fold + rng.normal(0, 0.1)
+                rows.append({"round": 0, "trial": trial, "fold": fold, "seed": seed, "status": "ok", "sharpe": sharpe})
+                rows[-1] |= values
+    return pd.DataFrame(rows)
+
+
+def test_the_hyperparameter_that_matters_comes_first_and_dead_ones_near_zero():
+    found = estimate(trials(80), SPACE, resamples=4, seed=0)
+    assert set(found) == set(METHODS)
+    for shares in found.values():
+        assert set(shares) == {"matters", "dead", "idle"}
+        assert shares["matters"]["mean"] > 0.75
+        assert shares["dead"]["mean"] < 0.2
+        assert shares["idle"]["mean"] < 0.1
+        assert sum(share["mean"] for share in shares.values()) == pytest.approx(1)
+
+
+def test_trials_without_a_score_in_every_run_do_not_count():
+    table = trials(6)
+    table.loc[table["trial"] > 2, "sharpe"] = np.nan
+    with pytest.raises(TooFewTrialsError, match="needs 4 trials .* and there are 3"):
+        estimate(table, SPACE, resamples=2, seed=0)

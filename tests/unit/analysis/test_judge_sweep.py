@@ -1,0 +1,80 @@
+import json
+
+import numpy as np
+import pytest
+
+from workflow_scripts.analysis.judge_sweep import judge_sweep
+from workflow_scripts.sweeps.history import Score, write_score
+from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
+
+DAYS = 300
+
+
+def write_run(folder, returns, failed=False):
+    folder.mkdir(parents=True)
+    dates = np.arange(np.datetime64("2021-01-01"), np.datetime64("2021-01-01") + DAYS).astype(str)
+    episode = Episode(dates, returns, np.full(DAYS, 0.1))
+    write_returns(None if failed else episode, folder / "returns.parquet")
+    write_result(
+        failed_run("the loss is not finite") if failed else judge_episode(episode, episode), folder / "sharpe.json"
+    )
+    return folder / "returns.parquet"
+
+
+def judge(tmp_path, advantage, failed=False):
+    rng = np.random.default_rng(0)
+    market = rng.normal(0.0003, 0.01, DAYS)
+    backtests = [
+        write_run(
+            tmp_path / name / f"seed_{seed}",
+            market + shift + rng.normal(0, 0.001, DAYS),
+            failed and name == "rank_1" and seed == 101,
+        )
+        for name, shift in (("rank_1", advantage), ("default", 0.0), ("untrained", 0.0))
+        for seed in (100, 101)
+    ]
+    baselines = [write_run(tmp_path / name, market) for name in ("equal_weight", "buy_and_hold")]
+    runs = [
+        {"fold": f, "seed": s, "status": "ok", "sharpe": 1.0, "days": 251, "skewness": 0.0, "kurtosis": 3.0}
+        for f in (0, 1)
+        for s in (0, 1)
+    ]
+    scores = []
+    for trial in range(4):
+        scores.append(tmp_path / f"score_{trial}.json")
+        write_score(Score("toy", 0, trial, 1, "ok", None, 0.5 + trial / 10, 0.1, {}, runs), scores[-1])
+    verdict = tmp_path / "verdict.json"
+    judge_sweep("toy", tuple(scores), tuple(backtests), tuple(baselines), 400, 0.95, verdict)
+    return json.loads(verdict.read_text())
+
+
+@pytest.mark.parametrize(
+    ("advantage", "start"),
+    [
+        (0.001, "The test days support a claim: tuned, Sharpe"),
+        (0.0, "No difference that these data can show: tuned, Sharpe"),
+        (-0.001, "No claim: tuned, Sharpe"),
+    ],
+)
+def test_the_sentence_follows_the_intervals(tmp_path, advantage, start):
+    verdict = judge(tmp_path, advantage)
+    assert verdict["sentence"].startswith(start)
+    gap = verdict["difference_of_rank_1_to"]["equal_weight"]
+    assert gap["interval"][0] < gap["sharpe"] < gap["interval"][1]
+    assert verdict["sharpe"]["rank_1"]["seeds"] == 2
+
+
+def test_a_failed_final_run_is_no_claim_and_no_number(tmp_path):
+    verdict = judge(tmp_path, 0.001, failed=True)
+    assert verdict["sentence"] == (
+        "No claim: the tuned configuration could not be judged on the test days "
+        "(1 of 2 runs failed: the loss is not finite)."
+    )
+    assert "rank_1" not in verdict["sharpe"]
+
+
+def test_the_incumbents_validation_sharpe_is_deflated_by_the_trials(tmp_path):
+    validation = judge(tmp_path, 0.0)["validation"]
+    assert (validation["trials"], validation["validation_days"], validation["best_score"]) == (4, 502, 0.8)
+    assert 0 < validation["expected_best_score_without_skill"] < 0.3
+    assert 0.5 < validation["deflated_sharpe_ratio"] < 1

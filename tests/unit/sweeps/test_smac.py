@@ -1,0 +1,98 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers.smac import initial_points, propose
+from workflow_scripts.sweeps.search_space import build_space, to_dict
+
+SPACE = {
+    "learning_rate": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4},
+    "gamma": {"type": "float", "lower": 0.9, "upper": 0.99, "log": False, "default": 0.95},
+    "net_dims_0": {"type": "int", "lower": 16, "upper": 256, "log": True, "default": 64},
+}
+
+
+def judged(configurations, status="ok"):
+    return [
+        Score(
+            "toy", 0, place, 1, status, status, -abs(values["gamma"] - 0.93) if status == "ok" else None, None, values
+        )
+        for place, values in enumerate(map(to_dict, configurations))
+    ]
+
+
+def test_the_first_trial_is_the_default_configuration():
+    first = propose(build_space(SPACE), [], 0, 3, seed=0, initial_design=5)
+    assert to_dict(first[0]) == {"gamma": 0.95, "learning_rate": 3e-4, "net_dims_0": 64}
+    assert len({json.dumps(to_dict(configuration)) for configuration in first}) == 3
+
+
+def test_the_initial_design_goes_on_where_the_last_round_stopped():
+    space = build_space(SPACE)
+    points = initial_points(space, 5, seed=0)
+    history = judged(points[:3])
+    second = propose(space, history, 1, 3, seed=0, initial_design=5)
+    assert second[:2] == points[3:]
+    assert second[2] not in points
+
+
+def test_a_batch_holds_distinct_configurations_near_the_better_half():
+    space = build_space(SPACE)
+    history = judged(initial_points(space, 12, seed=0))
+    batch = propose(space, history, 3, 4, seed=0, initial_design=5)
+    assert len({json.dumps(to_dict(configuration)) for configuration in batch}) == 4
+    known = {json.dumps(score.configuration) for score in history}
+    assert not known & {json.dumps(to_dict(configuration)) for configuration in batch}
+
+
+def test_other_rounds_and_seeds_draw_other_candidates():
+    space = build_space(SPACE)
+    history = judged(initial_points(space, 6, seed=0))
+    draws = [propose(space, history, round_, 1, seed, 5)[0] for round_, seed in ((2, 0), (3, 0), (2, 1))]
+    assert len({json.dumps(to_dict(configuration)) for configuration in draws}) == 3
+
+
+def test_failed_trials_are_told_and_a_history_of_nothing_else_is_refused():
+    space = build_space(SPACE)
+    points = initial_points(space, 6, seed=0)
+    mixed = judged(points[:4]) + judged(points[4:], status="failed")
+    assert len(propose(space, mixed, 2, 2, seed=0, initial_design=5)) == 2
+    with pytest.raises(ValueError, match="none of 6 trials of toy has a score; most often: failed"):
+        propose(space, judged(points, status="failed"), 2, 2, seed=0, initial_design=5)
+
+
+def test_proposals_are_byte_identical_in_processes_with_other_hash_seeds(tmp_path):
+    space = build_space(SPACE)
+    scores = []
+    for score in judged(initial_points(space, 6, seed=0)):
+        path = tmp_path / f"score_{score.trial}.json"
+        path.write_text(json.dumps(vars(score)))
+        scores.append(str(path))
+    settings = {"agent": "ppo", "budget": 1, "seed": 0, "round_size": 2, "initial_design": 5, "search_space": SPACE}
+    written = []
+    for hash_seed in ("1", "2"):
+        folder = tmp_path / hash_seed
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "workflow_scripts.sweeps.propose_trials",
+                "--sweep=toy",
+                "--number=1",
+                f"--settings={json.dumps(settings)}",
+                f"--folder={folder}",
+                "--scores",
+                *scores,
+            ],
+            check=True,
+            capture_output=True,
+            env={"PYTHONHASHSEED": hash_seed, "PATH": ""},
+        )
+        written.append((folder / "proposals.json").read_bytes())
+    assert written[0] == written[1]
+    manifest = json.loads(written[0])
+    assert yaml.safe_load(manifest["trials"][1]["config"])["trial"] == 1

@@ -1,0 +1,90 @@
+"""A copy of the workflow on a toy market, whose trainings take no time beyond their start."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
+
+CONFIG: dict[str, Any] = {
+    "markets": {
+        "toy": {
+            "source": "planted",
+            "ticker_count": 3,
+            "days": 260,
+            "test_start": "2000-10-02",
+            "signal_strength": 0.01,
+        }
+    },
+    "folds": {"count": 2, "train_days": 60, "validation_days": 20, "purge_days": 2},
+    "features": {"turbulence_days": 60},
+    "training": {"num_envs": 2, "device": "cpu"},
+    "seeds": {"tuning": [0, 1], "final": [10, 11]},
+    "backtest": {"top": 1, "resamples": 100},
+    "importance": {"resamples": 2},
+    "search_spaces": {
+        "ppo": {
+            "learning_rate": {"lower": 1.0e-5, "upper": 1.0e-3, "log": True, "default": 3.0e-4},
+            "net_dims_0": {"type": "constant", "default": 16},
+            "net_dims_1": {"type": "constant", "default": 16},
+            "horizon_len": {"type": "int", "lower": 16, "upper": 32, "default": 32},
+            "batch_size": {"type": "constant", "default": 32},
+            "repeat_times": {"type": "constant", "default": 1},
+        }
+    },
+    "sweeps": {
+        "ppo_smac": {"agent": "ppo", "market": "toy", "rounds": 2, "round_size": 2, "initial_design": 3, "budget": 64}
+    },
+}
+
+
+class Toy:
+    """A folder with the workflow and a configuration of one's own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in PARTS:
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, folder / name)
+        self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
+        self.write_config()
+
+    def write_config(self) -> None:
+        """Write config.yaml from ``config``."""
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake as a user would; return its exit code and what it said."""
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def bytes_of_results(self) -> dict[str, bytes]:
+        """Return every result by its path; logs and benchmarks aside."""
+        return {
+            str(path.relative_to(self.folder)): path.read_bytes()
+            for path in sorted((self.folder / "results").rglob("*"))
+            if path.is_file() and path.suffix not in (".log", ".tsv", ".html")
+        }
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Return how many jobs of each rule a dry run counts."""
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total ", output, re.MULTILINE | re.DOTALL)
+    rows = table[1].split("\n") if table else []
+    return {row.split()[0]: int(row.split()[1]) for row in rows if row}
