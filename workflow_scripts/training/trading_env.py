@@ -5,7 +5,6 @@ An agent decides on the close of day t and its orders fill at the close of day t
 whole shares as ElegantRL's StockTradingVecEnv does. Money is float64 throughout. The end of the data is a truncation.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,9 +97,9 @@ class TradingEnv:
         self._step = self._step_on_cpu if self.device.type == "cpu" else self._step_on_device
         self._on_device = torch.as_tensor(self._prices, device=self.device)
         self.cash = torch.zeros(num_envs, dtype=torch.float64, device=self.device)
-        self.holdings = torch.zeros(num_envs, self.tickers, dtype=torch.float64, device=self.device)
+        self._rows = torch.zeros(self.tickers, num_envs, dtype=torch.float64, device=self.device)
+        self.holdings = self._rows.t()
         self.asset = torch.zeros_like(self.cash)
-        self.fees = torch.zeros_like(self.cash)
         self.traded = torch.zeros_like(self.cash)
         self.day = 0
         self.reset()
@@ -120,23 +119,30 @@ class TradingEnv:
         self.cash.copy_(torch.as_tensor(cash))
         self.holdings.copy_(torch.as_tensor(holdings))
         self.asset.copy_(self.cash + (self.holdings * self._on_device[0]).sum(dim=1))
-        self.fees.zero_()
         self.traded.zero_()
         return self.state()
 
     def state(self) -> Tensor:
         """Return (num_envs, 2 + tickers) float32: the day, then cash and holdings."""
-        if self.observe == "weights":
-            cash = self.cash / self.asset
-            holdings = self.holdings * self._on_device[self.day] / self.asset[:, None]
-        else:
-            cash = (self.cash * CASH_SCALE).tanh()
-            holdings = (self.holdings * SHARES_SCALE).tanh()
         state = torch.empty(self.num_envs, self.state_dim, device=self.device)
-        state[:, 0] = self.day
-        state[:, 1] = cash
-        state[:, 2:] = holdings
+        if self.observe == "shares":
+            state[:, 1] = self.cash * CASH_SCALE
+            torch.mul(self.holdings, SHARES_SCALE, out=state[:, 2:])
+            state.tanh_()
+            state[:, 0] = self.day
+        elif self.device.type == "cpu":
+            arrays = (self.cash.numpy(), self._rows.numpy(), self.asset.numpy(), state.numpy())
+            _observe_weights(self.day, self._prices[self.day], *arrays)
+        else:
+            state[:, 0] = self.day
+            state[:, 1] = self.cash / self.asset
+            state[:, 2:] = self.holdings * self._on_device[self.day] / self.asset[:, None]
         return state
+
+    @property
+    def fees(self) -> Tensor:
+        """Fees of the last step, (num_envs,)."""
+        return self.traded * self.settings.cost_pct
 
     def step(self, action: Tensor) -> tuple[Tensor, Tensor, bool]:
         """Fill an action at the next day's close.
@@ -152,8 +158,8 @@ class TradingEnv:
 
     def _step_on_cpu(self, action: Tensor) -> Tensor:
         settings, reward = self.settings, torch.empty(self.num_envs)
-        arrays = [array.numpy() for array in (self.cash, self.holdings, self.asset, self.fees, self.traded, reward)]
-        orders = np.ascontiguousarray(action.numpy(), dtype=np.float64)
+        arrays = [array.numpy() for array in (self.cash, self._rows, self.asset, self.traded, reward)]
+        orders = action.t().to(torch.float64, memory_format=torch.contiguous_format).numpy()
         price = self._prices[self.day]
         if settings.action_mode == "shares":
             _trade_shares(orders, price, settings.max_stock, settings.cost_pct, *arrays)
@@ -184,7 +190,6 @@ class TradingEnv:
             self.cash += price[ticker] * (sold * (1 - cost) - bought * (1 + cost))
             self.holdings[:, ticker] += bought - sold
             self.traded += price[ticker] * (bought + sold)
-        self.fees = self.traded * cost
 
     def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
         settings = self.settings
@@ -204,13 +209,17 @@ class TradingEnv:
             after = after - excess / (1 + settings.cost_pct * (weights * gap.sign()).sum(dim=1))
         wanted = weights * after[:, None]
         self.traded = (wanted - held).abs().sum(dim=1)
-        self.fees = settings.cost_pct * self.traded
-        self.holdings = wanted / price
+        self.holdings.copy_(wanted / price)
         self.cash = (value - self.fees - wanted.sum(dim=1)).clamp(min=0)
         self.asset = self.cash + wanted.sum(dim=1)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+# A row a ticker and a column a portfolio, so that the inner loops run over contiguous portfolios without branches, and
+# compile to vector instructions.
+_compiled = numba.njit(cache=True, error_model="numpy")
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def _trade_shares(
     action: Floats,
     price: Floats,
@@ -219,43 +228,33 @@ def _trade_shares(
     cash: Floats,
     holdings: Floats,
     asset: Floats,
-    fees: Floats,
     traded: Floats,
     reward: NDArray[np.float32],
 ) -> None:
     """Fill integer orders in column order; a buy stops where cash no longer covers price and fee."""
-    for env in range(action.shape[0]):
-        money, volume = cash[env], 0.0
-        for ticker in range(price.shape[0]):
-            order = action[env, ticker]
-            if abs(order) < DEAD_ZONE:
-                continue
-            shares = math.trunc(order * max_stock)
-            if shares > 0:
-                unit = price[ticker] * (1 + cost)
-                affordable = math.floor(money / unit)
-                if affordable * unit > money:
-                    affordable -= 1
-                bought = max(0, min(shares, affordable))
-                money -= unit * bought
-                holdings[env, ticker] += bought
-                volume += price[ticker] * bought
-            elif shares < 0:
-                sold = min(-shares, holdings[env, ticker])
-                money += price[ticker] * sold * (1 - cost)
-                holdings[env, ticker] -= sold
-                volume += price[ticker] * sold
-        value = money
-        for ticker in range(price.shape[0]):
-            value += holdings[env, ticker] * price[ticker]
-        cash[env] = money
-        reward[env] = (value - asset[env]) * SHARES_REWARD_SCALE
-        asset[env] = value
-        fees[env] = cost * volume
-        traded[env] = volume
+    tickers, envs = action.shape
+    value = np.zeros(envs)
+    traded[:] = 0.0
+    for ticker in range(tickers):
+        unit = price[ticker] * (1 + cost)
+        for env in range(envs):
+            order, money, held = action[ticker, env], cash[env], holdings[ticker, env]
+            wanted = np.trunc(order * max_stock) if abs(order) >= DEAD_ZONE else 0.0
+            affordable = np.floor(money / unit)
+            affordable -= 1.0 if affordable * unit > money else 0.0
+            bought = max(min(wanted, affordable), 0.0)
+            sold = min(max(-wanted, 0.0), held)
+            cash[env] = money - unit * bought + price[ticker] * (1 - cost) * sold
+            holdings[ticker, env] = held + bought - sold
+            traded[env] += price[ticker] * (bought + sold)
+            value[env] += price[ticker] * (held + bought - sold)
+    for env in range(envs):
+        after = cash[env] + value[env]
+        reward[env] = (after - asset[env]) * SHARES_REWARD_SCALE
+        asset[env] = after
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@_compiled  # type: ignore[untyped-decorator]
 def _trade_weights(
     action: Floats,
     price: Floats,
@@ -265,52 +264,65 @@ def _trade_weights(
     cash: Floats,
     holdings: Floats,
     asset: Floats,
-    fees: Floats,
     traded: Floats,
     reward: NDArray[np.float32],
 ) -> None:
     """Move towards target weights; the value after fees solves V' = V − cost × Σ|w V' − held| (Newton, convex)."""
-    tickers = price.shape[0]
-    held, weight = np.empty(tickers), np.empty(tickers)
-    for env in range(action.shape[0]):
-        value = cash[env]
+    tickers, envs = holdings.shape
+    held, weight = np.empty((tickers, envs)), np.empty((tickers, envs))
+    value, total = cash.copy(), np.zeros(envs)
+    largest = np.full(envs, -np.inf)
+    if softmax:
+        for row in range(tickers + 1):
+            for env in range(envs):
+                largest[env] = max(largest[env], action[row, env])
+        total[:] = np.exp(action[0] - largest)
+    for ticker in range(tickers):
+        for env in range(envs):
+            held[ticker, env] = holdings[ticker, env] * price[ticker]
+            value[env] += held[ticker, env]
+            if softmax:
+                weight[ticker, env] = np.exp(action[ticker + 1, env] - largest[env])
+            else:
+                weight[ticker, env] = min(max(1 + action[ticker, env], 0.0), LARGEST_TILT) / tickers
+            total[env] += weight[ticker, env]
+    for ticker in range(tickers):
+        for env in range(envs):
+            now = held[ticker, env] / value[env]
+            share = weight[ticker, env] / (total[env] if softmax else max(total[env], 1.0))
+            weight[ticker, env] = now + rate * (share - now)
+    after = value.copy()
+    volume, slope = np.empty(envs), np.empty(envs)
+    for _ in range(NEWTON_STEPS):
+        volume[:], slope[:] = 0.0, 0.0
         for ticker in range(tickers):
-            held[ticker] = holdings[env, ticker] * price[ticker]
-            value += held[ticker]
-        total = 0.0
-        if softmax:
-            largest = action[env].max()
-            total = math.exp(action[env, 0] - largest)
-            for ticker in range(tickers):
-                weight[ticker] = math.exp(action[env, ticker + 1] - largest)
-                total += weight[ticker]
-        else:
-            for ticker in range(tickers):
-                weight[ticker] = min(max(1 + action[env, ticker], 0.0), LARGEST_TILT) / tickers
-                total += weight[ticker]
-            total = max(total, 1.0)
+            for env in range(envs):
+                gap = weight[ticker, env] * after[env] - held[ticker, env]
+                volume[env] += abs(gap)
+                slope[env] += weight[ticker, env] if gap > 0 else -weight[ticker, env]
+        for env in range(envs):
+            after[env] -= (after[env] - value[env] + cost * volume[env]) / (1 + cost * slope[env])
+    traded[:], total[:] = 0.0, 0.0
+    for ticker in range(tickers):
+        for env in range(envs):
+            wanted = weight[ticker, env] * after[env]
+            traded[env] += abs(wanted - held[ticker, env])
+            total[env] += wanted
+            holdings[ticker, env] = wanted / price[ticker]
+    for env in range(envs):
+        cash[env] = max(value[env] - cost * traded[env] - total[env], 0.0)
+        reward[env] = np.log((cash[env] + total[env]) / asset[env]) * LOG_RETURN_SCALE
+        asset[env] = cash[env] + total[env]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _observe_weights(
+    day: int, price: Floats, cash: Floats, holdings: Floats, asset: Floats, state: NDArray[np.float32]
+) -> None:
+    """Write the day, and cash and holdings as weights of the portfolio's value."""
+    tickers, envs = holdings.shape
+    for env in range(envs):
+        state[env, 0] = day
+        state[env, 1] = cash[env] / asset[env]
         for ticker in range(tickers):
-            now = held[ticker] / value
-            weight[ticker] = now + rate * (weight[ticker] / total - now)
-        after = value
-        for _ in range(NEWTON_STEPS):
-            volume, slope = 0.0, 0.0
-            for ticker in range(tickers):
-                gap = weight[ticker] * after - held[ticker]
-                volume += abs(gap)
-                slope += weight[ticker] * np.sign(gap)
-            excess = after - value + cost * volume
-            if excess == 0:
-                break
-            after -= excess / (1 + cost * slope)
-        volume, invested = 0.0, 0.0
-        for ticker in range(tickers):
-            wanted = weight[ticker] * after
-            volume += abs(wanted - held[ticker])
-            invested += wanted
-            holdings[env, ticker] = wanted / price[ticker]
-        cash[env] = max(value - cost * volume - invested, 0.0)
-        fees[env] = cost * volume
-        traded[env] = volume
-        reward[env] = math.log((cash[env] + invested) / asset[env]) * LOG_RETURN_SCALE
-        asset[env] = cash[env] + invested
+            state[env, ticker + 2] = holdings[ticker, env] * price[ticker] / asset[env]

@@ -45,5 +45,5 @@ def test_the_hyperparameter_that_matters_comes_first_and_dead_ones_near_zero():
 def test_trials_without_a_score_in_every_run_do_not_count():
     table = trials(6)
     table.loc[table["trial"] > 2, "sharpe"] = np.nan
-    with pytest.raises(TooFewTrialsError, match="needs 4 trials .* and there are 3"):
+    with pytest.raises(TooFewTrialsError, match=r"needs 4 trials .* and there are 3"):
         estimate(table, SPACE, resamples=2, seed=0)

@@ -57,14 +57,14 @@ def test_a_move_beyond_half_warns_of_a_split():
 
 
 def test_a_missing_column_is_named():
-    with pytest.raises(ValueError, match="prices.csv has no column close"):
+    with pytest.raises(ValueError, match=r"prices\.csv has no column close"):
         arrange_bars(table().drop(columns="close"), "prices.csv")
 
 
 def test_a_price_that_is_text_is_refused_with_its_column():
     bars = table().astype({"close": "object"})
     bars.loc[0, "close"] = "n/a"
-    with pytest.raises(ValueError, match="prices.csv, column close: .*n/a"):
+    with pytest.raises(ValueError, match=r"prices\.csv, column close: .*n/a"):
         arrange_bars(bars, "prices.csv")
 
 

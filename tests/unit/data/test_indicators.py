@@ -47,7 +47,7 @@ def test_a_market_shorter_than_its_warm_up_is_refused():
 def test_a_price_that_stands_still_is_named():
     still = bars()
     still.loc[still["ticker"] == "S2", ["open", "high", "low", "close"]] = 100.0
-    with pytest.raises(ValueError, match="S2 on .*: the feature"):
+    with pytest.raises(ValueError, match=r"S2 on .*: the feature"):
         compute_features(still, turbulence_days=60)
 
 

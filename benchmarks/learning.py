@@ -1,0 +1,106 @@
+"""Does the agent learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
+
+Prints a Markdown table; each run trains on 2000 days of a world of its own and is judged on the 4000 days that follow
+them. Run it with ``python benchmarks/learning.py`` (about fifteen minutes on one core).
+"""
+
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+
+from workflow_scripts.data.folds import Fold, cut_fold
+from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.training.agents import PPO, PPOSettings, make_env
+from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
+from workflow_scripts.training.oracle import oracle_episode
+from workflow_scripts.training.sharpe import judge_episode, sharpe_ratio
+from workflow_scripts.training.trading_env import EnvironmentSettings
+
+TICKERS, WARM_UP, TRAIN_DAYS, PURGE_DAYS, VALIDATION_DAYS = 15, 61, 2000, 5, 4000
+STRONG = 0.0015
+SETTINGS = PPOSettings(gamma=0.9, lambda_entropy=1e-4, horizon_len=256, repeat_times=32)
+NUM_ENVS, BUDGET = 32, 12_800
+SEEDS = range(5)
+CASES = (
+    ("planted", "shared", "tilt"),
+    ("null", "shared", "tilt"),
+    ("planted", "shared", "weights"),
+    ("planted", "flat", "tilt"),
+    ("planted", "flat", "weights"),
+    ("planted", "flat", "shares"),
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What one run learned: annualised Sharpe ratios, and CPU seconds of its training."""
+
+    sharpe: float | None
+    training_sharpe: float | None
+    oracle: float
+    equal_weight: float
+    cpu_seconds: float
+
+
+def learn(market: str, architecture: str, action_mode: str, seed: int) -> Learned:
+    """Train once on a world of the seed's own, and judge on the days after."""
+    torch.set_num_threads(1)
+    days = WARM_UP + TRAIN_DAYS + PURGE_DAYS + VALIDATION_DAYS
+    bars = synthetic_bars(TICKERS, days, STRONG if market == "planted" else 0.0, 10, 0.01, seed)
+    features = compute_features(bars, turbulence_days=60)
+    start = TRAIN_DAYS + PURGE_DAYS
+    data, _ = cut_fold(features, Fold(range(TRAIN_DAYS), range(start, start + VALIDATION_DAYS)))
+    environment = EnvironmentSettings(action_mode)
+    signal = features.indicators[start : start + VALIDATION_DAYS, :, -1]
+    oracle, _ = oracle_episode(data.validation, signal, environment)
+    began = time.process_time()
+    env = make_env(data.train, environment, architecture, NUM_ENVS, seed, random_start=True)
+    agent = PPO(data.train, env, SETTINGS, architecture, seed=seed)
+    for _ in agent.train(env, BUDGET):
+        pass
+    cpu_seconds = time.process_time() - began
+    episodes = [
+        evaluate_policy(agent, part, environment, architecture, data.train) for part in (data.validation, data.train)
+    ]
+    result = judge_episode(*episodes)
+    equal = run_baseline("equal_weight", data.validation, environment)
+    return Learned(
+        result.sharpe,
+        result.training_sharpe,
+        sharpe_ratio(oracle.daily_returns),
+        sharpe_ratio(equal.daily_returns),
+        cpu_seconds,
+    )
+
+
+def main() -> None:
+    """Print a row a case as it is finished."""
+    print(
+        "| market | architecture | action mode | Sharpe, unseen days | on training days | share of the oracle | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for market, architecture, action_mode in CASES:
+        runs = [learn(market, architecture, action_mode, seed) for seed in SEEDS]
+        traded = [run for run in runs if run.sharpe is not None]
+        sharpes = [run.sharpe for run in traded if run.sharpe is not None]
+        shown = f"{statistics.mean(sharpes):.2f} ± {statistics.stdev(sharpes):.2f}" if len(sharpes) > 1 else "flat"
+        training = statistics.mean(run.training_sharpe or 0.0 for run in traded) if traded else 0.0
+        share = statistics.mean((run.sharpe or 0.0) / run.oracle for run in traded) if traded else 0.0
+        cpu = statistics.median(run.cpu_seconds for run in runs)
+        flat = f" ({len(runs) - len(traded)} flat)" if len(traded) < len(runs) else ""
+        oracle = f"{share:.0%}" if market == "planted" else "—"
+        print(
+            f"| {market} | {architecture} | {action_mode} | {shown}{flat} | {training:.2f} | {oracle} | {cpu:.0f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
