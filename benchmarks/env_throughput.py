@@ -27,7 +27,7 @@ TICKERS, DAYS, ENVS, REPETITIONS = 28, 602, 512, 5
 FAULTS = """\
 What the comparison meets in elegantrl 0.3.6:
 - StockTradingVecEnv.step overwrites the action with ones (`action = torch.ones_like(action)`): every policy buys.
-- StockTradingVmapEnv handles ticker i of every portfolio that sells any ticker: where that one buys i, it buys it twice.
+- StockTradingVmapEnv handles ticker i of each portfolio that sells any ticker: where that one buys i, it buys twice.
   It ends an episode one day after its last price, with an IndexError, so that it is reset here before.
 - Neither counts the fee when it asks what cash can buy: cash ends below zero.
 - Both write the whole observation of every portfolio; this environment writes cash and holdings, and its policy looks

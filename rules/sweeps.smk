@@ -82,9 +82,14 @@ checkpoint collect_trials:
     params:
         agent=lambda wildcards: SWEEPS[wildcards.sweep]["agent"],
         top=config["backtest"]["top"],
+        budget=(
+            f"--budget {config['backtest']['budget']}"
+            if config["backtest"]["budget"]
+            else ""
+        ),
         backtest=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
         code=code("sweeps.collect_trials"),
     shell:
         "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent}"
-        " --scores {input.scores:q} --top {params.top} --trials {output.trials:q}"
+        " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
         " --incumbent {output.incumbent:q} --backtest {params.backtest:q} > {log:q} 2>&1"

@@ -39,8 +39,8 @@ def label(name: str) -> str:
 
 
 @contextmanager
-def figure(path: Path, width: float = 8.0, height: float = 4.5) -> Iterator[Axes]:
-    """Yield axes; save them as SVG, whole or not at all. Sizes are in inches."""
+def figure(path: Path, width: float = 8.0, height: float = 4.5, legend_columns: int = 0) -> Iterator[Axes]:
+    """Yield axes; save them as SVG, whole or not at all. Sizes are in inches; a legend with columns stands below."""
     style: Any = {
         "svg.hashsalt": "foldsweep",
         "svg.fonttype": "path",
@@ -57,6 +57,8 @@ def figure(path: Path, width: float = 8.0, height: float = 4.5) -> Iterator[Axes
         canvas, axes = plt.subplots(figsize=(width, height), layout="constrained")
         try:
             yield axes
+            if legend_columns:
+                canvas.legend(loc="outside lower center", ncols=legend_columns)
             with whole_file(path) as beside:
                 canvas.savefig(beside, format="svg", metadata={"Date": None})
         finally:

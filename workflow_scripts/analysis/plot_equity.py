@@ -45,7 +45,7 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
             name = path.parent.name
             axes.plot(growth.index, growth, color=colour(name), linestyle="--", linewidth=1.2, label=label(name))
         axes.axhline(1, color="#888888", linewidth=0.8)
-        axes.set_ylabel("value of 1 invested (band: smallest to largest over seeds)")
+        axes.set_ylabel("value of 1 invested (band: range of the seeds)")
         axes.legend(loc="upper left")
         axes.figure.autofmt_xdate(rotation=0, ha="center")
 

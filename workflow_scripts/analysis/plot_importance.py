@@ -24,7 +24,7 @@ def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
     start_job("plot_importance")
     content = read_json(importance)
     methods = content["methods"]
-    with figure(plot, height=5.5) as axes:
+    with figure(plot, height=6, legend_columns=3) as axes:
         axes.set_title(f"{sweep}: share of the score's variation that a hyperparameter explains")
         if not methods:
             axes.text(0.5, 0.5, content["reason"], ha="center", va="center", wrap=True, transform=axes.transAxes)
@@ -46,7 +46,6 @@ def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
         axes.set_yticks(np.arange(len(names)), names)
         axes.set_xlim(left=0)
         axes.set_xlabel(f"share (mean ± standard deviation over {content['resamples']} bootstraps of folds and seeds)")
-        axes.legend(loc="lower right")
 
 
 if __name__ == "__main__":

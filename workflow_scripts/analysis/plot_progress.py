@@ -6,13 +6,16 @@ import numpy as np
 import tyro
 
 from workflow_scripts.analysis.figures import colour, figure
-from workflow_scripts.sweeps.history import read_score
+from workflow_scripts.sweeps.history import Score, read_score
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import start_job
 
 
 def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Path) -> None:
-    """Draw each trial's score with its standard error, the best so far, and equal weight on the same days.
+    """Draw each trial's score, the best so far, and equal weight on the same days.
+
+    Trials share folds and seeds, so what they have in common is no error between them: a bar is the standard error of
+    the trial's difference to the default configuration, run by run.
 
     Args:
         sweep: name of the sweep.
@@ -25,11 +28,17 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
     judged = [read_score(path) for path in scores]
     places = np.arange(1, len(judged) + 1)
     values = np.asarray([np.nan if score.score is None else score.score for score in judged])
-    errors = np.asarray([score.standard_error or 0.0 for score in judged])
-    with figure(plot) as axes:
+    errors = np.asarray([_error_of_difference(score, judged[0]) for score in judged])
+    with figure(plot, height=5, legend_columns=3) as axes:
         axes.set_title(f"{sweep}: validation Sharpe ratio of the trials")
         axes.errorbar(
-            places, values, errors, fmt="o", color=colour("rank_1"), elinewidth=1, label="trial ± standard error"
+            places,
+            values,
+            errors,
+            fmt="o",
+            color=colour("rank_1"),
+            elinewidth=1,
+            label="trial ± standard error of its difference to the default",
         )
         best = np.fmax.accumulate(values)
         axes.step(places, best, where="post", color=colour("rank_2"), label="best so far")
@@ -47,7 +56,13 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
         axes.set_xticks(places if len(places) <= 30 else places[:: len(places) // 15])
         axes.set_xlabel("trial, in the order of proposal (the first is the default configuration)")
         axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
-        axes.legend(loc="lower right")
+
+
+def _error_of_difference(score: Score, default: Score) -> float:
+    sharpes = [{(run["fold"], run["seed"]): run["sharpe"] for run in judged.runs} for judged in (score, default)]
+    pairs = [(own, sharpes[1].get(key)) for key, own in sharpes[0].items()]
+    gaps = np.asarray([own - other for own, other in pairs if own is not None and other is not None], dtype=np.float64)
+    return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def plot_sharpe(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Pat
     }
     if best is judged[0]:
         del groups[label("default")]
-    with figure(plot) as axes:
+    with figure(plot, height=5, legend_columns=3) as axes:
         axes.set_title(f"{sweep}: validation Sharpe ratio of each run, by fold")
         for name, (trials, shade, shift) in groups.items():
             runs = [run for score in trials for run in score.runs if run["sharpe"] is not None]
@@ -55,7 +55,6 @@ def plot_sharpe(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Pat
         axes.axhline(0, color="#888888", linewidth=0.8)
         axes.set_xticks([row["fold"] for row in rows], [f"fold {row['fold']}" for row in rows])
         axes.set_ylabel("annualised Sharpe ratio")
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,13 @@ RUN_COLUMNS = ("fold", "seed", "status", "sharpe")
 
 
 def collect_trials(
-    agent: str, scores: tuple[Path, ...], top: int, trials: Path, incumbent: Path, backtest: Path
+    agent: str,
+    scores: tuple[Path, ...],
+    top: int,
+    trials: Path,
+    incumbent: Path,
+    backtest: Path,
+    budget: int | None = None,
 ) -> None:
     """Write the sweep's table of runs, its incumbent, and the configurations that the backtest trains anew.
 
@@ -28,6 +34,7 @@ def collect_trials(
         trials: the table to write: a row a run.
         incumbent: the YAML file to write: the best trials.
         backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+        budget: vector steps of the backtest's trainings; none takes those of the sweep.
 
     """
     log = start_job("collect_trials")
@@ -40,7 +47,10 @@ def collect_trials(
     default = _trial(agent, judged[0])
     # With fewer scored trials than places the last one stands for the rest, so that every promised file exists.
     candidates = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
-    candidates |= {"default": default, "untrained": replace(default, budget=0)}
+    candidates["default"] = default
+    if budget is not None:
+        candidates = {name: replace(trial, budget=budget) for name, trial in candidates.items()}
+    candidates["untrained"] = replace(default, budget=0)
     for name, trial in candidates.items():
         write_text(backtest / name / "config.yaml", trial.to_yaml())
     log.info(

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kurtosis, skew
 
 from workflow_scripts.workflow.files import damaged, read_json, whole_file, write_json
 
@@ -86,9 +85,14 @@ def judge_episode(episode: Episode, training: Episode) -> RunResult:
         total_return=float(np.prod(1 + episode.daily_returns) - 1),
         annual_turnover=float(episode.turnover.mean() * TRADING_DAYS_A_YEAR),
         days=days,
-        skewness=float(skew(episode.daily_returns)),
-        kurtosis=float(kurtosis(episode.daily_returns, fisher=False)),
+        skewness=_standardised_moment(episode.daily_returns, 3),
+        kurtosis=_standardised_moment(episode.daily_returns, 4),
     )
+
+
+def _standardised_moment(values: NDArray[np.float64], order: int) -> float:
+    """Return the mean of z^order; scipy.stats has it too, but takes 0.9 s to import, and every run pays that."""
+    return float(np.mean(((values - values.mean()) / values.std()) ** order))
 
 
 def failed_run(reason: str) -> RunResult:

@@ -5,7 +5,7 @@ from workflow_scripts.workflow.code_digest import code_digest
 
 FILES = {
     "a/verb.py": "from pkg.a.noun import number\n\n\ndef verb():\n    return number()\n",
-    "a/noun.py": '"""About."""\nfrom pkg.b import deep\n\n\ndef number():\n    """Return one."""\n    return deep.ONE  # one\n',
+    "a/noun.py": '"""About."""\nfrom pkg.b import deep\n\n\ndef number():\n    """One."""\n    return deep.ONE  # 1\n',
     "b/deep.py": "ONE = 1\n",
     "b/other.py": "TWO = 2\n",
 }
