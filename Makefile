@@ -7,11 +7,15 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
 
-.PHONY: run resume report setup test test-slow check bench clean
+.PHONY: run explain resume report setup test test-slow check bench clean
 
 run: setup
 	@$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report
+
+# How many jobs of each rule would run, and why; starts nothing.
+explain: setup
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m workflow_scripts.workflow.explain_reruns
 
 # After a kill: removes the stale lock that the dead process left, then runs on. Never while another run is alive.
 resume: setup

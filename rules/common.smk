@@ -37,6 +37,8 @@ BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
 FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
 SWEEPS = config["sweeps"]
+# A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
+RETRIES = 2
 BASELINES = ("equal_weight", "buy_and_hold")
 RANKS = [f"rank_{place + 1}" for place in range(config["backtest"]["top"])]
 CANDIDATES = [*RANKS, "default", "untrained"]
@@ -148,5 +150,22 @@ def baselines_of_sweep(wildcards):
 
 
 ENVIRONMENT = flags(environment=config["environment"])
-TRAINING = flags(environment=config["environment"], training=config["training"])
+# When to save a checkpoint or to give up changes no result: such flags travel as resources, which rerun nothing.
+WATCHED = {
+    key: value for key, value in config["training"].items() if key.endswith("_minutes")
+}
+WATCH = flags(training=WATCHED)
+TRAINING = flags(
+    environment=config["environment"],
+    training={
+        key: value for key, value in config["training"].items() if key not in WATCHED
+    },
+)
+
+
+def last_attempt(wildcards, attempt):
+    """Flag of the attempt that writes down what the attempts before it only reported."""
+    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+
+
 GPUS = gpus_of_a_run(config["training"]["device"])

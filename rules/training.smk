@@ -11,18 +11,22 @@ rule train_agent:
         f"{RUN}/train_agent.log",
     benchmark:
         f"{RUN}/train_agent.tsv"
+    retries: RETRIES
     conda:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=1500,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        watch=WATCH,
+        last_attempt=last_attempt,
     params:
         settings=TRAINING,
         code=code("training.train_agent"),
     shell:
         "exec python -m workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
-        " --returns {output.returns:q} {params.settings} > {log:q} 2>&1"
+        " --returns {output.returns:q} {params.settings}"
+        " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
 
 
 rule backtest_incumbent:
@@ -38,11 +42,14 @@ rule backtest_incumbent:
         f"{BACKTEST_RUN}/backtest_incumbent.log",
     benchmark:
         f"{BACKTEST_RUN}/backtest_incumbent.tsv"
+    retries: RETRIES
     conda:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=1500,
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        watch=WATCH,
+        last_attempt=last_attempt,
     params:
         test_start=test_start_of_sweep,
         turbulence_days=config["features"]["turbulence_days"],
@@ -53,7 +60,8 @@ rule backtest_incumbent:
         "exec python -m workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
-        " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings} > {log:q} 2>&1"
+        " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
+        " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
 
 
 rule backtest_baselines:

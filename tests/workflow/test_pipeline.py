@@ -86,11 +86,6 @@ def test_a_second_clone_gives_the_same_bytes(finished, toy):
     assert toy.bytes_of_results() == finished.bytes_of_results()
 
 
-def test_the_planted_market_has_an_oracle_beside_its_bars(finished):
-    rows = json.loads((finished.folder / "results/markets/toy/baselines.json").read_text())
-    assert all(row["oracle"] > row["equal_weight"] for row in rows)
-
-
 def test_the_report_stands_alone(finished):
     report = finished.folder / "results/report.html"
     done = finished.snakemake("--report", str(report))

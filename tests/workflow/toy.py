@@ -5,24 +5,19 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from workflow_scripts.data.markets import synthetic_bars
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
 
 CONFIG: dict[str, Any] = {
-    "markets": {
-        "toy": {
-            "source": "planted",
-            "ticker_count": 3,
-            "days": 260,
-            "test_start": "2000-10-02",
-            "signal_strength": 0.01,
-        }
-    },
+    "markets": {"toy": {"source": "csv", "path": "prices.csv", "end": "2000-12-29", "test_start": "2000-10-02"}},
     "folds": {"count": 2, "train_days": 60, "validation_days": 20, "purge_days": 2},
     "features": {"turbulence_days": 60},
     "training": {"num_envs": 2, "device": "cpu"},
@@ -54,6 +49,7 @@ class Toy:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
+        synthetic_bars(3, 300, 0.01, 10, 0.01, seed=0).to_csv(folder / "prices.csv", index=False)
         self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         self.write_config()
 
@@ -81,6 +77,11 @@ class Toy:
             for path in sorted((self.folder / "results").rglob("*"))
             if path.is_file() and path.suffix not in (".log", ".tsv", ".html")
         }
+
+
+def executed(output: str) -> Counter[str]:
+    """Return how many jobs of each rule a run executed."""
+    return Counter(re.findall(r"^(?:local)?(?:rule|checkpoint) (\w+):", output, re.MULTILINE))
 
 
 def jobs(output: str) -> dict[str, int]:

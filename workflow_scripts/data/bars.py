@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.workflow.files import damaged, whole_file
+from workflow_scripts.workflow.files import damaged, first_line, whole_file
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = ["date", "ticker", *PRICES, "volume"]
@@ -101,4 +101,4 @@ def read_bars(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise ValueError(damaged(path, str(error).splitlines()[0])) from error
+        raise ValueError(damaged(path, first_line(error))) from error

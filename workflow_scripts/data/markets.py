@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import arrange_bars
+from workflow_scripts.workflow.files import first_line
 
 SIGNAL = "signal"
 FIRST_SYNTHETIC_DAY = "2000-01-03"
@@ -132,7 +133,7 @@ def _read_table(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (ValueError, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path} cannot be read as a table: {first_line(error)}") from error
 
 
 def _select(bars: pd.DataFrame, market: Market) -> pd.DataFrame:

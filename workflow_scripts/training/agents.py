@@ -133,14 +133,13 @@ class PPO(AgentPPO):  # type: ignore[misc]
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.last_state = env.reset()
 
-    def train(self, env: TradingEnv, budget: int) -> Iterator[dict[str, float]]:
-        """Train for ``budget`` vector steps; yield after every round of updates what it did.
+    def train(self, env: TradingEnv, budget: int, done: int = 0) -> Iterator[dict[str, float]]:
+        """Train until ``budget`` vector steps are done; yield after every round of updates what it did.
 
         Raises:
             TrainingFailedError: a loss or a weight is no longer finite.
 
         """
-        done = 0
         while done < budget:
             steps = min(self.settings.horizon_len, budget - done)
             critic_loss, actor_objective, log_std = self.update_net(self.explore(env, steps))

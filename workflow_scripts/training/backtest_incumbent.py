@@ -23,6 +23,7 @@ def backtest_incumbent(
     outputs: tyro.conf.OmitArgPrefixes[Outputs],
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
+    last_attempt: bool = True,
 ) -> None:
     """Train a configuration on all days before the test days with a fresh seed, and trade the test days once.
 
@@ -36,6 +37,7 @@ def backtest_incumbent(
         outputs: the files to write.
         environment: how an action becomes trades.
         training: what every run has in common.
+        last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
 
     """
     log = start_job("backtest_incumbent")
@@ -45,7 +47,7 @@ def backtest_incumbent(
     )
     features = compute_features(read_bars(bars), turbulence_days)
     data, _ = cut_fold(features, sealed_fold(features.dates, test_start, purge_days))
-    train_and_judge(trial, data, seed, environment, training, outputs, log)
+    train_and_judge(trial, data, seed, environment, training, outputs, log, last_attempt)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def oracle_episode(
 
     """
     tilt = replace(environment, action_mode="tilt")
-    seen = torch.as_tensor(signal, dtype=torch.float32)
+    seen = torch.tensor(signal, dtype=torch.float32)
 
     def episode(gain: float, speed: float) -> Episode:
         env = make_env(segment, tilt, "shared", num_envs=1)

@@ -1,21 +1,28 @@
 """A run: one training with one seed, judged on one window."""
 
+import hashlib
 import io
 import logging
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Literal
 
 import torch
 
 from workflow_scripts.data.folds import FoldData
 from workflow_scripts.training.agents import PPO, Architecture, PPOSettings, TrainingFailedError, make_env
+from workflow_scripts.training.checkpoints import Checkpoint, checkpoint_key
 from workflow_scripts.training.evaluation import evaluate_policy
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 from workflow_scripts.training.trials import Trial
-from workflow_scripts.workflow.files import damaged, write_bytes
+from workflow_scripts.workflow.code_digest import code_digest
+from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 
 PROGRESS_LINES = 10
 
@@ -29,6 +36,8 @@ class TrainingSettings:
         architecture: shared: one scorer for every ticker; flat: elegantrl's MLP over all numbers.
         initial_log_std: logarithm of the exploration noise's standard deviation before the first update.
         device: auto takes CUDA where there is one.
+        limit_minutes: wall minutes after which a training is given up as failed; none gives it all the time it takes.
+        checkpoint_minutes: wall minutes between two checkpoints, from which a killed run goes on.
 
     """
 
@@ -36,6 +45,12 @@ class TrainingSettings:
     architecture: Architecture = "shared"
     initial_log_std: float = -0.5
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    limit_minutes: float | None = None
+    checkpoint_minutes: float = 5.0
+
+    def on_results(self) -> dict[str, object]:
+        """Return the settings that a result depends on; when to save or to give up is none of them."""
+        return {key: value for key, value in asdict(self).items() if not key.endswith("_minutes")}
 
 
 @dataclass(frozen=True)
@@ -62,13 +77,16 @@ def train_and_judge(
     training: TrainingSettings,
     outputs: Outputs,
     log: logging.Logger,
+    last_attempt: bool = True,
 ) -> None:
     """Train a trial with a seed on the training window, judge it on the other, and write the run's files.
 
-    A training that diverges or runs out of device memory is a result, of status ``failed``.
+    A training that diverges or runs out of time is a result, of status ``failed``; so is one that runs out of memory
+    at the last attempt.
 
     Raises:
         ValueError: the configuration cannot be trained.
+        MemoryError: out of memory, and another attempt is left.
 
     """
     device = choose_device(training.device)
@@ -78,16 +96,30 @@ def train_and_judge(
     architecture = training.architecture
     env = make_env(data.train, environment, architecture, training.num_envs, seed, device, random_start=True)
     agent = PPO(data.train, env, settings, architecture, training.initial_log_std, seed)
+    key = checkpoint_key(
+        asdict(trial),
+        _digest(data),
+        seed,
+        asdict(environment),
+        training.on_results(),
+        code_digest("training.runs"),
+    )
+    checkpoint = Checkpoint(outputs.policy.with_name("checkpoint.pt"), key, training.checkpoint_minutes * 60, log)
     episode: Episode | None = None
     try:
-        _train(agent, env, trial.budget, log)
+        with _time_limit(training.limit_minutes), checkpoint.watching():
+            _train(agent, env, trial.budget, checkpoint, log)
         episode = evaluate_policy(agent, data.validation, environment, architecture, data.train)
         memory = evaluate_policy(agent, data.train, environment, architecture, data.train)
         result = judge_episode(episode, memory)
     except TrainingFailedError as error:
         result = failed_run(str(error))
-    except torch.OutOfMemoryError as error:
-        result = failed_run(f"out of device memory: {str(error).splitlines()[0]}")
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if not last_attempt:
+            raise MemoryError(f"out of memory, to be tried again: {first_line(error)}") from error
+        result = failed_run(f"out of memory: {first_line(error)}")
     write_bytes(outputs.policy, policy_bytes(agent, trial, training))
     write_returns(episode if result.status == "ok" else None, outputs.returns)
     write_result(result, outputs.sharpe)
@@ -97,10 +129,40 @@ def train_and_judge(
     )
 
 
-def _train(agent: PPO, env: TradingEnv, budget: int, log: logging.Logger) -> None:
+@contextmanager
+def _time_limit(minutes: float | None) -> Iterator[None]:
+    """Raise TrainingFailedError in the block when its time is up, even where it hangs."""
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TrainingFailedError(f"out of time: the training took longer than limit_minutes {minutes}")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, 60 * (minutes or 0))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _digest(data: FoldData) -> str:
+    digest = hashlib.sha256()
+    for segment in (data.train, data.validation):
+        for array in vars(segment).values():
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Return whether numpy, torch on the CPU or torch on CUDA ran out of memory; each has its own way to say so."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _train(agent: PPO, env: TradingEnv, budget: int, checkpoint: Checkpoint, log: logging.Logger) -> None:
     started, shown = time.process_time(), 0
-    for progress in agent.train(env, budget):
+    for progress in agent.train(env, budget, checkpoint.resume(agent, env)):
         steps = int(progress["steps"])
+        checkpoint.after_updates(agent, env, steps)
         if steps * PROGRESS_LINES // budget > shown:
             shown = steps * PROGRESS_LINES // budget
             log.info(
@@ -155,4 +217,4 @@ def load_policy(agent: PPO, path: Path) -> None:
         agent.act.load_state_dict(content["actor"])
         agent.cri.load_state_dict(content["critic"])
     except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
-        raise ValueError(damaged(path, str(error).splitlines()[0])) from error
+        raise ValueError(damaged(path, first_line(error))) from error

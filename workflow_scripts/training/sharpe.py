@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.workflow.files import damaged, read_json, whole_file, write_json
+from workflow_scripts.workflow.files import damaged, first_line, read_json, whole_file, write_json
 
 TRADING_DAYS_A_YEAR = 252
 
@@ -143,4 +143,4 @@ def read_returns(path: Path) -> pd.Series:
     try:
         return pd.read_parquet(path).set_index("date")["daily_return"]
     except (OSError, ValueError, KeyError) as error:
-        raise ValueError(damaged(path, str(error).splitlines()[0])) from error
+        raise ValueError(damaged(path, first_line(error))) from error

@@ -18,6 +18,7 @@ def train_agent(
     outputs: tyro.conf.OmitArgPrefixes[Outputs],
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
+    last_attempt: bool = True,
 ) -> None:
     """Train one trial on one fold with one seed; score it on the validation days.
 
@@ -28,12 +29,13 @@ def train_agent(
         outputs: the files to write.
         environment: how an action becomes trades.
         training: what every run has in common.
+        last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
 
     """
     log = start_job("train_agent")
     trial = read_trial(config)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
-    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log)
+    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log, last_attempt)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from workflow_scripts.workflow.files import damaged
+from workflow_scripts.workflow.files import damaged, first_line
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "trial.schema.yaml"
 
@@ -52,7 +52,7 @@ def read_trial(path: Path) -> Trial:
         _validator().validate(content)
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
         where = ".".join(str(part) for part in getattr(error, "absolute_path", ()))
-        reason = f"{where}: {error.message}" if isinstance(error, ValidationError) else str(error).splitlines()[0]
+        reason = f"{where}: {error.message}" if isinstance(error, ValidationError) else first_line(error)
         raise ValueError(damaged(path, reason.removeprefix(": "))) from error
     return Trial(**content)
 

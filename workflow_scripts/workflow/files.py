@@ -63,6 +63,11 @@ def damaged(path: Path, reason: str) -> str:
     return f"{path} is damaged ({reason}): delete it and run Snakemake again, which makes it anew"
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its kind where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def sha256(path: Path) -> str:
     """Return the hex digest of a file."""
     with path.open("rb") as file:

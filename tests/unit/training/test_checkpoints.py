@@ -1,0 +1,101 @@
+import json
+import logging
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.unit.training.test_runs import CONFIGURATION, OUTPUTS
+from workflow_scripts.training import runs
+from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.sharpe import read_result
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.trials import Trial
+
+LONG = Trial("toy", "ppo", 0, 0, 6000, CONFIGURATION)
+TRAINING = TrainingSettings(num_envs=4, device="cpu", checkpoint_minutes=0)
+
+
+def outputs(folder):
+    return Outputs(**{name: folder / file for name, file in OUTPUTS.items()})
+
+
+def start(folder, fold_file):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yaml").write_text(LONG.to_yaml())
+    files = [f"--{name}={folder / file}" for name, file in OUTPUTS.items()]
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "workflow_scripts.training.train_agent", f"--config={folder / 'config.yaml'}"),
+            *(f"--fold={fold_file}", "--seed=0", "--training.num-envs=4", "--training.device=cpu"),
+            *("--training.checkpoint-minutes=0", *files),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(fold_file, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    _, _said = start(folder, fold_file).communicate()
+    assert not (folder / "checkpoint.pt").exists()
+    return {name: (folder / name).read_bytes() for name in OUTPUTS.values()}
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed, kill):
+    process = start(tmp_path, fold_file)
+    while not (tmp_path / "checkpoint.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(kill)
+    _, said = process.communicate()
+    assert process.returncode == (-signal.SIGKILL if kill == signal.SIGKILL else 128 + signal.SIGTERM)
+    assert not (tmp_path / "sharpe.json").exists()
+    again = start(tmp_path, fold_file)
+    _, said = again.communicate()
+    assert again.returncode == 0, said
+    assert "resumed after" in said
+    assert {name: (tmp_path / name).read_bytes() for name in OUTPUTS.values()} == undisturbed
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
+def test_a_damaged_checkpoint_is_said_and_not_used(tmp_path, fold, undisturbed, content, caplog):
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        train_and_judge(LONG, fold, 0, EnvironmentSettings(), TRAINING, outputs(tmp_path), logging.getLogger())
+    assert "checkpoint.pt cannot be read" in caplog.text
+    assert (tmp_path / "returns.parquet").read_bytes() == undisturbed["returns.parquet"]
+
+
+def test_a_training_past_its_time_is_a_failed_run(tmp_path, fold):
+    settings = TrainingSettings(num_envs=4, device="cpu", limit_minutes=0.001)
+    train_and_judge(
+        Trial("toy", "ppo", 0, 0, 10**9, CONFIGURATION),
+        fold,
+        0,
+        EnvironmentSettings(),
+        settings,
+        outputs(tmp_path),
+        logging.getLogger(),
+    )
+    result = json.loads((tmp_path / "sharpe.json").read_text())
+    assert result["status"] == "failed"
+    assert result["reason"] == "out of time: the training took longer than limit_minutes 0.001"
+
+
+def test_out_of_memory_is_an_error_while_attempts_are_left_and_then_a_result(tmp_path, fold, monkeypatch):
+    def exhausted(*_args):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
+
+    monkeypatch.setattr(runs, "_train", exhausted)
+    arguments = (LONG, fold, 0, EnvironmentSettings(), TRAINING, outputs(tmp_path), logging.getLogger())
+    with pytest.raises(MemoryError, match="to be tried again"):
+        train_and_judge(*arguments, last_attempt=False)
+    assert list(tmp_path.iterdir()) == []
+    train_and_judge(*arguments, last_attempt=True)
+    assert read_result(tmp_path / "sharpe.json").status == "failed"

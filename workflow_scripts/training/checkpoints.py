@@ -1,0 +1,123 @@
+"""A run that was killed goes on where it was: its state every few minutes, and on SIGTERM, in a file of its own."""
+
+import hashlib
+import io
+import json
+import logging
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from workflow_scripts.training.agents import PPO
+from workflow_scripts.training.trading_env import TradingEnv
+from workflow_scripts.workflow.files import first_line, write_bytes
+
+PORTFOLIO = ("cash", "holdings", "asset", "traded")
+
+
+def checkpoint_key(*parts: Any) -> str:
+    """Return a digest of all that a training depends on: a checkpoint of another training is not resumed."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def training_state(agent: PPO, env: TradingEnv, done: int) -> dict[str, Any]:
+    """Return all that the rest of a training depends on, between two rounds of updates."""
+    return {
+        "done": done,
+        "actor": agent.act.state_dict(),
+        "critic": agent.cri.state_dict(),
+        "act_optimizer": agent.act_optimizer.state_dict(),
+        "cri_optimizer": agent.cri_optimizer.state_dict(),
+        "generator": agent.generator.get_state(),
+        "last_state": agent.last_state,
+        "day": env.day,
+        "rng": json.dumps(env.rng.bit_generator.state),
+        **{name: getattr(env, name) for name in PORTFOLIO},
+    }
+
+
+def restore_training(agent: PPO, env: TradingEnv, state: dict[str, Any]) -> int:
+    """Put agent and environment back where ``training_state`` found them; return the vector steps done."""
+    agent.act.load_state_dict(state["actor"])
+    agent.cri.load_state_dict(state["critic"])
+    agent.act_optimizer.load_state_dict(state["act_optimizer"])
+    agent.cri_optimizer.load_state_dict(state["cri_optimizer"])
+    agent.generator.set_state(state["generator"].cpu())
+    agent.last_state = state["last_state"]
+    env.day = state["day"]
+    env.rng.bit_generator.state = json.loads(state["rng"])
+    for name in PORTFOLIO:
+        getattr(env, name).copy_(state[name])
+    return int(state["done"])
+
+
+@dataclass
+class Checkpoint:
+    """The checkpoint of one training.
+
+    Attributes:
+        path: its file, beside the run's outputs.
+        key: digest of all that the training depends on.
+        every_seconds: wall seconds between two of them.
+        log: where it says what it did.
+
+    """
+
+    path: Path
+    key: str
+    every_seconds: float
+    log: logging.Logger
+
+    def __post_init__(self) -> None:
+        self.last = time.monotonic()
+        self.terminated = False
+
+    def resume(self, agent: PPO, env: TradingEnv) -> int:
+        """Restore what a killed process left; return the vector steps done, 0 where there is nothing to resume."""
+        if not self.path.exists():
+            return 0
+        try:
+            content = torch.load(self.path, map_location=agent.device, weights_only=True)
+        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+            self.log.warning(f"{self.path.name} cannot be read ({first_line(error)}): training from the start")
+            return 0
+        if content["key"] != self.key:
+            self.log.info(f"{self.path.name} belongs to another training: training from the start")
+            return 0
+        done = restore_training(agent, env, content["state"])
+        self.log.info(f"resumed after {done} vector steps")
+        return done
+
+    def after_updates(self, agent: PPO, env: TradingEnv, done: int) -> None:
+        """Save if it is time to; after SIGTERM save and end the process."""
+        if self.terminated or time.monotonic() - self.last >= self.every_seconds:
+            content = io.BytesIO()
+            torch.save({"key": self.key, "state": training_state(agent, env, done)}, content)
+            write_bytes(self.path, content.getvalue())
+            self.last = time.monotonic()
+        if self.terminated:
+            self.log.warning(f"terminated after {done} vector steps; the next start goes on from there")
+            sys.exit(128 + signal.SIGTERM)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Turn SIGTERM into a checkpoint at the next chance; remove the checkpoint of a training that ended."""
+
+        def terminate(_signal: int, _frame: FrameType | None) -> None:
+            self.terminated = True
+
+        before = signal.signal(signal.SIGTERM, terminate)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        self.path.unlink(missing_ok=True)
