@@ -18,3 +18,5 @@ rule all:
     input:
         verdicts,
         figures,
+        scores,
+        runs,

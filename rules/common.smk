@@ -5,6 +5,7 @@ sys.path.insert(0, str(workflow.basedir))
 
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds
+from workflow_scripts.workflow.policies import remove_damaged_policies
 from workflow_scripts.workflow.settings import (
     check_settings,
     explain,
@@ -17,6 +18,10 @@ from workflow_scripts.workflow.settings import (
 )
 from snakemake.utils import validate
 
+if str(config.get("replay")).lower() in ("true", "false"):
+    config["replay"] = (
+        str(config["replay"]).lower() == "true"
+    )  # --config hands over text
 try:
     validate(config, f"{workflow.basedir}/schemas/config.schema.yaml")
 except WorkflowError as error:
@@ -81,9 +86,10 @@ def test_start_of_sweep(wildcards):
     return config["markets"][SWEEPS[wildcards.sweep]["market"]]["test_start"]
 
 
-def runs_of_trial(wildcards):
-    return expand(
-        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/sharpe.json",
+def of_runs(name):
+    """Input function: the file of this name of every fold and seed of a trial."""
+    return lambda wildcards: expand(
+        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/{name}",
         **wildcards,
         fold=FOLDS,
         seed=config["seeds"]["tuning"],
@@ -115,6 +121,9 @@ def of_backtest_runs(name):
 
 backtest_returns = of_backtest_runs("returns.parquet")
 backtest_sharpes = of_backtest_runs("sharpe.json")
+
+for removed in remove_damaged_policies(Path("results/sweeps")):
+    logger.warning(f"{removed} was damaged and is removed: its run is made again")
 
 
 def baseline_returns(wildcards):
@@ -149,6 +158,27 @@ def baselines_of_sweep(wildcards):
     return f"{market_of(wildcards)}/baselines.json"
 
 
+# What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it.
+scores = [
+    score
+    for sweep in SWEEPS
+    for score in scores_of_rounds(sweep, SWEEPS[sweep]["rounds"])
+]
+runs = [
+    *expand(
+        "{trial}/fold_{fold}/seed_{seed}/{file}",
+        trial=[str(Path(score).parent) for score in scores],
+        fold=FOLDS,
+        seed=config["seeds"]["tuning"],
+        file=["policy.pt", "sharpe.json", "returns.parquet"],
+    ),
+    *expand(
+        f"{BACKTEST_RUN}/policy.pt",
+        sweep=SWEEPS,
+        candidate=CANDIDATES,
+        seed=config["seeds"]["final"],
+    ),
+]
 ENVIRONMENT = flags(environment=config["environment"])
 # When to save a checkpoint or to give up changes no result: such flags travel as resources, which rerun nothing.
 WATCHED = {

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from copy import deepcopy
 
 import pandas as pd
 import pytest
@@ -11,6 +12,8 @@ from tests.workflow.toy import Toy, executed, jobs
 
 SWEEP = "results/sweeps/ppo_smac"
 PLOTS = {"plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
+# One run of one trial, and what is gathered from it again.
+ONE_RUN = {"train_agent": 1, "score_trial": 1, "collect_trials": 1, "judge_sweep": 1, **PLOTS}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 
@@ -22,9 +25,9 @@ def done(finished, tmp_path):
 
 def copy_of(toy, folder):
     shutil.copytree(toy.folder, folder, dirs_exist_ok=True)
-    copy = Toy.__new__(Toy)
-    copy.folder, copy.config = folder, toy.config.copy()
-    return copy
+    other = Toy.__new__(Toy)
+    other.folder, other.config = folder, deepcopy(toy.config)
+    return other
 
 
 def run(toy, *arguments):
@@ -87,7 +90,9 @@ def test_rows_of_the_last_fold_rerun_its_runs_and_what_stands_above_them_and_no_
     assert proposals == {path: path.read_bytes() for path in proposals}
 
 
+@pytest.mark.slow
 def test_a_market_extended_at_its_end_reruns_no_run_of_a_fold(done):
+    """Scores are gathered again: Snakemake spares what reads a checkpoint's files, and not what stands above that."""
     done.config["markets"]["toy"]["end"] = "2001-01-31"
     done.write_config()
     ran = run(done)
@@ -95,10 +100,12 @@ def test_a_market_extended_at_its_end_reruns_no_run_of_a_fold(done):
         "download_bars": 1,
         "split_folds": 1,
         "evaluate_baselines": 1,
+        "score_trial": 4,
+        "collect_trials": 1,
         "backtest_baselines": 1,
         "backtest_incumbent": 6,
         "judge_sweep": 1,
-        "plot_equity": 1,
+        **PLOTS,
     }
 
 
@@ -120,6 +127,7 @@ def test_a_seed_more_adds_its_runs(done):
     assert not any(rule.startswith("propose") for rule in counted)
 
 
+@pytest.mark.slow
 def test_a_fold_more_trains_that_fold_alone(done):
     done.config["folds"]["count"] = 3
     done.write_config()
@@ -136,6 +144,7 @@ def test_a_sweep_more_leaves_the_first_alone(done):
     assert "propose_trials_ppo_smac_0" not in counted
 
 
+@pytest.mark.slow
 def test_a_larger_budget_for_the_incumbent_trains_the_backtest_alone(done):
     done.config["backtest"]["budget"] = 96
     done.write_config()
@@ -154,16 +163,16 @@ def test_code_that_training_imports_reruns_every_run_and_no_proposal(done):
 def test_a_policy_that_was_deleted_reruns_its_run(done):
     before = (done.folder / RUN / "policy.pt").read_bytes()
     (done.folder / RUN / "policy.pt").unlink()
-    ran = run(done)
-    assert ran == {"train_agent": 1}
+    assert run(done) == ONE_RUN
     assert (done.folder / RUN / "policy.pt").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_policy_that_was_truncated_reruns_its_run(done):
     path = done.folder / RUN / "policy.pt"
     before = path.read_bytes()
     path.write_bytes(before[:1000])
-    assert run(done)["train_agent"] == 1
+    assert run(done) == ONE_RUN
     assert path.read_bytes() == before
 
 

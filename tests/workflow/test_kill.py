@@ -72,12 +72,12 @@ def orphans(toy):
     time.sleep(0.3)
     listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True)
     mine = [line for line in listed.stdout.splitlines() if "workflow_scripts." in line]
-    return [line for line in mine if (Path("/proc") / line.split()[0] / "cwd").exists() and cwd(line) == toy.folder]
+    return [line for line in mine if cwd(line) == toy.folder]
 
 
 def cwd(line):
     try:
-        return Path(os.readlink(Path("/proc") / line.split()[0] / "cwd"))
+        return (Path("/proc") / line.split()[0] / "cwd").readlink()
     except OSError:
         return None
 

@@ -15,9 +15,12 @@ from typing import Any
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path``; rename it into place when the block ends, remove it when it raises.
 
-    The name keeps the suffix, so that writers that look at it behave alike.
+    The name keeps the suffix, so that writers that look at it behave alike. What a killed process left beside the path
+    is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in path.parent.glob(f".{path.stem}.*{path.suffix}"):
+        left_behind.unlink()
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield beside

@@ -11,6 +11,12 @@ def test_a_file_that_could_not_be_written_whole_is_not_there(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (tmp_path / ".a.123.json").write_text("half")
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
 def test_a_failed_rewrite_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.json"
     write_json(path, {"a": 1})
