@@ -31,6 +31,9 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
+# Each job knows the process that started it, and ends when that one is gone.
+shell.prefix("export FOLDSWEEP_PARENT=$PPID; ")
+
 MARKET = "results/markets/{market}"
 SWEEP = "results/sweeps/{sweep}"
 ROUND = f"{SWEEP}/round_{{round}}"

@@ -1,14 +1,23 @@
+import os
+
 import pytest
+from filelock import FileLock
 
 from tests.workflow.toy import Toy
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A toy sweep that ran to its end; tests must not change it."""
-    toy = Toy(tmp_path_factory.mktemp("finished"))
-    done = toy.snakemake()
-    assert done.returncode == 0, done.stdout[-3000:]
+    """A toy sweep that ran to its end, made once for all of pytest's workers; tests must not change it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = tmp_path_factory.getbasetemp().parent / f"finished_{run}"
+    with FileLock(f"{folder}.lock"):
+        if folder.exists():
+            return Toy(folder)
+        folder.mkdir()
+        toy = Toy(folder)
+        done = toy.snakemake()
+        assert done.returncode == 0, done.stdout[-3000:]
     return toy
 
 

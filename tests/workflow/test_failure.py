@@ -28,6 +28,7 @@ def test_a_diverging_trial_has_no_score_and_the_sweep_goes_on(toy):
     assert all(score["status"] == "ok" for score in scores if score not in wild)
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_every_trial_failed_stops_with_the_most_common_reason(toy):
     toy.config["search_spaces"]["ppo"]["learning_rate"] = {"type": "constant", "default": 1.0e30}
     toy.write_config()

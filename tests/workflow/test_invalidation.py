@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from copy import deepcopy
 
 import pandas as pd
 import pytest
@@ -25,9 +24,7 @@ def done(finished, tmp_path):
 
 def copy_of(toy, folder):
     shutil.copytree(toy.folder, folder, dirs_exist_ok=True)
-    other = Toy.__new__(Toy)
-    other.folder, other.config = folder, deepcopy(toy.config)
-    return other
+    return Toy(folder)
 
 
 def run(toy, *arguments):

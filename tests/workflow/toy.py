@@ -41,16 +41,18 @@ CONFIG: dict[str, Any] = {
 
 
 class Toy:
-    """A folder with the workflow and a configuration of one's own."""
+    """A folder with the workflow and a configuration of one's own; made where it is not there yet."""
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
+        if (folder / "Snakefile").exists():
+            return
         for name in PARTS:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, folder / name)
         synthetic_bars(3, 300, 0.01, 10, 0.01, seed=0).to_csv(folder / "prices.csv", index=False)
-        self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         self.write_config()
 
     def write_config(self) -> None:

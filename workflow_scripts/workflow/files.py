@@ -78,8 +78,12 @@ def sha256(path: Path) -> str:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, so that a killed Snakemake leaves no orphan behind."""
-    parent = os.getppid()
+    """Ask Linux to kill this process when its parent dies, so that a killed Snakemake leaves no orphan behind.
+
+    The rules say who started the job (``FOLDSWEEP_PARENT``), so that a parent that died while this process was still
+    importing is noticed too.
+    """
+    parent = int(os.environ.get("FOLDSWEEP_PARENT", os.getppid()))
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "prctl"):
         libc.prctl(1, signal.SIGKILL)
