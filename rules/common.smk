@@ -89,10 +89,9 @@ def test_start_of_sweep(wildcards):
     return config["markets"][SWEEPS[wildcards.sweep]["market"]]["test_start"]
 
 
-def of_runs(name):
-    """Input function: the file of this name of every fold and seed of a trial."""
-    return lambda wildcards: expand(
-        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/{name}",
+def runs_of_trial(wildcards):
+    return expand(
+        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/sharpe.json",
         **wildcards,
         fold=FOLDS,
         seed=config["seeds"]["tuning"],

@@ -39,7 +39,7 @@ rule score_trial:
     """Average a trial's Sharpe ratios over its folds and seeds."""
     input:
         config=f"{TRIAL}/config.yaml",
-        runs=of_runs("sharpe.json"),
+        runs=runs_of_trial,
     output:
         score=f"{TRIAL}/score.json",
     log:
