@@ -1,13 +1,17 @@
 """What fails in training is a result; what fails in the machine is none."""
 
 import json
+import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.workflow.toy import executed
+from tests.workflow.toy import Toy, executed
 
 SWEEP = "results/sweeps/ppo_smac"
 
@@ -38,43 +42,175 @@ def test_a_sweep_whose_every_trial_failed_stops_with_the_most_common_reason(toy)
     assert "propose_trials_ppo_smac_1" in executed(done.stdout)
 
 
-def test_a_full_disk_is_no_result_and_leaves_nothing_half_written(finished, tmp_path):
-    run = finished.folder / SWEEP / "round_0/trial_0"
-    files = [f"--{name}={tmp_path / name}.out" for name in ("policy", "sharpe", "returns")]
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "workflow_scripts.training.train_agent", f"--config={run / 'config.yaml'}"),
-            *(f"--fold={finished.folder / 'results/markets/toy/folds/fold_0.npz'}", "--seed=0"),
-            *("--training.num-envs=2", "--training.device=cpu", *files),
-        ],
-        cwd=finished.folder,
+TRIAL = f"{SWEEP}/round_0/trial_0"
+RUN = f"{TRIAL}/fold_0/seed_0"
+FOLD = "results/markets/toy/folds/fold_0.npz"
+
+
+def verb(toy, module, *arguments, before=(), **options):
+    """Run a rule's verb by hand, in the folder of a toy."""
+    return subprocess.run(
+        [*before, sys.executable, "-m", f"workflow_scripts.{module}", *map(str, arguments)],
+        cwd=toy.folder,
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        **options,
     )
+
+
+def train(toy, outputs, config=f"{TRIAL}/config.yaml", fold=FOLD, more=(), **options):
+    files = [f"--{name}={outputs / name}.out" for name in ("policy", "sharpe", "returns")]
+    settings = ("--seed=0", "--training.num-envs=2", "--training.device=cpu", *more)
+    return verb(toy, "training.train_agent", f"--config={config}", f"--fold={fold}", *settings, *files, **options)
+
+
+def damaged_copy(toy, path, folder, size):
+    """Return a copy of one of a toy's files that ends after ``size`` bytes."""
+    copy = folder / path.name
+    copy.write_bytes((toy.folder / path).read_bytes()[:size])
+    return copy
+
+
+def test_a_full_disk_is_no_result_and_leaves_nothing_half_written(finished, tmp_path):
+    limit = (4096, 4096)
+    done = train(finished, tmp_path, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("OSError: [Errno 27] File too large")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
-    fold = tmp_path / "fold_0.npz"
-    source = finished.folder / "results/markets/toy/folds/fold_0.npz"
-    fold.write_bytes(source.read_bytes()[:5000])
-    fold.with_suffix(".json").write_bytes(source.with_suffix(".json").read_bytes())
-    files = [f"--{name}={tmp_path / name}.out" for name in ("policy", "sharpe", "returns")]
-    config = finished.folder / SWEEP / "round_0/trial_0/config.yaml"
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "workflow_scripts.training.train_agent", f"--config={config}", f"--fold={fold}"),
-            *("--seed=0", *files),
-        ],
-        cwd=finished.folder,
-        capture_output=True,
-        text=True,
-        check=False,
+def test_results_that_cannot_be_written_are_named_and_no_result(finished, tmp_path):
+    tmp_path.chmod(0o555)
+    # The superuser may write anywhere; without this capability root is refused as everybody is.
+    as_user = () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    done = train(finished, tmp_path, before=as_user)
+    tmp_path.chmod(0o755)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("PermissionError: [Errno 13] Permission denied")
+    assert str(tmp_path) in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_of_memory_is_an_error_until_the_last_attempt_and_then_a_result(finished, tmp_path):
+    # 60 million portfolios are 2 GB an array; the process may have 4 GB of address space beyond its libraries'.
+    wide = ("--training.num-envs=60000000",)
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))}
+    done = train(finished, tmp_path, more=(*wide, "--no-last-attempt"), **limit)
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+    done = train(finished, tmp_path, more=(*wide, "--last-attempt"), **limit)
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "sharpe.out").read_text())
+    assert result["status"] == "failed"
+    assert "memory" in result["reason"]
+
+
+def test_a_training_that_hangs_past_its_time_is_a_failed_run(finished, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        re.sub(r"budget: \d+", "budget: 1000000000", (finished.folder / TRIAL / "config.yaml").read_text())
     )
+    done = train(finished, tmp_path, config, more=("--training.limit-minutes=0.02",))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "sharpe.out").read_text())
+    assert (result["status"], result["sharpe"]) == ("failed", None)
+    assert result["reason"].startswith("out of time: the training took longer than limit_minutes 0.02")
+
+
+@pytest.mark.slow
+def test_an_exception_in_a_run_is_tried_again_and_then_stops_the_job_with_its_traceback(toy):
+    verb_file = toy.folder / "workflow_scripts/training/train_agent.py"
+    verb_file.write_text(
+        verb_file.read_text().replace("    trial = read_trial(config)\n", "    trial = config.name[0] / 0\n")
+    )
+    done = toy.snakemake(f"{RUN}/sharpe.json")
+    assert done.returncode != 0
+    assert done.stdout.count("Error in rule train_agent") == 3
+    assert "TypeError: unsupported operand" in done.stdout
+    assert sorted(path.name for path in (toy.folder / RUN).iterdir()) == ["train_agent.log"]
+
+
+def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
+    fold = damaged_copy(finished, Path(FOLD), tmp_path, 5000)
+    fold.with_suffix(".json").write_bytes((finished.folder / FOLD).with_suffix(".json").read_bytes())
+    done = train(finished, tmp_path, fold=fold)
     assert done.returncode == 1
     assert "fold_0.npz is damaged (sha256" in done.stderr.splitlines()[-1]
     assert "delete it and run Snakemake again" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "module", "arguments"),
+    [
+        (
+            f"{RUN}/sharpe.json",
+            40,
+            "sweeps.score_trial",
+            (f"--config={TRIAL}/config.yaml", "--runs={path}", "--score={out}"),
+        ),
+        (
+            f"{TRIAL}/config.yaml",
+            30,
+            "sweeps.score_trial",
+            ("--config={path}", f"--runs={RUN}/sharpe.json", "--score={out}"),
+        ),
+        (
+            f"{TRIAL}/score.json",
+            100,
+            "sweeps.collect_trials",
+            *[("--agent=ppo", "--scores={path}", "--top=1", "--trials={out}", "--incumbent={out}", "--backtest={out}")],
+        ),
+        (
+            f"{SWEEP}/backtest/rank_1/seed_10/returns.parquet",
+            100,
+            "analysis.plot_equity",
+            *[
+                (
+                    "--sweep=toy",
+                    "--backtests={path}",
+                    f"--baselines={SWEEP}/backtest/equal_weight/returns.parquet",
+                    "--plot={out}",
+                )
+            ],
+        ),
+        (
+            "results/markets/toy/baselines.json",
+            100,
+            "analysis.plot_progress",
+            ("--sweep=toy", f"--scores={TRIAL}/score.json", "--baselines={path}", "--plot={out}"),
+        ),
+        (
+            f"{SWEEP}/importance.json",
+            100,
+            "analysis.plot_importance",
+            ("--sweep=toy", "--importance={path}", "--plot={out}"),
+        ),
+        (
+            f"{SWEEP}/trials.csv",
+            5,
+            "analysis.estimate_importance",
+            ("--trials={path}", "--space={{}}", "--resamples=2", "--importance={out}"),
+        ),
+    ],
+    ids=lambda value: Path(value).name if isinstance(value, str) and "/" in value else "",
+)
+def test_a_truncated_file_is_named_with_its_remedy_and_nothing_is_written(
+    finished, tmp_path, path, size, module, arguments
+):
+    copy = damaged_copy(finished, Path(path), tmp_path, size)
+    out = tmp_path / "out.svg"
+    done = verb(finished, module, *(argument.format(path=copy, out=out) for argument in arguments))
+    assert done.returncode == 1
+    said = done.stderr.splitlines()[-1]
+    assert f"{copy} is damaged" in said
+    assert "delete it and run Snakemake again" in said
+    assert not out.exists()
+
+
+def test_a_truncated_manifest_is_named_before_anything_runs(finished, tmp_path):
+    toy = Toy(shutil.copytree(finished.folder, tmp_path / "toy"))
+    damaged_copy(finished, Path(SWEEP) / "round_1/proposals.json", toy.folder / SWEEP / "round_1", 300)
+    done = toy.snakemake("-n")
+    assert done.returncode != 0
+    assert "round_1/proposals.json is damaged" in done.stdout

@@ -14,12 +14,13 @@ import pytest
 from tests.workflow.toy import Toy
 
 KINDS = ("snakemake", "run", "group")
+SIGNALS = {"ctrl_c": signal.SIGINT, "terminate": signal.SIGTERM, "hang_up": signal.SIGHUP}
 
 
-def start(toy):
+def start(toy, *targets):
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2"],
+        [sys.executable, "-m", "snakemake", "--cores", "2", *targets],
         cwd=toy.folder,
         env=environment,
         stdout=subprocess.DEVNULL,
@@ -97,7 +98,6 @@ def finish(toy, finished):
     assert "Nothing to be done" in toy.snakemake("-n").stdout
 
 
-@pytest.mark.slow
 def test_one_kill_of_each_kind_changes_no_byte(finished, toy):
     assert disturb(toy, kills=3, seed=0, longest=14) == 3
     finish(toy, finished)
@@ -113,6 +113,51 @@ def test_twenty_kills_change_no_byte(finished, toy):
             shutil.rmtree(toy.folder / "results")
             shutil.rmtree(toy.folder / ".snakemake")
     finish(toy, finished)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SIGNALS)
+def test_a_snakemake_that_is_asked_to_stop_goes_on_with_the_plain_command(finished, toy, kind):
+    process = start(toy)
+    await_runs(toy, 2)
+    os.killpg(process.pid, SIGNALS[kind])
+    process.wait(timeout=60)
+    await_end_of_orphans(toy)
+    assert 2 <= len(runs(toy)) < 16
+    if kind == "hang_up":  # Snakemake dies of it at once, and leaves its lock
+        resume(toy)
+    finish(toy, finished)
+
+
+def runs(toy):
+    return list((toy.folder / "results/sweeps").glob("*/round_*/trial_*/fold_*/seed_*/sharpe.json"))
+
+
+def await_runs(toy, count):
+    for _ in range(600):
+        if len(runs(toy)) >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no {count} runs within a minute")
+
+
+def test_two_folders_work_on_one_market_at_once(finished, tmp_path):
+    """They share nothing but the prices."""
+    toys = [Toy(folder) for name in ("a", "b") if not (folder := tmp_path / name).mkdir()]
+    for toy in toys:
+        toy.config["markets"]["toy"]["path"] = str(tmp_path / "a" / "prices.csv")
+        toy.write_config()
+    processes = [start(toy, "results/markets/toy/baselines.json") for toy in toys]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    market = {
+        path: content
+        for path, content in finished.bytes_of_results().items()
+        if path.endswith((".npz", "baselines.json"))
+    }
+    assert len(market) == 3
+    for toy in toys:
+        results = toy.bytes_of_results()
+        assert {path: results[path] for path in market} == market
 
 
 def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import tyro
 
 from workflow_scripts.analysis.importance import TooFewTrialsError, estimate
-from workflow_scripts.workflow.files import write_json
+from workflow_scripts.workflow.files import damaged, write_json
 from workflow_scripts.workflow.jobs import start_job
 
 
@@ -25,7 +25,7 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
     log = start_job("estimate_importance")
     content: dict[str, Any] = {"methods": {}, "resamples": resamples, "reason": None}
     try:
-        content["methods"] = estimate(pd.read_csv(trials), json.loads(space), resamples, seed=0)
+        content["methods"] = estimate(_read_trials(trials), json.loads(space), resamples, seed=0)
     except TooFewTrialsError as error:
         content["reason"] = str(error)
         log.warning(str(error))
@@ -33,6 +33,12 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
     for method, shares in content["methods"].items():
         top = max(shares, key=lambda name: shares[name]["mean"])
         log.info(f"{method}: {top} {shares[top]['mean']:.2f} ± {shares[top]['sd']:.2f}")
+
+
+def _read_trials(path: Path) -> pd.DataFrame:
+    if not path.read_text().endswith("\n"):
+        raise ValueError(damaged(path, "its last line is not whole"))
+    return pd.read_csv(path)
 
 
 if __name__ == "__main__":

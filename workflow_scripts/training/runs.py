@@ -94,8 +94,11 @@ def train_and_judge(
     torch.use_deterministic_algorithms(device == "cpu")
     settings = PPOSettings.of(trial.configuration)
     architecture = training.architecture
-    env = make_env(data.train, environment, architecture, training.num_envs, seed, device, random_start=True)
-    agent = PPO(data.train, env, settings, architecture, training.initial_log_std, seed)
+
+    def build(num_envs: int) -> tuple[TradingEnv, PPO]:
+        env = make_env(data.train, environment, architecture, num_envs, seed, device, random_start=True)
+        return env, PPO(data.train, env, settings, architecture, training.initial_log_std, seed)
+
     key = checkpoint_key(
         asdict(trial),
         _digest(data),
@@ -105,8 +108,10 @@ def train_and_judge(
         code_digest("training.runs"),
     )
     checkpoint = Checkpoint(outputs.policy.with_name("checkpoint.pt"), key, training.checkpoint_minutes * 60, log)
+    agent: PPO | None = None
     episode: Episode | None = None
     try:
+        env, agent = build(training.num_envs)
         with _time_limit(training.limit_minutes), checkpoint.watching():
             _train(agent, env, trial.budget, checkpoint, log)
         episode = evaluate_policy(agent, data.validation, environment, architecture, data.train)
@@ -120,6 +125,8 @@ def train_and_judge(
         if not last_attempt:
             raise MemoryError(f"out of memory, to be tried again: {first_line(error)}") from error
         result = failed_run(f"out of memory: {first_line(error)}")
+    if agent is None:  # no memory for the portfolios, which the networks do not depend on: the policy stays untrained
+        _, agent = build(num_envs=1)
     write_bytes(outputs.policy, policy_bytes(agent, trial, training))
     write_returns(episode if result.status == "ok" else None, outputs.returns)
     write_result(result, outputs.sharpe)
