@@ -1,6 +1,7 @@
 import json
 
 import pandas as pd
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
@@ -80,6 +81,7 @@ def test_no_fold_holds_a_test_day(finished):
         assert json.loads(path.read_text())["validation"]["last_day"] < "2000-10-02"
 
 
+@pytest.mark.slow
 def test_a_second_clone_gives_the_same_bytes(finished, toy):
     done = toy.snakemake()
     assert done.returncode == 0, done.stdout[-3000:]
