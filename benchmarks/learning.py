@@ -17,8 +17,9 @@ import torch
 from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.agents import PPO, PPOSettings, make_env
+from workflow_scripts.training.agents import make_env
 from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
+from workflow_scripts.training.on_policy import PPO, PPOSettings
 from workflow_scripts.training.oracle import oracle_episode
 from workflow_scripts.training.sharpe import judge_episode, sharpe_ratio
 from workflow_scripts.training.trading_env import EnvironmentSettings

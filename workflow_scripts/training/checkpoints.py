@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from workflow_scripts.training.agents import PPO
+from workflow_scripts.training.trading_agent import TradingAgent
 from workflow_scripts.training.trading_env import TradingEnv
 from workflow_scripts.workflow.files import first_line, write_bytes
 
@@ -29,30 +29,20 @@ def checkpoint_key(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def training_state(agent: PPO, env: TradingEnv, done: int) -> dict[str, Any]:
+def training_state(agent: TradingAgent, env: TradingEnv, done: int) -> dict[str, Any]:
     """Return all that the rest of a training depends on, between two rounds of updates."""
     return {
         "done": done,
-        "actor": agent.act.state_dict(),
-        "critic": agent.cri.state_dict(),
-        "act_optimizer": agent.act_optimizer.state_dict(),
-        "cri_optimizer": agent.cri_optimizer.state_dict(),
-        "generator": agent.generator.get_state(),
-        "last_state": agent.last_state,
+        "agent": agent.saved_state(),
         "day": env.day,
         "rng": json.dumps(env.rng.bit_generator.state),
         **{name: getattr(env, name) for name in PORTFOLIO},
     }
 
 
-def restore_training(agent: PPO, env: TradingEnv, state: dict[str, Any]) -> int:
+def restore_training(agent: TradingAgent, env: TradingEnv, state: dict[str, Any]) -> int:
     """Put agent and environment back where ``training_state`` found them; return the vector steps done."""
-    agent.act.load_state_dict(state["actor"])
-    agent.cri.load_state_dict(state["critic"])
-    agent.act_optimizer.load_state_dict(state["act_optimizer"])
-    agent.cri_optimizer.load_state_dict(state["cri_optimizer"])
-    agent.generator.set_state(state["generator"].cpu())
-    agent.last_state = state["last_state"]
+    agent.restore(state["agent"])
     env.day = state["day"]
     env.rng.bit_generator.state = json.loads(state["rng"])
     for name in PORTFOLIO:
@@ -81,7 +71,7 @@ class Checkpoint:
         self.last = time.monotonic()
         self.terminated = False
 
-    def resume(self, agent: PPO, env: TradingEnv) -> int:
+    def resume(self, agent: TradingAgent, env: TradingEnv) -> int:
         """Restore what a killed process left; return the vector steps done, 0 where there is nothing to resume."""
         if not self.path.exists():
             return 0
@@ -97,7 +87,7 @@ class Checkpoint:
         self.log.info(f"resumed after {done} vector steps")
         return done
 
-    def after_updates(self, agent: PPO, env: TradingEnv, done: int) -> None:
+    def after_updates(self, agent: TradingAgent, env: TradingEnv, done: int) -> None:
         """Save if it is time to; after SIGTERM save and end the process."""
         if self.terminated or time.monotonic() - self.last >= self.every_seconds:
             content = io.BytesIO()

@@ -7,15 +7,16 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.data.folds import Segment
-from workflow_scripts.training.agents import PPO, Architecture, make_env
+from workflow_scripts.training.agents import make_env
 from workflow_scripts.training.sharpe import Episode
+from workflow_scripts.training.trading_agent import Architecture, TradingAgent
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 
 BASELINES = ("equal_weight", "buy_and_hold")
 
 
 def evaluate_policy(
-    agent: PPO, segment: Segment, environment: EnvironmentSettings, architecture: Architecture, train: Segment
+    agent: TradingAgent, segment: Segment, environment: EnvironmentSettings, architecture: Architecture, train: Segment
 ) -> Episode:
     """Return the agent's deterministic episode on a segment; afterwards it sees its training window again."""
     env = make_env(segment, environment, architecture, num_envs=1, device=agent.device)

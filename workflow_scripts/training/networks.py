@@ -6,6 +6,7 @@ tables of the window on which it trains or is evaluated are set by ``show``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from elegantrl.agents.net import build_mlp, layer_init_with_orthogonal
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from workflow_scripts.data.folds import Segment
 
+# Where an actor's exploration noise comes from: a free parameter, an output for every state, or not from the network.
+Noise = Literal["free", "state", "none"]
+LOG_STD_RANGE = (-5.0, 1.0)
 HOLDING_CLIP = 5.0
 SHARED_WIDTH_DIVISOR = 4
 
@@ -96,26 +100,49 @@ class _Shared(MarketNetwork):
         return net
 
 
-class SharedActor(_Shared):
-    """Actor of the architecture ``shared``: one scorer for every ticker, and for cash the mean ticker's."""
+class _Noise(nn.Module):
+    """The logarithm of an actor's standard deviation, where the network has one."""
 
-    def __init__(self, shape: NetworkShape, action_dim: int):
-        super().__init__(shape)
-        widths = [max(8, width // SHARED_WIDTH_DIVISOR) for width in shape.net_dims]
-        self.scores = self.scorer([*widths, 1])
-        layer_init_with_orthogonal(self.scores[-1], std=0.1)
-        self.cash_score = nn.Linear(self.width, 1) if action_dim > shape.tickers else None
-        if self.cash_score is not None:
-            layer_init_with_orthogonal(self.cash_score, std=0.1)
-        self.action_std_log = nn.Parameter(torch.full((1, action_dim), shape.initial_log_std))
+    def add_noise(self, noise: Noise, action_dim: int, initial_log_std: float) -> None:
+        self.initial_log_std = initial_log_std
+        if noise == "free":
+            self.action_std_log = nn.Parameter(torch.full((1, action_dim), initial_log_std))
+
+    def outputs(self, state: Tensor) -> Tensor:
+        """Return (batch, action_dim, outputs): the mean action, and its noise where the state decides it."""
+        raise NotImplementedError
 
     def forward(self, state: Tensor) -> Tensor:
         """Return the mean action, (batch, action_dim)."""
+        return self.outputs(state)[:, :, 0]
+
+    def mean_and_log_std(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation of the action, (batch, action_dim) each."""
+        mean, log_std = self.outputs(state).unbind(dim=2)
+        return mean, (log_std + self.initial_log_std).clamp(*LOG_STD_RANGE)
+
+
+class SharedActor(_Noise, _Shared):
+    """Actor of the architecture ``shared``: one scorer for every ticker, and for cash the mean ticker's."""
+
+    def __init__(self, shape: NetworkShape, action_dim: int, noise: Noise = "free"):
+        super().__init__(shape)
+        widths = [max(8, width // SHARED_WIDTH_DIVISOR) for width in shape.net_dims]
+        outputs = 2 if noise == "state" else 1
+        self.scores = self.scorer([*widths, outputs])
+        layer_init_with_orthogonal(self.scores[-1], std=0.1)
+        self.cash_score = nn.Linear(self.width, outputs) if action_dim > shape.tickers else None
+        if self.cash_score is not None:
+            layer_init_with_orthogonal(self.cash_score, std=0.1)
+        self.add_noise(noise, action_dim, shape.initial_log_std)
+
+    def outputs(self, state: Tensor) -> Tensor:
+        """Return (batch, action_dim, outputs)."""
         rows = self.rows(state)
-        scores: Tensor = self.scores(rows).squeeze(2)
+        scores: Tensor = self.scores(rows)
         if self.cash_score is None:
             return scores
-        return torch.cat([self.cash_score(rows.mean(dim=1)), scores], dim=1)
+        return torch.cat([self.cash_score(rows.mean(dim=1))[:, None], scores], dim=1)
 
 
 class SharedCritic(_Shared):
@@ -134,10 +161,31 @@ class SharedCritic(_Shared):
         return value.squeeze(1)
 
 
-class _Flat(MarketNetwork):
-    def __init__(self, shape: NetworkShape, output_dim: int, gain: float):
+class SharedQ(_Shared):
+    """Values of state and action for the architecture ``shared``: each ticker's row beside its action, then pooled."""
+
+    def __init__(self, shape: NetworkShape, action_dim: int):
         super().__init__(shape)
-        self.net = build_mlp(dims=[shape.flat_features + shape.tickers + 1, *shape.net_dims, output_dim])
+        width, hidden = (max(8, width // SHARED_WIDTH_DIVISOR) for width in shape.net_dims[:2])
+        self.has_cash = action_dim > shape.tickers
+        self.embedding = build_mlp(dims=[self.width + 1 + self.has_cash, width, hidden])
+        self.value = build_mlp(dims=[hidden, hidden, 1])
+        layer_init_with_orthogonal(self.value[-1], std=0.5)
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        parts = [self.rows(state), action[:, self.has_cash :, None]]
+        if self.has_cash:
+            parts.append(action[:, :1, None].expand(-1, self.shape.tickers, -1))
+        value: Tensor = self.value(torch.relu(self.embedding(torch.cat(parts, dim=2))).mean(dim=1))
+        return value.squeeze(1)
+
+
+class _Flat(MarketNetwork):
+    def __init__(self, shape: NetworkShape, output_dim: int, gain: float, action_dim: int = 0):
+        super().__init__(shape)
+        width = shape.flat_features + shape.tickers + 1 + action_dim
+        self.net = build_mlp(dims=[width, *shape.net_dims, output_dim])
         layer_init_with_orthogonal(self.net[-1], std=gain)
 
     def tabulate(self, segment: Segment) -> Tensor:
@@ -148,17 +196,18 @@ class _Flat(MarketNetwork):
         return torch.cat([state[:, 1:], self.table[state[:, 0].long()]], dim=1)
 
 
-class FlatActor(_Flat):
+class FlatActor(_Noise, _Flat):
     """Actor of the architecture ``flat``: elegantrl's MLP over all numbers."""
 
-    def __init__(self, shape: NetworkShape, action_dim: int):
-        super().__init__(shape, action_dim, gain=0.1)
-        self.action_std_log = nn.Parameter(torch.full((1, action_dim), shape.initial_log_std))
+    def __init__(self, shape: NetworkShape, action_dim: int, noise: Noise = "free"):
+        super().__init__(shape, action_dim * (2 if noise == "state" else 1), gain=0.1)
+        self.action_dim = action_dim
+        self.add_noise(noise, action_dim, shape.initial_log_std)
 
-    def forward(self, state: Tensor) -> Tensor:
-        """Return the mean action, (batch, action_dim)."""
-        action: Tensor = self.net(self.observation(state))
-        return action
+    def outputs(self, state: Tensor) -> Tensor:
+        """Return (batch, action_dim, outputs)."""
+        output: Tensor = self.net(self.observation(state))
+        return output.view(len(state), self.action_dim, -1)
 
 
 class FlatCritic(_Flat):
@@ -171,3 +220,32 @@ class FlatCritic(_Flat):
         """Return values, (batch,)."""
         value: Tensor = self.net(self.observation(state))
         return value.squeeze(1)
+
+
+class FlatQ(_Flat):
+    """Values of state and action for the architecture ``flat``."""
+
+    def __init__(self, shape: NetworkShape, action_dim: int):
+        super().__init__(shape, 1, gain=0.5, action_dim=action_dim)
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        value: Tensor = self.net(torch.cat([self.observation(state), action], dim=1))
+        return value.squeeze(1)
+
+
+class Ensemble(nn.Module):
+    """Independent networks of values of state and action."""
+
+    def __init__(self, members: Sequence[SharedQ | FlatQ]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def show(self, segment: Segment) -> None:
+        """Take the window whose day 0 is the day 0 of the states to come."""
+        for member in self.members:
+            member.show(segment)
+
+    def forward(self, state: Tensor, action: Tensor) -> Tensor:
+        """Return values, (members, batch)."""
+        return torch.stack([member(state, action) for member in self.members])

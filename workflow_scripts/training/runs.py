@@ -15,10 +15,11 @@ from typing import Literal
 import torch
 
 from workflow_scripts.data.folds import FoldData
-from workflow_scripts.training.agents import PPO, Architecture, PPOSettings, TrainingFailedError, make_env
+from workflow_scripts.training.agents import AGENTS, make_agent, make_env
 from workflow_scripts.training.checkpoints import Checkpoint, checkpoint_key
 from workflow_scripts.training.evaluation import evaluate_policy
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
+from workflow_scripts.training.trading_agent import Architecture, TradingAgent, TrainingFailedError
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.code_digest import code_digest
@@ -92,12 +93,14 @@ def train_and_judge(
     device = choose_device(training.device)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(device == "cpu")
-    settings = PPOSettings.of(trial.configuration)
+    AGENTS[trial.agent][1].of(trial.configuration)
     architecture = training.architecture
 
-    def build(num_envs: int) -> tuple[TradingEnv, PPO]:
+    def build(num_envs: int) -> tuple[TradingEnv, TradingAgent]:
         env = make_env(data.train, environment, architecture, num_envs, seed, device, random_start=True)
-        return env, PPO(data.train, env, settings, architecture, training.initial_log_std, seed)
+        return env, make_agent(
+            trial.agent, trial.configuration, data.train, env, architecture, training.initial_log_std, seed
+        )
 
     key = checkpoint_key(
         asdict(trial),
@@ -108,7 +111,7 @@ def train_and_judge(
         code_digest("training.runs"),
     )
     checkpoint = Checkpoint(outputs.policy.with_name("checkpoint.pt"), key, training.checkpoint_minutes * 60, log)
-    agent: PPO | None = None
+    agent: TradingAgent | None = None
     episode: Episode | None = None
     try:
         env, agent = build(training.num_envs)
@@ -165,7 +168,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _train(agent: PPO, env: TradingEnv, budget: int, checkpoint: Checkpoint, log: logging.Logger) -> None:
+def _train(agent: TradingAgent, env: TradingEnv, budget: int, checkpoint: Checkpoint, log: logging.Logger) -> None:
     started, shown = time.process_time(), 0
     for progress in agent.train(env, budget, checkpoint.resume(agent, env)):
         steps = int(progress["steps"])
@@ -173,8 +176,9 @@ def _train(agent: PPO, env: TradingEnv, budget: int, checkpoint: Checkpoint, log
         if steps * PROGRESS_LINES // budget > shown:
             shown = steps * PROGRESS_LINES // budget
             log.info(
-                f"vector_steps={steps}/{budget} critic_loss={progress['critic_loss']:.4f} "
-                f"log_std={progress['log_std']:.3f} cpu_s={time.process_time() - started:.1f}"
+                f"vector_steps={steps}/{budget} "
+                + "".join(f"{name}={value:.4g} " for name, value in progress.items() if name != "steps")
+                + f"cpu_s={time.process_time() - started:.1f}"
             )
     if not all(torch.isfinite(weight).all() for weight in agent.act.parameters()):
         raise TrainingFailedError(f"a weight of the policy is not finite after {budget} vector steps")
@@ -197,7 +201,7 @@ def choose_device(device: Literal["auto", "cpu", "cuda"]) -> str:
     return "cuda" if device != "cpu" and available else "cpu"
 
 
-def policy_bytes(agent: PPO, trial: Trial, training: TrainingSettings) -> bytes:
+def policy_bytes(agent: TradingAgent, trial: Trial, training: TrainingSettings) -> bytes:
     """Return a policy file: the weights and what is needed to build their networks; equal policies, equal bytes."""
     content = io.BytesIO()
     torch.save(
@@ -212,7 +216,7 @@ def policy_bytes(agent: PPO, trial: Trial, training: TrainingSettings) -> bytes:
     return content.getvalue()
 
 
-def load_policy(agent: PPO, path: Path) -> None:
+def load_policy(agent: TradingAgent, path: Path) -> None:
     """Load a policy file's weights into an agent.
 
     Raises:

@@ -5,8 +5,10 @@ import pytest
 import torch
 from elegantrl.agents import AgentPPO
 
-from workflow_scripts.training.agents import PPO, PPOSettings, Rollout, TrainingFailedError, make_env
+from workflow_scripts.training.agents import make_env
 from workflow_scripts.training.evaluation import run_baseline
+from workflow_scripts.training.on_policy import PPO, PPOSettings, Rollout
+from workflow_scripts.training.trading_agent import TrainingFailedError
 from workflow_scripts.training.trading_env import EnvironmentSettings
 
 SMALL = {"net_dims_0": 32, "net_dims_1": 16, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}

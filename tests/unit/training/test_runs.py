@@ -6,7 +6,8 @@ import pytest
 import torch
 import yaml
 
-from workflow_scripts.training.agents import PPO, PPOSettings, make_env
+from workflow_scripts.training.agents import make_env
+from workflow_scripts.training.on_policy import PPO, PPOSettings
 from workflow_scripts.training.runs import choose_device, load_policy
 from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import Trial, read_trial

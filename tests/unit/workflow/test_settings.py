@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import yaml
 
-from workflow_scripts.training.agents import PPOSettings
+from workflow_scripts.training.on_policy import PPOSettings
 from workflow_scripts.workflow.settings import HYPERPARAMETERS, UPDATE_DEFAULTS, flags, gpus_of_a_run
 
 

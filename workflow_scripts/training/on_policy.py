@@ -1,0 +1,186 @@
+"""The agents that learn from what their present policy collected: PPO and A2C."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from elegantrl.agents import AgentA2C, AgentPPO
+from torch import Tensor, nn
+
+from workflow_scripts.training.networks import (
+    FlatActor,
+    FlatCritic,
+    NetworkShape,
+    SharedActor,
+    SharedCritic,
+)
+from workflow_scripts.training.trading_agent import Architecture, Hyperparameters, TradingAgent
+from workflow_scripts.training.trading_env import TradingEnv
+
+
+@dataclass(frozen=True)
+class A2CSettings(Hyperparameters):
+    """A2C's hyperparameters: an update follows every few days, so that most of a rollout is seen once.
+
+    Attributes:
+        lambda_gae_adv: lambda of the generalised advantage estimate.
+        lambda_entropy: weight of the entropy bonus.
+
+    """
+
+    agent: ClassVar[str] = "a2c"
+
+    learning_rate: float = 2e-3
+    horizon_len: int = 16
+    repeat_times: float = 32
+    lambda_gae_adv: float = 0.95
+    lambda_entropy: float = 0.01
+
+    def updates(self, steps: int) -> int:
+        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times / batch_size."""
+        return int(steps * self.repeat_times / self.batch_size)
+
+    def without_updates(self) -> str:
+        """Say why these settings leave no update."""
+        return (
+            f"horizon_len {self.horizon_len} × repeat_times {self.repeat_times} / "
+            f"batch_size {self.batch_size} leaves no update: lower batch_size"
+        )
+
+
+@dataclass(frozen=True)
+class PPOSettings(A2CSettings):
+    """PPO's hyperparameters; the defaults are the seed plan's.
+
+    Attributes:
+        ratio_clip: PPO's clip of the probability ratio.
+
+    """
+
+    agent: ClassVar[str] = "ppo"
+
+    learning_rate: float = 3e-4
+    horizon_len: int = 512
+    repeat_times: float = 16
+    ratio_clip: float = 0.25
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What one collection of transitions gave: tensors of (steps, num_envs, …)."""
+
+    states: Tensor
+    actions: Tensor
+    logprobs: Tensor
+    rewards: Tensor
+    undones: Tensor
+
+
+class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
+    """elegantrl's AgentPPO on this project's networks and environment.
+
+    Mended: the end of the data is a truncation, so that the value of the final state is bootstrapped; values are one
+    batch; an advantage is taken less its mean over the portfolios of the same day, which removes the day's market move
+    that no portfolio can help; exploration draws from the agent's own generator.
+    """
+
+    upstream = AgentPPO
+    settings: PPOSettings
+
+    def make_actor(self, architecture: Architecture, shape: NetworkShape, *dims: Any) -> nn.Module:
+        """Return the policy network, whose noise no state changes."""
+        return (SharedActor if architecture == "shared" else FlatActor)(shape, dims[2], noise="free")
+
+    def make_critic(self, architecture: Architecture, shape: NetworkShape, *_dims: Any) -> nn.Module:
+        """Return the network of state values."""
+        return (SharedCritic if architecture == "shared" else FlatCritic)(shape)
+
+    def learn(self, env: TradingEnv, steps: int) -> dict[str, float]:
+        """Collect ``steps`` vector steps, make the updates that follow, and return what they say."""
+        critic_loss, actor_objective, log_std = self.update_net(self.explore(env, steps))
+        return {"critic_loss": critic_loss, "actor_objective": actor_objective, "log_std": log_std}
+
+    @torch.no_grad()
+    def explore(self, env: TradingEnv, steps: int) -> Rollout:
+        """Collect ``steps`` vector steps, starting episodes anew where the data end."""
+        shape = (steps, env.num_envs)
+        states = torch.empty(*shape, env.state_dim, device=self.device)
+        actions = torch.empty(*shape, env.action_dim, device=self.device)
+        rewards, logprobs = torch.empty(shape, device=self.device), torch.empty(shape, device=self.device)
+        undones = torch.ones(shape, device=self.device)
+        noise = torch.empty_like(actions).normal_(generator=self.generator)
+        deviation = self.act.action_std_log.exp()
+        constant = self.act.action_std_log.sum() + 0.5 * env.action_dim * math.log(2 * math.pi)
+        state = self.last_state
+        for step in range(steps):
+            action = self.act(state) + deviation * noise[step]
+            states[step], actions[step] = state, action
+            state, rewards[step], truncated = env.step(self.to_env(action))
+            if truncated:
+                rewards[step] += self.gamma * self.cri(state)
+                undones[step] = 0
+                state = env.reset()
+        logprobs = -0.5 * noise.square().sum(dim=2) - constant
+        self.last_state = state
+        return Rollout(states, actions, logprobs, rewards, undones)
+
+    def to_env(self, action: Tensor) -> Tensor:
+        """Return what the environment takes: orders of shares are squashed into [-1, 1]."""
+        return action.tanh() if self.action_mode == "shares" else action
+
+    def update_net(self, buffer: Rollout) -> tuple[float, float, float]:
+        """Make the updates that follow a rollout; return mean critic loss, mean actor objective and mean log std."""
+        steps, envs = buffer.rewards.shape
+        with torch.no_grad():
+            values = self.cri(buffer.states.flatten(0, 1)).view(steps, envs)
+            advantages = self.get_advantages(buffer.rewards, buffer.undones, values)
+            returns = (advantages + values).flatten()
+            if self.same_day_baseline:
+                advantages = advantages - advantages.mean(dim=1, keepdim=True)
+            advantages = ((advantages - advantages.mean()) / (advantages.std(dim=0) + 1e-4)).flatten()
+        states, actions, logprobs = (x.flatten(0, 1) for x in (buffer.states, buffer.actions, buffer.logprobs))
+        updates = max(1, self.settings.updates(steps))
+        last = max(1, steps - 1)  # elegantrl leaves the last step out, and so do we
+        critic_losses, actor_objectives = 0.0, 0.0
+        for _ in range(updates):
+            drawn = torch.randint(last * envs, (self.batch_size,), generator=self.generator, device=self.device)
+            drawn = drawn % last * envs + drawn // last
+            batch = states[drawn]
+            critic_loss = self.criterion(self.cri(batch), returns[drawn])
+            self.optimizer_update(self.cri_optimizer, critic_loss)
+            logprob, entropy = self.logprob_entropy(batch, actions[drawn])
+            objective = self.surrogate(logprob, logprobs[drawn], advantages[drawn]).mean()
+            objective = objective + entropy * self.settings.lambda_entropy
+            self.optimizer_update(self.act_optimizer, -objective)
+            critic_losses += critic_loss.detach()
+            actor_objectives += objective.detach()
+        return (
+            float(critic_losses) / updates,
+            float(actor_objectives) / updates,
+            float(self.act.action_std_log.detach().mean()),
+        )
+
+    def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
+        """Return PPO's clipped objective of each transition (Schulman et al. 2017, eq. 7)."""
+        ratio = (logprob - collected).exp()
+        clipped = ratio.clamp(1 - self.settings.ratio_clip, 1 + self.settings.ratio_clip)
+        return torch.min(advantage * ratio, advantage * clipped)
+
+    def logprob_entropy(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the log-probabilities (batch,) of actions, and the entropy of the policy, which no state changes."""
+        log_std = self.act.action_std_log
+        scaled = (action - self.act(state)) * (-log_std).exp()
+        constant = log_std.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
+        return -0.5 * scaled.square().sum(dim=1) - constant, constant + 0.5 * self.action_dim
+
+
+class A2C(PPO):
+    """Advantage actor-critic (Mnih et al. 2016): the plain policy gradient, without a trust region."""
+
+    upstream = AgentA2C
+    settings: A2CSettings  # type: ignore[assignment]
+
+    def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
+        """Return the policy gradient's objective of each transition."""
+        return advantage * logprob
