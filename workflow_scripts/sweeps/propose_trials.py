@@ -12,6 +12,7 @@ from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.settings import ON_POLICY
 
 
 def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores: tuple[Path, ...] = ()) -> None:
@@ -29,7 +30,7 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
     asked = json.loads(settings)
     history = [read_score(path) for path in scores]
     proposals = smac.propose(
-        build_space(asked["search_space"]),
+        build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY),
         history,
         number,
         asked["round_size"],

@@ -60,11 +60,18 @@ class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
         return np.asarray(horizon * repeat < batch)
 
 
-def build_space(entries: Mapping[str, Mapping[str, Any]], seed: int = 0) -> ConfigurationSpace:
-    """Return the ConfigSpace of a search space as config.yaml spells it."""
+def build_space(entries: Mapping[str, Mapping[str, Any]], seed: int = 0, on_policy: bool = True) -> ConfigurationSpace:
+    """Return the ConfigSpace of a search space as config.yaml spells it.
+
+    Args:
+        entries: the search space.
+        seed: seed of what is sampled from it.
+        on_policy: whether the agent's updates are horizon_len × repeat_times / batch_size, which may leave none.
+
+    """
     space = ConfigurationSpace(seed=seed)
     space.add([_hyperparameter(name, entry) for name, entry in entries.items()])
-    if all(name in space for name in UPDATE_TERMS):
+    if on_policy and all(name in space for name in UPDATE_TERMS):
         space.add(ForbiddenZeroUpdates(*(space[name] for name in UPDATE_TERMS)))
     return space
 

@@ -244,6 +244,7 @@ class Ensemble(nn.Module):
     def show(self, segment: Segment) -> None:
         """Take the window whose day 0 is the day 0 of the states to come."""
         for member in self.members:
+            assert isinstance(member, SharedQ | FlatQ)
             member.show(segment)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:

@@ -152,11 +152,11 @@ class OffPolicyAgent(TradingAgent):
     the day alone: taking it off leaves the best policy what it is, and the critic need not learn the market's moves.
     """
 
-    networks = ("act", "cri", "cri_target")
+    networks: ClassVar[tuple[str, ...]] = ("act", "cri", "cri_target")
     noise: ClassVar[Noise]
     critics: ClassVar[int]
     settings: OffPolicySettings
-    cri_target: nn.Module
+    cri_target: Any
 
     def __init__(self, segment: Any, env: TradingEnv, *arguments: Any, **named: Any):
         super().__init__(segment, env, *arguments, **named)
@@ -258,14 +258,15 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
 
     def explore_action(self, state: Tensor) -> Tensor:
         """Return actions within [-1, 1], drawn from the policy."""
-        return self.sample_action(state)[0]
+        action, _ = self.sample_action(state)
+        return action
 
     def update_net(self, updates: int) -> dict[str, float]:
         """Make updates from the buffer, and return what they say."""
-        critic_losses, actor_updates = 0.0, 0
+        critic_losses, actor_updates = torch.zeros((), device=self.device), 0
         for number in range(1, updates + 1):
             state, loss = self._update_critics()
-            critic_losses += loss
+            critic_losses = critic_losses + loss
             self.note_critic_loss(loss)
             if self.actor_is_due(actor_updates, number):
                 actor_updates += 1
@@ -348,7 +349,7 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
     """Deep deterministic policy gradient (Lillicrap et al. 2016)."""
 
     upstream: ClassVar[Any] = AgentDDPG
-    networks = ("act", "act_target", "cri", "cri_target")
+    networks: ClassVar[tuple[str, ...]] = ("act", "act_target", "cri", "cri_target")
     noise = "none"
     critics = 1
     settings: DDPGSettings
@@ -357,20 +358,20 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
 
     def explore_action(self, state: Tensor) -> Tensor:
         """Return actions within [-1, 1], with the noise of exploration."""
-        action = self.act(state).tanh()
+        action: Tensor = self.act(state).tanh()
         return (action + self.settings.explore_noise_std * self.normal(action.shape)).clamp(-1, 1)
 
     def update_net(self, updates: int) -> dict[str, float]:
         """Make updates from the buffer, and return what they say."""
-        critic_losses, values = 0.0, 0.0
+        critic_losses = values = torch.zeros((), device=self.device)
         for number in range(updates):
             state, loss = self._update_critics()
-            critic_losses += loss
+            critic_losses = critic_losses + loss
             if number % self.update_freq == 0:
                 objective = self.cri_target(state, self.act(state).tanh())[0].mean()
                 self.optimizer_update(self.act_optimizer, -objective)
                 self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
-                values += objective.detach()
+                values = values + objective.detach()
         return {
             "critic_loss": float(critic_losses) / updates,
             "actor_objective": float(values) / -(-updates // self.update_freq),

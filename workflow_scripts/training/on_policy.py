@@ -142,7 +142,7 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         states, actions, logprobs = (x.flatten(0, 1) for x in (buffer.states, buffer.actions, buffer.logprobs))
         updates = max(1, self.settings.updates(steps))
         last = max(1, steps - 1)  # elegantrl leaves the last step out, and so do we
-        critic_losses, actor_objectives = 0.0, 0.0
+        critic_losses = actor_objectives = torch.zeros((), device=self.device)
         for _ in range(updates):
             drawn = torch.randint(last * envs, (self.batch_size,), generator=self.generator, device=self.device)
             drawn = drawn % last * envs + drawn // last
@@ -153,8 +153,8 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
             objective = self.surrogate(logprob, logprobs[drawn], advantages[drawn]).mean()
             objective = objective + entropy * self.settings.lambda_entropy
             self.optimizer_update(self.act_optimizer, -objective)
-            critic_losses += critic_loss.detach()
-            actor_objectives += objective.detach()
+            critic_losses = critic_losses + critic_loss.detach()
+            actor_objectives = actor_objectives + objective.detach()
         return (
             float(critic_losses) / updates,
             float(actor_objectives) / updates,

@@ -89,8 +89,8 @@ class TradingAgent:
     optimizers: ClassVar[tuple[str, ...]] = ("act_optimizer", "cri_optimizer")
     upstream: ClassVar[type[AgentBase]]
 
-    act: nn.Module
-    cri: nn.Module
+    act: Any
+    cri: Any
     device: torch.device
 
     def __init__(

@@ -15,22 +15,24 @@ MARKET_KEYS = {
     "null": ("source", "ticker_count", "days", "half_life_days", "noise_sd", "seed"),
 }
 
-# What each agent's training reads, with the defaults of those that decide whether it ever updates.
-HYPERPARAMETERS = {
-    "ppo": (
-        "batch_size",
-        "gamma",
-        "horizon_len",
-        "lambda_entropy",
-        "lambda_gae_adv",
-        "learning_rate",
-        "net_dims_0",
-        "net_dims_1",
-        "ratio_clip",
-        "repeat_times",
-    ),
+_COMMON = {"learning_rate": 3e-4, "gamma": 0.985, "net_dims_0": 256, "net_dims_1": 128}
+_A2C = _COMMON | {"learning_rate": 2e-3, "batch_size": 512, "horizon_len": 16, "repeat_times": 32}
+_A2C |= {"lambda_gae_adv": 0.95, "lambda_entropy": 0.01}
+_PPO = _A2C | {"learning_rate": 3e-4, "horizon_len": 512, "repeat_times": 16, "ratio_clip": 0.25}
+_OFF = _COMMON | {"batch_size": 256, "horizon_len": 64, "repeat_times": 0.5}
+_OFF |= {"buffer_size": 8192, "soft_update_tau": 0.005}
+_SAC = _OFF | {"alpha": 0.01, "target_entropy": -1.0}
+_DDPG = _OFF | {"explore_noise_std": 0.3}
+# What each agent's training reads, with its defaults.
+HYPERPARAMETERS: dict[str, dict[str, float]] = {
+    "ppo": _PPO,
+    "a2c": _A2C,
+    "sac": _SAC,
+    "modsac": _SAC | {"reliable_tau": 0.005},
+    "ddpg": _DDPG,
+    "td3": _DDPG | {"policy_noise_std": 0.2, "update_freq": 2},
 }
-UPDATE_DEFAULTS = {"horizon_len": 512, "repeat_times": 16, "batch_size": 512}
+ON_POLICY = ("ppo", "a2c")
 
 
 def explain(path: Iterable[str | int], message: str, remedy: str = "") -> str:
@@ -70,17 +72,26 @@ def check_settings(config: Settings) -> None:
 
 
 def _check_agents_space(name: str, agent: str, space: Settings) -> None:
-    known = HYPERPARAMETERS[agent]
+    known = sorted(HYPERPARAMETERS[agent])
     if unknown := sorted(set(space) - set(known)):
         raise ValueError(
             f"config.yaml, search_spaces.{name}: {agent} has no hyperparameter {', '.join(unknown)} "
             f"(it has {', '.join(known)})"
         )
-    horizon, repeat, batch = (space.get(key, {"default": value})["default"] for key, value in UPDATE_DEFAULTS.items())
-    if horizon * repeat < batch:
+    default = {name: entry["default"] for name, entry in space.items()}
+    terms = {**HYPERPARAMETERS[agent], **default}
+    horizon, repeat, batch = (terms[name] for name in ("horizon_len", "repeat_times", "batch_size"))
+    if agent in ON_POLICY and horizon * repeat < batch:
         raise ValueError(
             f"config.yaml, search_spaces.{name}: a configuration with horizon_len {horizon} × repeat_times {repeat} < "
             f"batch_size {batch} never updates its networks: change these defaults"
+        )
+    smallest = {name: entry["lower"] for name, entry in space.items() if entry["lower"] is not None}
+    horizon, repeat = ({**terms, **smallest}[name] for name in ("horizon_len", "repeat_times"))
+    if agent not in ON_POLICY and horizon * repeat < 1:
+        raise ValueError(
+            f"config.yaml, search_spaces.{name}: a configuration with horizon_len {horizon} × repeat_times {repeat} < "
+            f"1 never updates its networks: raise the lower bounds"
         )
 
 

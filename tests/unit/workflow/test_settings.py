@@ -1,22 +1,26 @@
-from dataclasses import fields
+from dataclasses import asdict
 
+import pytest
 import yaml
 
-from workflow_scripts.training.on_policy import PPOSettings
-from workflow_scripts.workflow.settings import HYPERPARAMETERS, UPDATE_DEFAULTS, flags, gpus_of_a_run
+from workflow_scripts.training.agents import AGENTS
+from workflow_scripts.training.on_policy import PPO
+from workflow_scripts.workflow.settings import HYPERPARAMETERS, ON_POLICY, flags, gpus_of_a_run
 
 
 def test_the_agents_hyperparameters_are_those_that_their_training_reads():
-    assert {"ppo": tuple(sorted(field.name for field in fields(PPOSettings)))} == HYPERPARAMETERS
-    assert {name: getattr(PPOSettings(), name) for name in UPDATE_DEFAULTS} == UPDATE_DEFAULTS
+    assert {name: asdict(settings()) for name, (_, settings) in AGENTS.items()} == HYPERPARAMETERS
+    assert {name for name, (agent, _) in AGENTS.items() if issubclass(agent, PPO)} == set(ON_POLICY)
 
 
-def test_the_shipped_space_is_the_plans(request):
+@pytest.mark.parametrize("agent", HYPERPARAMETERS)
+def test_the_shipped_spaces_hold_every_hyperparameter_around_its_default(request, agent):
+    space = yaml.safe_load((request.config.rootpath / "config.yaml").read_text())["search_spaces"][agent]
+    assert {name: entry["default"] for name, entry in space.items()} == HYPERPARAMETERS[agent]
+
+
+def test_the_shipped_ppo_space_is_the_plans(request):
     space = yaml.safe_load((request.config.rootpath / "config.yaml").read_text())["search_spaces"]["ppo"]
-    assert set(space) == set(HYPERPARAMETERS["ppo"])
-    assert {name: entry["default"] for name, entry in space.items()} == {
-        name: getattr(PPOSettings(), name) for name in space
-    }
     assert space["learning_rate"] == {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4}
 
 

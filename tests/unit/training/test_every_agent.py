@@ -1,0 +1,177 @@
+"""What all agents must do: read every hyperparameter, train the same twice, and go on from a saved state."""
+
+import io
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from workflow_scripts.training.agents import AGENTS, make_agent, make_env
+from workflow_scripts.training.checkpoints import restore_training, training_state
+from workflow_scripts.training.evaluation import evaluate_policy
+from workflow_scripts.training.trading_env import EnvironmentSettings
+
+ENVIRONMENT = EnvironmentSettings()
+ON_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}
+OFF_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 16, "repeat_times": 0.5}
+OFF_POLICY |= {"buffer_size": 64}
+CHANGES = {
+    "learning_rate": 1e-4,
+    "gamma": 0.95,
+    "net_dims_0": 48,
+    "net_dims_1": 48,
+    "batch_size": 48,
+    "horizon_len": 48,
+    "repeat_times": 8,
+    "ratio_clip": 0.01,
+    "lambda_gae_adv": 0.9,
+    "lambda_entropy": 0.1,
+    "buffer_size": 32,
+    "soft_update_tau": 0.5,
+    "alpha": 0.5,
+    "target_entropy": 2.0,
+    "reliable_tau": 0.5,
+    "explore_noise_std": 0.1,
+    "policy_noise_std": 0.1,
+    "update_freq": 1,
+}
+HYPERPARAMETERS = [(agent, name) for agent, (_, settings) in AGENTS.items() for name in asdict(settings())]
+
+
+def small(name):
+    return ON_POLICY if name in ("ppo", "a2c") else OFF_POLICY
+
+
+def make(fold, name, environment=ENVIRONMENT, architecture="shared", seed=0, **changes):
+    env = make_env(fold.train, environment, architecture, num_envs=4, seed=seed, random_start=True)
+    return env, make_agent(name, {**small(name), **changes}, fold.train, env, architecture, seed=seed)
+
+
+def train(agent, env, budget, done=0):
+    for _ in agent.train(env, budget, done):
+        pass
+    return torch.cat([weight.detach().flatten() for weight in (*agent.act.parameters(), *agent.cri.parameters())])
+
+
+def trained(fold, name, **changes):
+    env, agent = make(fold, name, **changes)
+    return train(agent, env, 96)
+
+
+@pytest.mark.parametrize(("name", "hyperparameter"), HYPERPARAMETERS)
+def test_every_hyperparameter_changes_the_weights(fold, name, hyperparameter):
+    changed = trained(fold, name, **{hyperparameter: CHANGES[hyperparameter]})
+    default = trained(fold, name)
+    assert changed.shape != default.shape or not torch.equal(changed, default)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_same_seed_trains_the_same_weights(fold, name):
+    assert torch.equal(trained(fold, name, seed=3), trained(fold, name, seed=3))
+    assert not torch.equal(trained(fold, name, seed=3), trained(fold, name, seed=4))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_saved_state_goes_on_as_if_nothing_had_been(fold, name):
+    env, agent = make(fold, name)
+    train(agent, env, 64)
+    file = io.BytesIO()
+    torch.save(training_state(agent, env, 64), file)
+    file.seek(0)
+    env_2, agent_2 = make(fold, name, seed=9)
+    done = restore_training(agent_2, env_2, torch.load(file, weights_only=True))
+    assert torch.equal(train(agent_2, env_2, 160, done), train(agent, env, 160, 64))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("action_mode", ["tilt", "weights", "shares"])
+@pytest.mark.parametrize("architecture", ["shared", "flat"])
+def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_mode, architecture):
+    environment = EnvironmentSettings(action_mode)
+    env, agent = make(fold, name, environment, architecture)
+    train(agent, env, 32)
+    episode = evaluate_policy(agent, fold.validation, environment, architecture, fold.train)
+    assert len(episode.daily_returns) == len(fold.validation.close) - 1
+    if action_mode == "shares":
+        assert agent.to_env(torch.tensor([100.0])).item() == 1.0
+
+
+@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+def test_a_transition_ends_where_the_next_one_starts_except_at_the_datas_end(fold, name):
+    env, agent = make(fold, name, buffer_size=1000)
+    days = len(fold.train.close) - 1
+    agent.explore(env, days + 10)
+    rows = {key: values[: days + 10] for key, values in agent.buffer.rows.items()}
+    same = (rows["next_states"][:-1] == rows["states"][1:]).flatten(1).all(dim=1)
+    assert not same[days - 1]
+    assert same.sum() == days + 8
+    assert (rows["next_states"][:, :, 0] == rows["states"][:, :, 0] + 1).all()
+
+
+@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+def test_a_full_buffer_draws_no_transition_across_its_write_seam(fold, name):
+    env, agent = make(fold, name, buffer_size=16)
+    agent.explore(env, 16 + 5)
+    state, _, _, next_state = agent.buffer.sample(2000, agent.generator)
+    assert (next_state[:, 0] == state[:, 0] + 1).all()
+    assert set(state[:, 0].tolist()) == set(range(5, 21))
+
+
+@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+def test_the_last_day_bootstraps(fold, name):
+    quiet = {"alpha": 1e-9} if "sac" in name else {}
+    env, agent = make(fold, name, gamma=0.5, soft_update_tau=0.0, **quiet)
+    agent.explore(env, len(fold.train.close) - 1)
+    for member in agent.cri_target.members:
+        with torch.no_grad():
+            member.value[-1].weight.zero_()
+            member.value[-1].bias.fill_(7.0)
+    seen = []
+    agent.update_critics = lambda _state, _action, target: seen.append(target) or target.mean()
+    rewards = agent.buffer.rows["rewards"]
+    rewards.zero_()
+    agent.update_net(1)
+    torch.testing.assert_close(seen[0], torch.full_like(seen[0], 3.5), atol=1e-4, rtol=1e-4)
+
+
+def test_sacs_logprob_is_that_of_its_squashed_action(fold):
+    env, agent = make(fold, "sac")
+    state = env.reset()
+    before = agent.generator.get_state()
+    action, logprob = agent.sample_action(state)
+    agent.generator.set_state(before)
+    mean, log_std = agent.act.mean_and_log_std(state)
+    drawn = mean + log_std.exp() * agent.normal(mean.shape)
+    squashed = torch.distributions.TransformedDistribution(
+        torch.distributions.Normal(mean, log_std.exp()), torch.distributions.TanhTransform(cache_size=1)
+    )
+    torch.testing.assert_close(action, drawn.tanh())
+    torch.testing.assert_close(logprob, squashed.log_prob(drawn.tanh()).sum(dim=1), rtol=1e-3, atol=1e-3)
+
+
+def test_modsac_updates_its_actor_less_often_while_its_critics_are_unreliable(fold):
+    env, agent = make(fold, "modsac", reliable_tau=1e-9)
+    agent.explore(env, 32)
+    for loss, rate in ((0.0, 1.0), (0.5, 1 / (2 - 0.7788)), (10.0, 0.5)):
+        agent.mean_loss.fill_(loss)
+        assert agent.update_net(200)["actor_updates"] == pytest.approx(rate, abs=0.01)
+    env, sac = make(fold, "sac")
+    sac.explore(env, 32)
+    assert sac.update_net(20)["actor_updates"] == 1.0
+
+
+def test_the_temperature_rises_where_the_policy_is_too_certain(fold):
+    env, agent = make(fold, "sac", target_entropy=2.0, alpha=0.1)
+    agent.explore(env, 32)
+    assert agent.update_net(10)["alpha"] > 0.1
+    env, agent = make(fold, "sac", target_entropy=-3.0, alpha=0.1)
+    agent.explore(env, 32)
+    assert agent.update_net(10)["alpha"] < 0.1
+
+
+def test_rewards_are_less_the_mean_of_their_day(fold):
+    env, agent = make(fold, "ddpg")
+    agent.explore(env, 16)
+    rewards = agent.buffer.rows["rewards"][:16]
+    torch.testing.assert_close(rewards.mean(dim=1), torch.zeros(16), atol=1e-5, rtol=0)
+    assert rewards.abs().max() > 0
