@@ -6,8 +6,10 @@ sys.path.insert(0, str(workflow.basedir))
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds
 from workflow_scripts.workflow.policies import remove_damaged_policies
+from workflow_scripts.workflow.schedule import schedule
 from workflow_scripts.workflow.settings import (
     check_settings,
+    default_configuration,
     explain,
     flags,
     gpus_of_a_run,
@@ -45,6 +47,7 @@ BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
 FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
 SWEEPS = config["sweeps"]
+SCHEDULES = {name: schedule(sweep) for name, sweep in SWEEPS.items()}
 # A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
 RETRIES = 2
 BASELINES = ("equal_weight", "buy_and_hold")
@@ -99,12 +102,11 @@ def runs_of_trial(wildcards):
 
 
 def scores_of_rounds(sweep, rounds):
-    return expand(
-        f"{TRIAL}/score.json",
-        sweep=sweep,
-        round=range(rounds),
-        trial=range(SWEEPS[sweep]["round_size"]),
-    )
+    return [
+        f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
+        for number, round_ in enumerate(SCHEDULES[sweep][:rounds])
+        for trial in range(round_.size)
+    ]
 
 
 def scores_of_sweep(wildcards):

@@ -13,7 +13,7 @@ for sweep in SWEEPS:
                     f"{TRIAL}/config.yaml",
                     sweep=sweep,
                     round=number,
-                    trial=range(SWEEPS[sweep]["round_size"]),
+                    trial=range(SCHEDULES[sweep][number].size),
                 ),
                 manifest=f"{ROUND}/proposals.json".format(sweep=sweep, round=number),
             log:
@@ -81,6 +81,9 @@ checkpoint collect_trials:
         "../envs/sweeps.yaml"
     params:
         agent=lambda wildcards: SWEEPS[wildcards.sweep]["agent"],
+        default=lambda wildcards: canonical(
+            default_configuration(config, wildcards.sweep)
+        ),
         top=config["backtest"]["top"],
         budget=(
             f"--budget {config['backtest']['budget']}"
@@ -90,6 +93,6 @@ checkpoint collect_trials:
         backtest=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
         code=code("sweeps.collect_trials"),
     shell:
-        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent}"
+        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
         " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
         " --incumbent {output.incumbent:q} --backtest {params.backtest:q} > {log:q} 2>&1"

@@ -26,6 +26,7 @@ def test_an_environment_has_the_pins_of_the_requirements(request, installed, nam
     assert listed == {package: installed[package] for package in listed}
 
 
-def test_elegantrl_is_pinned_alike_after_the_deployment(request, installed):
-    script = (request.config.rootpath / "envs/training.post-deploy.sh").read_text()
-    assert f"--no-deps elegantrl=={installed['elegantrl']}" in script
+@pytest.mark.parametrize(("environment", "package"), [("training", "elegantrl"), ("sweeps", "DEHB")])
+def test_what_has_no_dependencies_is_pinned_alike_after_the_deployment(request, installed, environment, package):
+    script = (request.config.rootpath / f"envs/{environment}.post-deploy.sh").read_text()
+    assert f"--no-deps {package}=={installed[package.lower()]}" in script

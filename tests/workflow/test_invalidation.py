@@ -146,7 +146,10 @@ def more_folds(toy):
 
 
 def more_sweeps(toy):
-    toy.config["sweeps"]["second"] = toy.config["sweeps"]["ppo_smac"] | {"seed": 5}
+    """Another sweep, of an agent that was not there."""
+    space = toy.config["search_spaces"]["ppo"]
+    toy.config["search_spaces"]["sac"] = {name: space[name] for name in ("learning_rate", "net_dims_0", "net_dims_1")}
+    toy.config["sweeps"]["second"] = toy.config["sweeps"]["ppo_smac"] | {"agent": "sac"}
 
 
 def more_days(toy):

@@ -38,7 +38,10 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
 def _read_trials(path: Path) -> pd.DataFrame:
     if not path.read_text().endswith("\n"):
         raise ValueError(damaged(path, "its last line is not whole"))
-    return pd.read_csv(path)
+    table = pd.read_csv(path)
+    # Trials of unequal budgets do not compare: of several, the one with the most runs is looked at.
+    compared: pd.DataFrame = table[table.budget == table.budget.mode().max()]
+    return compared
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from workflow_scripts.analysis.statistics import (
     percentile_interval,
     probabilistic_sharpe_ratio,
 )
-from workflow_scripts.sweeps.history import Score, rank, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
 from workflow_scripts.training.sharpe import TRADING_DAYS_A_YEAR, RunResult, read_result, read_returns
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
@@ -121,7 +121,7 @@ def _series(
 
 def _deflated(scores: list[Score]) -> dict[str, Any]:
     """Return the deflated Sharpe ratio of the incumbent on the validation days."""
-    judged = [score for score in rank(scores) if score.score is not None]
+    judged = [score for score in rank(at_full_budget(scores)) if score.score is not None]
     best = judged[0]
     runs = pd.DataFrame(best.runs)
     days = int(runs.groupby("fold")["days"].first().sum())

@@ -6,7 +6,7 @@ import numpy as np
 import tyro
 
 from workflow_scripts.analysis.figures import colour, figure
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -38,10 +38,13 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
             fmt="o",
             color=colour("rank_1"),
             elinewidth=1,
-            label="trial ± standard error of its difference to the default",
+            label="trial ± standard error of its difference to the first",
         )
-        best = np.fmax.accumulate(values)
-        axes.step(places, best, where="post", color=colour("rank_2"), label="best so far")
+        full = set(map(id, at_full_budget(judged)))
+        best = np.fmax.accumulate(
+            [value if id(score) in full else np.nan for value, score in zip(values, judged, strict=True)]
+        )
+        axes.step(places, best, where="post", color=colour("rank_2"), label="best so far (full budget)")
         equal = float(np.mean([row["equal_weight"] for row in read_json(baselines)]))
         axes.axhline(equal, color=colour("equal_weight"), linestyle="--", label=f"equal weight ({equal:.2f})")
         lowest = axes.get_ylim()[0]
@@ -54,7 +57,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
             axes.axvline(first - 0.5, color="#bbbbbb", linewidth=0.8)
             axes.annotate(f"round {number}", (first - 0.4, 0.98), xycoords=("data", "axes fraction"), fontsize=8)
         axes.set_xticks(places if len(places) <= 30 else places[:: len(places) // 15])
-        axes.set_xlabel("trial, in the order of proposal (the first is the default configuration)")
+        axes.set_xlabel("trial, in the order of proposal")
         axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
 
 

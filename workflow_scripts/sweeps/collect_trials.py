@@ -1,5 +1,6 @@
 """The rule collect_trials: one table of all runs, the incumbent, and the configurations of the backtest."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pandas as pd
 import tyro
 import yaml
 
-from workflow_scripts.sweeps.history import Score, costs, rank, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank, read_score
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
 from workflow_scripts.workflow.jobs import start_job
@@ -18,6 +19,7 @@ RUN_COLUMNS = ("fold", "seed", "status", "sharpe")
 
 def collect_trials(
     agent: str,
+    default: str,
     scores: tuple[Path, ...],
     top: int,
     trials: Path,
@@ -29,7 +31,8 @@ def collect_trials(
 
     Args:
         agent: the algorithm.
-        scores: score.json of every trial, in the order of proposal; the first is the default configuration.
+        default: JSON of the default configuration.
+        scores: score.json of every trial, in the order of proposal.
         top: number of best configurations to hand to the backtest.
         trials: the table to write: a row a run.
         incumbent: the YAML file to write: the best trials.
@@ -42,15 +45,18 @@ def collect_trials(
     costs(judged)
     with whole_file(trials) as beside:
         pd.DataFrame([row for score in judged for row in _rows(agent, score)]).to_csv(beside, index=False)
-    best = [score for score in rank(judged) if score.status == "ok"]
+    full = at_full_budget(judged)
+    best = [score for score in rank(full) if score.status == "ok"]
+    if not best:
+        raise ValueError(f"no trial of {full[0].sweep} at its full budget of {full[0].budget} vector steps has a score")
     write_text(incumbent, yaml.safe_dump([_summary(score) for score in best[:top]], sort_keys=False))
-    default = _trial(agent, judged[0])
+    untuned = Trial(judged[0].sweep, agent, 0, 0, full[0].budget, json.loads(default))
     # With fewer scored trials than places the last one stands for the rest, so that every promised file exists.
     candidates = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
-    candidates["default"] = default
+    candidates["default"] = untuned
     if budget is not None:
         candidates = {name: replace(trial, budget=budget) for name, trial in candidates.items()}
-    candidates["untrained"] = replace(default, budget=0)
+    candidates["untrained"] = replace(untuned, budget=0)
     for name, trial in candidates.items():
         write_text(backtest / name / "config.yaml", trial.to_yaml())
     log.info(

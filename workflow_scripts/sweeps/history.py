@@ -80,6 +80,12 @@ def rank(scores: Sequence[Score]) -> list[Score]:
     return sorted(scores, key=lambda score: (order[score.status], -(score.score or 0.0), score.round, score.trial))
 
 
+def at_full_budget(scores: Sequence[Score]) -> list[Score]:
+    """Return the trials that had the largest budget: only these compare with each other, and can be the incumbent."""
+    largest = max(score.budget for score in scores)
+    return [score for score in scores if score.budget == largest]
+
+
 def costs(scores: Sequence[Score]) -> list[float]:
     """Return what an optimizer that minimises is told: −score, and for a crash the worst cost that was seen.
 

@@ -3,15 +3,18 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import tyro
+from ConfigSpace import Configuration, ConfigurationSpace
 
-from workflow_scripts.sweeps.history import read_score
-from workflow_scripts.sweeps.optimizers import smac
+from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.optimizers import random_search, smac
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.schedule import Round, schedule
 from workflow_scripts.workflow.settings import ON_POLICY
 
 
@@ -29,16 +32,11 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
     log = start_job("propose_trials")
     asked = json.loads(settings)
     history = [read_score(path) for path in scores]
-    proposals = smac.propose(
-        build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY),
-        history,
-        number,
-        asked["round_size"],
-        asked["seed"],
-        asked["initial_design"],
-    )
+    space = build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY)
+    rungs = schedule({**asked, "rounds": number + 1})
+    proposals = _propose(asked, space, history, rungs)
     texts = [
-        Trial(sweep, asked["agent"], number, place, asked["budget"], to_dict(configuration)).to_yaml()
+        Trial(sweep, asked["agent"], number, place, rungs[-1].budget, to_dict(configuration)).to_yaml()
         for place, configuration in enumerate(proposals)
     ]
     for place, text in enumerate(texts):
@@ -53,6 +51,36 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
             "trials": [{"config": text, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text in texts],
         },
     )
+
+
+def _propose(
+    asked: dict[str, Any], space: ConfigurationSpace, history: list[Score], rungs: list[Round]
+) -> list[Configuration]:
+    """Return the configurations of the last round; an optimizer is imported where it is asked for."""
+    optimizer, seed, number, size = asked["optimizer"], asked["seed"], len(rungs) - 1, rungs[-1].size
+    match optimizer:
+        case "smac" | "smac_gp":
+            model: smac.Model = "gp" if optimizer == "smac_gp" else "forest"
+            return smac.propose(space, history, number, size, seed, asked["initial_design"], model)
+        case "smac_hyperband":
+            from workflow_scripts.sweeps.optimizers import smac_hyperband
+
+            return smac_hyperband.propose(space, history, rungs, seed, asked["initial_design"])
+        case "dehb":
+            from workflow_scripts.sweeps.optimizers import dehb
+
+            return dehb.propose(space, history, rungs, seed, asked["eta"], asked["budget"])
+        case "tpe":
+            from workflow_scripts.sweeps.optimizers import tpe
+
+            return tpe.propose(space, history, number, size, seed, asked["initial_design"])
+        case "random":
+            return random_search.propose(space, history, number, size, seed)
+        case "manual":
+            default = dict(space.get_default_configuration())
+            chosen = asked["configurations"][number * size :][:size]
+            return [Configuration(space, values=default | values) for values in chosen]
+    raise ValueError(f"there is no optimizer {optimizer!r}")
 
 
 if __name__ == "__main__":

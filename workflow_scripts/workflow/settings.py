@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.workflow.schedule import HYPERBAND, rung_count, schedule
+
 Settings = Mapping[str, Any]
 
 MARKET_KEYS = {
@@ -33,6 +35,16 @@ HYPERPARAMETERS: dict[str, dict[str, float]] = {
     "td3": _DDPG | {"policy_noise_std": 0.2, "update_freq": 2},
 }
 ON_POLICY = ("ppo", "a2c")
+# What the proposals of each optimizer depend on beside agent, market, budget and seed.
+OPTIMIZERS = {
+    "smac": ("round_size", "initial_design"),
+    "smac_gp": ("round_size", "initial_design"),
+    "smac_hyperband": ("min_budget", "eta", "initial_design"),
+    "dehb": ("min_budget", "eta"),
+    "tpe": ("round_size", "initial_design"),
+    "random": ("round_size",),
+    "manual": ("round_size", "configurations"),
+}
 
 
 def explain(path: Iterable[str | int], message: str, remedy: str = "") -> str:
@@ -63,11 +75,33 @@ def check_settings(config: Settings) -> None:
                 raise ValueError(
                     f"config.yaml, sweeps.{name}.{key}: {value!r} is not among the {key}s: {', '.join(sorted(known))}"
                 )
+        _check_schedule(name, sweep)
         _check_agents_space(sweep["search_space"] or sweep["agent"], sweep["agent"], search_space(config, name))
     shared = sorted(set(config["seeds"]["tuning"]) & set(config["seeds"]["final"]))
     if shared:
         raise ValueError(
             f"config.yaml, seeds: {shared} are both tuning and final seeds; the backtest needs unseen ones"
+        )
+
+
+def _check_schedule(name: str, sweep: Settings) -> None:
+    optimizer, budget, least = sweep["optimizer"], sweep["budget"], sweep["min_budget"]
+    if optimizer in HYPERBAND:
+        if least is None or not sweep["eta"] * least <= budget:
+            raise ValueError(
+                f"config.yaml, sweeps.{name}.min_budget: {optimizer} needs one of at most budget / eta = "
+                f"{budget // sweep['eta']}, not {least}"
+            )
+        if all(round_.budget < budget for round_ in schedule(sweep)):
+            raise ValueError(
+                f"config.yaml, sweeps.{name}.rounds: no trial gets the full budget before round "
+                f"{rung_count(least, budget, sweep['eta'])} of {optimizer}, a rung each; "
+                f"rounds is {sweep['rounds']}"
+            )
+    if optimizer == "manual" and len(sweep["configurations"]) != sweep["rounds"] * sweep["round_size"]:
+        raise ValueError(
+            f"config.yaml, sweeps.{name}.configurations: {len(sweep['configurations'])} configurations do not fill "
+            f"rounds {sweep['rounds']} × round_size {sweep['round_size']}"
         )
 
 
@@ -138,8 +172,9 @@ def market_settings(market: Settings) -> dict[str, Any]:
 
 def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
     """Return what a sweep's proposals depend on; the number of rounds is not part of it."""
-    settings = {key: value for key, value in config["sweeps"][sweep].items() if key not in ("rounds", "search_space")}
-    return {**settings, "search_space": search_space(config, sweep)}
+    settings = config["sweeps"][sweep]
+    keys = ("agent", "market", "optimizer", "budget", "seed", *OPTIMIZERS[settings["optimizer"]])
+    return {**{key: settings[key] for key in keys}, "search_space": search_space(config, sweep)}
 
 
 def search_space(config: Settings, sweep: str) -> dict[str, Any]:
@@ -147,6 +182,12 @@ def search_space(config: Settings, sweep: str) -> dict[str, Any]:
     settings = config["sweeps"][sweep]
     space: dict[str, Any] = config["search_spaces"][settings["search_space"] or settings["agent"]]
     return space
+
+
+def default_configuration(config: Settings, sweep: str) -> dict[str, Any]:
+    """Return the default configuration of a sweep's search space."""
+    entries = sorted(search_space(config, sweep).items())
+    return {name: float(entry["default"]) if entry["type"] == "float" else entry["default"] for name, entry in entries}
 
 
 def flags(**groups: Settings) -> str:

@@ -72,7 +72,16 @@ def test_proposals_are_byte_identical_in_processes_with_other_hash_seeds(tmp_pat
         path = tmp_path / f"score_{score.trial}.json"
         path.write_text(json.dumps(vars(score)))
         scores.append(str(path))
-    settings = {"agent": "ppo", "budget": 1, "seed": 0, "round_size": 2, "initial_design": 5, "search_space": SPACE}
+    settings = {
+        "agent": "ppo",
+        "optimizer": "smac",
+        "rounds": 2,
+        "budget": 1,
+        "seed": 0,
+        "round_size": 2,
+        "initial_design": 5,
+        "search_space": SPACE,
+    }
     written = []
     for hash_seed in ("1", "2"):
         folder = tmp_path / hash_seed

@@ -1,8 +1,9 @@
-"""SMAC's HyperparameterOptimizationFacade as a function of the trials so far (Lindauer et al. 2022, JMLR 23:54).
+"""SMAC's random forest or Gaussian process as a function of the trials so far (Lindauer et al. 2022, JMLR 23:54).
 
-The facade is built anew for every round, told the history, asked for one configuration, told the mean cost for it (a
-constant liar, so that the next one differs), and thrown away with the lies. So a round is a function of its inputs; it
-is not the trajectory of one live SMAC, whose model survives from ask to ask.
+SMAC's facade (HyperparameterOptimizationFacade, BlackBoxFacade) is built anew for every round, told the history, asked
+for one configuration, told the mean cost for it (a constant liar, so that the next one differs), and thrown away with
+the lies. So a round is a function of its inputs; it is not the trajectory of one live SMAC, whose model survives from
+ask to ask.
 """
 
 import logging
@@ -10,12 +11,12 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
 from scipy.stats import qmc
-from smac import HyperparameterOptimizationFacade, Scenario
+from smac import BlackBoxFacade, HyperparameterOptimizationFacade, Scenario
 from smac.acquisition.maximizer import LocalAndSortedRandomSearch
 from smac.acquisition.maximizer.local_search import LocalSearch
 from smac.main.config_selector import ConfigSelector
@@ -26,10 +27,18 @@ from workflow_scripts.workflow.seeds import derive_seed
 
 DETERMINISTIC_SEED = 209652396  # SMAC's name for "this target is deterministic"
 CHALLENGERS = 10_000
+Model = Literal["forest", "gp"]
+FACADES = {"forest": HyperparameterOptimizationFacade, "gp": BlackBoxFacade}
 
 
 def propose(
-    space: ConfigurationSpace, history: Sequence[Score], round_: int, size: int, seed: int, initial_design: int
+    space: ConfigurationSpace,
+    history: Sequence[Score],
+    round_: int,
+    size: int,
+    seed: int,
+    initial_design: int,
+    model: Model = "forest",
 ) -> list[Configuration]:
     """Return ``size`` configurations for a round: the rest of the initial design first, then SMAC's.
 
@@ -40,12 +49,13 @@ def propose(
         size: configurations to propose.
         seed: the sweep's seed.
         initial_design: size of the initial design: the default configuration and Sobol points.
+        model: SMAC's random forest or its Gaussian process.
 
     Raises:
         ValueError: no trial of the history has a score.
 
     """
-    start = initial_points(space, initial_design, seed)[len(history) :][:size]
+    start = remaining_design(space, history, size, seed, initial_design)
     if len(start) == size:
         return start
     told = list(
@@ -56,13 +66,21 @@ def propose(
     warnings.filterwarnings("ignore", module="smac")
     logging.getLogger("smac").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        facade = _facade(space, derive_seed(seed, "smac", round_), Path(folder))
+        facade = _facade(space, derive_seed(seed, "smac", round_), Path(folder), model)
         for configuration, cost in [*told, *((configuration, lie) for configuration in start)]:
             _tell(facade, configuration, cost)
         while len(proposals) < size:
             proposals.append(facade.ask().config)
             _tell(facade, proposals[-1], lie)
     return proposals
+
+
+def remaining_design(
+    space: ConfigurationSpace, history: Sequence[Score], size: int, seed: int, initial_design: int
+) -> list[Configuration]:
+    """Return what a round of ``size`` still takes of the initial design, which a first round is filled with."""
+    count = initial_design if history else max(initial_design, size)
+    return initial_points(space, count, seed)[len(history) :][:size]
 
 
 def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:
@@ -106,11 +124,14 @@ class _ReproducibleLocalSearch(LocalSearch):  # type: ignore[misc]
         return sorted(points, key=lambda point: tuple(point.get_array()))
 
 
-def _facade(space: ConfigurationSpace, seed: int, folder: Path) -> HyperparameterOptimizationFacade:
-    facade = HyperparameterOptimizationFacade
+def _facade(
+    space: ConfigurationSpace, seed: int, folder: Path, kind: Model
+) -> HyperparameterOptimizationFacade | BlackBoxFacade:
+    facade = FACADES[kind]
     scenario = _UnsavedScenario(space, deterministic=True, n_trials=10**6, seed=seed, output_directory=folder)
     model = facade.get_model(scenario)
-    model._rf_opts["n_jobs"] = 1
+    if kind == "forest":
+        model._rf_opts["n_jobs"] = 1
     maximizer = LocalAndSortedRandomSearch(space, challengers=CHALLENGERS, local_search_iterations=10, seed=seed)
     maximizer._local_search.__class__ = _ReproducibleLocalSearch
     return facade(
@@ -126,5 +147,5 @@ def _facade(space: ConfigurationSpace, seed: int, folder: Path) -> Hyperparamete
     )
 
 
-def _tell(facade: HyperparameterOptimizationFacade, configuration: Configuration, cost: float) -> None:
+def _tell(facade: HyperparameterOptimizationFacade | BlackBoxFacade, configuration: Configuration, cost: float) -> None:
     facade.tell(TrialInfo(configuration, seed=DETERMINISTIC_SEED), TrialValue(cost=cost), save=False)

@@ -1,0 +1,39 @@
+import pytest
+from ConfigSpace import ConfigurationSpace, Float
+from dehb import DEHB
+
+from workflow_scripts.workflow.schedule import Round, hyperband, schedule
+
+SWEEP = {"optimizer": "smac", "round_size": 4, "rounds": 3, "budget": 100, "min_budget": None, "eta": 3}
+
+
+def test_most_optimizers_have_rounds_of_one_size():
+    assert schedule(SWEEP) == [Round(4, 100)] * 3
+
+
+def test_the_rungs_of_the_plan():
+    sweep = SWEEP | {"optimizer": "dehb", "rounds": 7, "min_budget": 100_000, "budget": 1_000_000}
+    sizes = [(round_.size, round_.budget) for round_ in schedule(sweep)]
+    first = [(9, 111_111), (3, 333_333), (1, 1_000_000), (3, 333_333), (1, 1_000_000), (3, 1_000_000)]
+    assert sizes == [*first, (9, 111_111)]
+
+
+@pytest.mark.parametrize(("low", "high", "eta"), [(100, 900, 3), (1, 16, 2), (10, 1000, 10), (5, 100, 3), (7, 7, 3)])
+def test_brackets_are_those_of_the_package(tmp_path, low, high, eta):
+    space = ConfigurationSpace(seed=0)
+    space.add(Float("x", (0, 1)))
+    theirs = DEHB(
+        cs=space,
+        f=print,
+        min_fidelity=low * 0.999,
+        max_fidelity=high,
+        eta=eta,
+        n_workers=1,
+        output_path=tmp_path,
+        log_level="ERROR",
+    )
+    laid = []
+    for bracket in range(2 * theirs.max_SH_iter):
+        counts, fidelities = theirs._get_next_iteration(bracket)
+        laid += [Round(int(size), round(float(budget))) for size, budget in zip(counts, fidelities, strict=True)]
+    assert hyperband(low, high, eta, len(laid)) == laid

@@ -1,0 +1,94 @@
+"""DEHB (Awad et al. 2021) by its own package, one rung a round, rebuilt from the trials so far.
+
+A fresh DEHB is asked for every rung of the rounds before and told what those trials scored, in the order of their
+places; then it is asked for the next rung. Where a kept round holds another configuration than the rebuilt one (its
+scores changed since), the kept one is put in its place: what was decided is what was scored.
+"""
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ConfigSpace import Configuration, ConfigurationSpace
+from dehb import DEHB
+
+from workflow_scripts.sweeps.history import Score, costs
+from workflow_scripts.sweeps.search_space import UPDATE_TERMS, to_dict
+from workflow_scripts.workflow.schedule import Round
+
+CRASH = 1e6
+
+
+def propose(
+    space: ConfigurationSpace, history: Sequence[Score], rungs: Sequence[Round], seed: int, eta: int, budget: int
+) -> list[Configuration]:
+    """Return the configurations of the last of ``rungs``, the ones before it being ``history``.
+
+    Args:
+        space: the search space.
+        history: every trial of the rounds before, in the order of proposal.
+        rungs: all rounds up to the one to propose.
+        seed: the sweep's seed.
+        eta: Hyperband's reduction.
+        budget: the full budget.
+
+    Raises:
+        ValueError: no trial of the history has a score, or the package lays out other rungs.
+
+    """
+    if history:
+        costs(history)
+    free = ConfigurationSpace(seed=seed)
+    free.add(list(space.values()))
+    told = iter(history)
+    with tempfile.TemporaryDirectory() as folder:
+        optimizer = DEHB(
+            cs=free,
+            f=lambda *_: None,
+            min_fidelity=_just_below(rungs[0].budget, budget, eta),
+            max_fidelity=budget,
+            eta=eta,
+            seed=seed,
+            n_workers=1,
+            output_path=folder,
+            log_level="ERROR",
+        )
+        for number, rung in enumerate(rungs):
+            asked = _ask(optimizer, rung)
+            if number == len(rungs) - 1:
+                return [allowed(space, dict(job["config"])) for job in asked]
+            for job in asked:
+                _tell(optimizer, free, job, next(told))
+    raise ValueError("there is no rung to propose")
+
+
+def _just_below(lowest: int, budget: int, eta: int) -> float:
+    """Return a smallest fidelity whose logarithm the package rounds down to as many rungs as are meant."""
+    steps = round(math.log(budget / lowest, eta))
+    return float(budget / eta**steps) * (1 - 1e-9)
+
+
+def _ask(optimizer: DEHB, rung: Round) -> list[dict[str, Any]]:
+    asked = optimizer.ask(rung.size)
+    jobs: list[dict[str, Any]] = [asked] if isinstance(asked, dict) else asked
+    if any(round(job["fidelity"]) != rung.budget for job in jobs):
+        raise ValueError(f"dehb asks for {[float(job['fidelity']) for job in jobs]} where {rung} was planned")
+    return jobs
+
+
+def _tell(optimizer: DEHB, free: ConfigurationSpace, job: dict[str, Any], score: Score) -> None:
+    vector = optimizer.configspace_to_vector(Configuration(free, values=score.configuration))
+    if to_dict(Configuration(free, values=dict(job["config"]))) != score.configuration:
+        optimizer.config_repository.configs[job["config_id"]].config = vector
+    fitness = CRASH if score.score is None else -score.score
+    optimizer.tell(job, {"fitness": fitness, "cost": float(score.budget)})
+
+
+def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:
+    """Return a configuration, with the default of the terms that would leave no update where they do."""
+    chosen = dict(values)
+    if any(clause.is_forbidden_value(chosen) for clause in space.forbidden_clauses):
+        default = space.get_default_configuration()
+        chosen |= {name: default[name] for name in UPDATE_TERMS}
+    return Configuration(space, values=chosen)
