@@ -1,4 +1,5 @@
 import json
+import shlex
 import sys
 
 sys.path.insert(0, str(workflow.basedir))
@@ -6,7 +7,7 @@ sys.path.insert(0, str(workflow.basedir))
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds
 from workflow_scripts.workflow.policies import remove_damaged_policies
-from workflow_scripts.workflow.schedule import schedule
+from workflow_scripts.workflow.schedule import POPULATION, schedule
 from workflow_scripts.workflow.settings import (
     check_settings,
     default_configuration,
@@ -47,6 +48,9 @@ BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
 FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
 SWEEPS = config["sweeps"]
+POPULATION_SWEEPS = [
+    name for name, sweep in SWEEPS.items() if sweep["optimizer"] in POPULATION
+]
 SCHEDULES = {name: schedule(sweep) for name, sweep in SWEEPS.items()}
 # A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
 RETRIES = 2
@@ -82,6 +86,17 @@ def market_of(wildcards):
 
 def fold_of_run(wildcards):
     return f"{market_of(wildcards)}/folds/fold_{wildcards.fold}.npz"
+
+
+def states_of_round_before(wildcards):
+    """Every member's state after the round before, with the run's fold and seed: any of them may be the parent."""
+    number = int(wildcards.round) - 1
+    return [
+        RUN.format(**{**wildcards, "round": number, "trial": trial}) + "/state.pt"
+        for trial in range(
+            SCHEDULES[wildcards.sweep][number].size if number >= 0 else 0
+        )
+    ]
 
 
 def bars_of_sweep(wildcards):

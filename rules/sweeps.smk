@@ -30,7 +30,7 @@ for sweep in SWEEPS:
                 scores="--scores" if number else "",
                 code=code("sweeps.propose_trials"),
             shell:
-                "exec python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
+                "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
                 " {params.scores} {input.scores:q} > {log:q} 2>&1"
 

@@ -11,6 +11,9 @@ rule train_agent:
         f"{RUN}/train_agent.log",
     benchmark:
         f"{RUN}/train_agent.tsv"
+    wildcard_constraints:
+        sweep="|".join(name for name in SWEEPS if name not in POPULATION_SWEEPS)
+        or "(?!)",
     retries: RETRIES
     conda:
         "../envs/training.yaml"
@@ -21,12 +24,40 @@ rule train_agent:
         last_attempt=last_attempt,
     params:
         settings=TRAINING,
+        lineage="",
         code=code("training.train_agent"),
     shell:
         "exec python -m workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
-        " --returns {output.returns:q} {params.settings}"
+        " --returns {output.returns:q} {params.settings} {params.lineage}"
         " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
+
+
+if POPULATION_SWEEPS:
+
+    # The runs of PBT and PB2 continue those of the round before; which one, the proposal says.
+    use rule train_agent as continue_agent with:
+        input:
+            config=f"{TRIAL}/config.yaml",
+            fold=fold_of_run,
+            parents=states_of_round_before,
+        output:
+            policy=f"{RUN}/policy.pt",
+            sharpe=f"{RUN}/sharpe.json",
+            returns=f"{RUN}/returns.parquet",
+            state=f"{RUN}/state.pt",
+        wildcard_constraints:
+            sweep="|".join(POPULATION_SWEEPS),
+        params:
+            settings=TRAINING,
+            lineage=lambda wildcards, input, output: shlex.join(
+                [
+                    *(["--parents", *input.parents] if input.parents else []),
+                    "--state",
+                    output.state,
+                ]
+            ),
+            code=code("training.train_agent"),
 
 
 rule backtest_incumbent:

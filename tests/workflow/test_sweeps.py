@@ -36,6 +36,54 @@ def test_a_dry_run_lists_the_runs_of_every_rung(brackets):
     assert sum(planned[f"propose_trials_sac_dehb_{number}"] for number in range(3)) == 3
 
 
+@pytest.fixture
+def population(tmp_path):
+    """A toy whose sweep tunes PPO with PB2: 3 members, 2 intervals of 32 steps."""
+    toy = Toy(tmp_path)
+    toy.config["sweeps"] = {
+        "ppo_pb2": {
+            "agent": "ppo",
+            "market": "toy",
+            "optimizer": "pb2",
+            "rounds": 2,
+            "round_size": 3,
+            "interval": 32,
+        }
+    }
+    toy.write_config()
+    return toy
+
+
+def test_a_dry_run_lists_the_runs_of_every_generation(population):
+    planned = jobs(population.snakemake("-n").stdout)
+    assert planned["continue_agent"] == 2 * 3 * 2 * 2
+    assert "train_agent" not in planned
+
+
+def test_a_population_without_an_interval_is_refused(population):
+    del population.config["sweeps"]["ppo_pb2"]["interval"]
+    population.write_config()
+    refused = population.snakemake("-n")
+    assert refused.returncode != 0
+    assert "sweeps.ppo_pb2: pb2 needs interval" in refused.stdout
+
+
+@pytest.mark.slow
+def test_pb2_continues_its_members_and_a_generation_more_adds_its_runs_only(population):
+    done = population.snakemake()
+    assert done.returncode == 0, done.stdout[-3000:]
+    sweep = population.folder / "results/sweeps/ppo_pb2"
+    config = yaml.safe_load((sweep / "round_1/trial_0/config.yaml").read_text())
+    parent = yaml.safe_load((sweep / f"round_0/trial_{config['parent']}/config.yaml").read_text())
+    assert config["phases"] == [{"budget": 32, "configuration": parent["configuration"]}]
+    candidate = yaml.safe_load((sweep / "backtest/rank_1/config.yaml").read_text())
+    assert (candidate["budget"], len(candidate["phases"])) == (64, 1)
+    assert "Nothing to be done" in population.snakemake("-n").stdout
+    population.config["sweeps"]["ppo_pb2"]["rounds"] = 3
+    population.write_config()
+    assert jobs(population.snakemake("-n").stdout)["continue_agent"] == 3 * 2 * 2
+
+
 def test_brackets_that_end_before_the_full_budget_are_refused(brackets):
     brackets.config["sweeps"]["sac_dehb"]["rounds"] = 1
     brackets.write_config()

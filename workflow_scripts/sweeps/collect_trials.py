@@ -77,7 +77,7 @@ def _rows(agent: str, score: Score) -> list[dict[str, Any]]:
 
 
 def _trial(agent: str, score: Score) -> Trial:
-    return Trial(score.sweep, agent, score.round, score.trial, score.budget, score.configuration)
+    return Trial(score.sweep, agent, score.round, score.trial, score.budget, score.configuration, None, score.phases)
 
 
 def _summary(score: Score) -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Score:
         standard_error: of that mean, over the runs.
         configuration: the hyperparameters.
         runs: fold, seed, status, sharpe, days, skewness and kurtosis of each run.
+        parent: place in the round before of the trial whose training this one continues.
+        phases: budget and configuration of each phase before.
 
     """
 
@@ -40,6 +42,8 @@ class Score:
     standard_error: float | None
     configuration: dict[str, Any]
     runs: list[dict[str, Any]] = field(default_factory=list)
+    parent: int | None = None
+    phases: list[dict[str, Any]] = field(default_factory=list)
 
 
 def summarise_runs(results: Sequence[RunResult]) -> tuple[Status, str | None, float | None, float | None]:

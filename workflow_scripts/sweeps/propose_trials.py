@@ -9,12 +9,12 @@ import tyro
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from workflow_scripts.sweeps.history import Score, read_score
-from workflow_scripts.sweeps.optimizers import random_search, smac
+from workflow_scripts.sweeps.optimizers import population, random_search, smac
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
-from workflow_scripts.workflow.schedule import Round, schedule
+from workflow_scripts.workflow.schedule import POPULATION, Round, schedule
 from workflow_scripts.workflow.settings import ON_POLICY
 
 
@@ -34,14 +34,22 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
     history = [read_score(path) for path in scores]
     space = build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY)
     rungs = schedule({**asked, "rounds": number + 1})
-    proposals = _propose(asked, space, history, rungs)
-    texts = [
-        Trial(sweep, asked["agent"], number, place, rungs[-1].budget, to_dict(configuration)).to_yaml()
-        for place, configuration in enumerate(proposals)
-    ]
-    for place, text in enumerate(texts):
-        write_text(folder / f"trial_{place}" / "config.yaml", text)
-        log.info(f"{sweep} round={number} trial={place} {json.dumps(to_dict(proposals[place]))}")
+    if asked["optimizer"] in POPULATION:
+        proposals = population.propose(
+            space, history, number, rungs[-1].size, asked["seed"], asked["quantile"], asked["optimizer"]
+        )
+    else:
+        proposals = [population.Member(chosen, None) for chosen in _propose(asked, space, history, rungs)]
+    before = {score.trial: score for score in history if score.round == number - 1}
+    texts = []
+    for place, proposal in enumerate(proposals):
+        parent = None if proposal.parent is None else before[proposal.parent]
+        phases = [] if parent is None else [*parent.phases, _phase(parent)]
+        values = to_dict(proposal.configuration)
+        trial = Trial(sweep, asked["agent"], number, place, rungs[-1].budget, values, proposal.parent, phases)
+        texts.append(trial.to_yaml())
+        write_text(folder / f"trial_{place}" / "config.yaml", texts[-1])
+        log.info(f"{sweep} round={number} trial={place} parent={proposal.parent} {json.dumps(values)}")
     write_json(
         folder / "proposals.json",
         {
@@ -51,6 +59,10 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
             "trials": [{"config": text, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text in texts],
         },
     )
+
+
+def _phase(parent: Score) -> dict[str, Any]:
+    return {"budget": parent.budget, "configuration": parent.configuration}
 
 
 def _propose(

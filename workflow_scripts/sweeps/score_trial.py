@@ -35,7 +35,18 @@ def score_trial(config: Path, runs: tuple[Path, ...], score: Path) -> None:
         for (fold, seed), result in zip(map(_fold_and_seed, runs), results, strict=True)
     ]
     written = Score(
-        trial.sweep, trial.round, trial.trial, trial.budget, status, reason, mean, error, trial.configuration, rows
+        trial.sweep,
+        trial.round,
+        trial.trial,
+        trial.budget,
+        status,
+        reason,
+        mean,
+        error,
+        trial.configuration,
+        rows,
+        trial.parent,
+        trial.phases,
     )
     write_score(written, score)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} status={status} score={mean} runs={len(runs)}")

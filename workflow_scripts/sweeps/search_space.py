@@ -92,3 +92,12 @@ def to_dict(configuration: Configuration) -> dict[str, Any]:
     """Return a configuration as plain Python values, in the order of their names."""
     values = {name: getattr(value, "item", lambda value=value: value)() for name, value in dict(configuration).items()}
     return dict(sorted(values.items()))
+
+
+def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:
+    """Return a configuration, with the default of the terms that would leave no update where they do."""
+    chosen = dict(values)
+    if any(clause.is_forbidden_value(chosen) for clause in space.forbidden_clauses):
+        default = space.get_default_configuration()
+        chosen |= {name: default[name] for name in UPDATE_TERMS}
+    return Configuration(space, values=chosen)

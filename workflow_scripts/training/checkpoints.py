@@ -19,8 +19,10 @@ import torch
 
 from workflow_scripts.training.trading_agent import TradingAgent
 from workflow_scripts.training.trading_env import TradingEnv
-from workflow_scripts.workflow.files import first_line, write_bytes
+from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 
+# What torch.load raises for files that are not what torch.save wrote.
+UNREADABLE = (RuntimeError, IndexError, EOFError, OSError, ValueError, pickle.UnpicklingError)
 PORTFOLIO = ("cash", "holdings", "asset", "traded")
 
 
@@ -50,6 +52,26 @@ def restore_training(agent: TradingAgent, env: TradingEnv, state: dict[str, Any]
     return int(state["done"])
 
 
+def write_state(path: Path, agent: TradingAgent, env: TradingEnv, done: int) -> None:
+    """Write a state file: all that a run depends on that continues this one."""
+    content = io.BytesIO()
+    torch.save(training_state(agent, env, done), content)
+    write_bytes(path, content.getvalue())
+
+
+def read_state(path: Path, agent: TradingAgent, env: TradingEnv) -> int:
+    """Put agent and environment where a run's state file left them; return the vector steps done.
+
+    Raises:
+        ValueError: the file is damaged.
+
+    """
+    try:
+        return restore_training(agent, env, torch.load(path, map_location=agent.device, weights_only=True))
+    except (KeyError, *UNREADABLE) as error:
+        raise ValueError(damaged(path, first_line(error))) from error
+
+
 @dataclass
 class Checkpoint:
     """The checkpoint of one training.
@@ -77,7 +99,7 @@ class Checkpoint:
             return 0
         try:
             content = torch.load(self.path, map_location=agent.device, weights_only=True)
-        except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+        except UNREADABLE as error:
             self.log.warning(f"{self.path.name} cannot be read ({first_line(error)}): training from the start")
             return 0
         if content["key"] != self.key:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from workflow_scripts.data.folds import FoldData
 from workflow_scripts.training.agents import AGENTS, make_agent, make_env
-from workflow_scripts.training.checkpoints import Checkpoint, checkpoint_key
+from workflow_scripts.training.checkpoints import UNREADABLE, Checkpoint, checkpoint_key, read_state, write_state
 from workflow_scripts.training.evaluation import evaluate_policy
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
 from workflow_scripts.training.trading_agent import Architecture, TradingAgent, TrainingFailedError
@@ -55,6 +55,23 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class Lineage:
+    """How a run is tied to those of the rounds before and after.
+
+    Attributes:
+        parent: state file of the run that this one continues.
+        state: state file to write, for a run that continues this one.
+
+    """
+
+    parent: Path | None = None
+    state: Path | None = None
+
+
+STARTS_ANEW = Lineage()
+
+
+@dataclass(frozen=True)
 class Outputs:
     """The files that a run writes.
 
@@ -79,6 +96,7 @@ def train_and_judge(
     outputs: Outputs,
     log: logging.Logger,
     last_attempt: bool = True,
+    lineage: Lineage = STARTS_ANEW,
 ) -> None:
     """Train a trial with a seed on the training window, judge it on the other, and write the run's files.
 
@@ -93,17 +111,17 @@ def train_and_judge(
     device = choose_device(training.device)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(device == "cpu")
-    AGENTS[trial.agent][1].of(trial.configuration)
+    for phase in _phases(trial):
+        AGENTS[trial.agent][1].of(phase["configuration"])
+    first = _phases(trial)[0]["configuration"]
     architecture = training.architecture
 
     def build(num_envs: int) -> tuple[TradingEnv, TradingAgent]:
         env = make_env(data.train, environment, architecture, num_envs, seed, device, random_start=True)
-        return env, make_agent(
-            trial.agent, trial.configuration, data.train, env, architecture, training.initial_log_std, seed
-        )
+        return env, make_agent(trial.agent, first, data.train, env, architecture, training.initial_log_std, seed)
 
     key = checkpoint_key(
-        asdict(trial),
+        trial.to_dict(),
         _digest(data),
         seed,
         asdict(environment),
@@ -116,7 +134,8 @@ def train_and_judge(
     try:
         env, agent = build(training.num_envs)
         with _time_limit(training.limit_minutes), checkpoint.watching():
-            _train(agent, env, trial.budget, checkpoint, log)
+            done = 0 if lineage.parent is None else read_state(lineage.parent, agent, env)
+            _train(agent, env, trial, checkpoint, log, done)
         episode = evaluate_policy(agent, data.validation, environment, architecture, data.train)
         memory = evaluate_policy(agent, data.train, environment, architecture, data.train)
         result = judge_episode(episode, memory)
@@ -129,8 +148,10 @@ def train_and_judge(
             raise MemoryError(f"out of memory, to be tried again: {first_line(error)}") from error
         result = failed_run(f"out of memory: {first_line(error)}")
     if agent is None:  # no memory for the portfolios, which the networks do not depend on: the policy stays untrained
-        _, agent = build(num_envs=1)
+        env, agent = build(num_envs=1)
     write_bytes(outputs.policy, policy_bytes(agent, trial, training))
+    if lineage.state is not None:
+        write_state(lineage.state, agent, env, trial.budget)
     write_returns(episode if result.status == "ok" else None, outputs.returns)
     write_result(result, outputs.sharpe)
     log.info(
@@ -168,18 +189,29 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _train(agent: TradingAgent, env: TradingEnv, budget: int, checkpoint: Checkpoint, log: logging.Logger) -> None:
-    started, shown = time.process_time(), 0
-    for progress in agent.train(env, budget, checkpoint.resume(agent, env)):
-        steps = int(progress["steps"])
-        checkpoint.after_updates(agent, env, steps)
-        if steps * PROGRESS_LINES // budget > shown:
-            shown = steps * PROGRESS_LINES // budget
-            log.info(
-                f"vector_steps={steps}/{budget} "
-                + "".join(f"{name}={value:.4g} " for name, value in progress.items() if name != "steps")
-                + f"cpu_s={time.process_time() - started:.1f}"
-            )
+def _phases(trial: Trial) -> list[dict[str, Any]]:
+    return [*trial.phases, {"budget": trial.budget, "configuration": trial.configuration}]
+
+
+def _train(
+    agent: TradingAgent, env: TradingEnv, trial: Trial, checkpoint: Checkpoint, log: logging.Logger, done: int
+) -> None:
+    started, shown, budget = time.process_time(), 0, trial.budget
+    done = checkpoint.resume(agent, env) or done
+    for phase in _phases(trial):
+        if done >= phase["budget"]:
+            continue
+        agent.reconfigure(AGENTS[trial.agent][1].of(phase["configuration"]))
+        for progress in agent.train(env, phase["budget"], done):
+            done = int(progress["steps"])
+            checkpoint.after_updates(agent, env, done)
+            if done * PROGRESS_LINES // budget > shown:
+                shown = done * PROGRESS_LINES // budget
+                log.info(
+                    f"vector_steps={done}/{budget} "
+                    + "".join(f"{name}={value:.4g} " for name, value in progress.items() if name != "steps")
+                    + f"cpu_s={time.process_time() - started:.1f}"
+                )
     if not all(torch.isfinite(weight).all() for weight in agent.act.parameters()):
         raise TrainingFailedError(f"a weight of the policy is not finite after {budget} vector steps")
 
@@ -206,7 +238,7 @@ def policy_bytes(agent: TradingAgent, trial: Trial, training: TrainingSettings) 
     content = io.BytesIO()
     torch.save(
         {
-            "trial": asdict(trial),
+            "trial": trial.to_dict(),
             "architecture": training.architecture,
             "actor": {name: weight.cpu() for name, weight in agent.act.state_dict().items()},
             "critic": {name: weight.cpu() for name, weight in agent.cri.state_dict().items()},
@@ -227,5 +259,5 @@ def load_policy(agent: TradingAgent, path: Path) -> None:
         content = torch.load(path, map_location=agent.device, weights_only=True)
         agent.act.load_state_dict(content["actor"])
         agent.cri.load_state_dict(content["critic"])
-    except (RuntimeError, KeyError, EOFError, OSError, ValueError) as error:
+    except (KeyError, *UNREADABLE) as error:
         raise ValueError(damaged(path, first_line(error))) from error

@@ -17,6 +17,7 @@ from workflow_scripts.training.trading_env import TradingEnv
 
 Architecture = Literal["shared", "flat"]
 CLIP_GRAD_NORM = 3.0
+FIXED = ("net_dims_0", "net_dims_1", "buffer_size")
 
 
 class TrainingFailedError(Exception):
@@ -155,6 +156,24 @@ class TradingAgent:
             if not all(map(math.isfinite, said.values())):
                 raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
             yield {"steps": done, **said}
+
+    def reconfigure(self, settings: Hyperparameters) -> None:
+        """Take other hyperparameters in the middle of a training.
+
+        Raises:
+            ValueError: they ask for networks or a buffer of another size.
+
+        """
+        for name in FIXED:
+            if (asked := getattr(settings, name, None)) != (has := getattr(self.settings, name, None)):
+                raise ValueError(f"{name} cannot change during a training: it is {has}, and {asked} is asked for")
+        for name in self.optimizers:
+            for group in getattr(self, name).param_groups:
+                group["lr"] *= settings.learning_rate / self.settings.learning_rate
+        for field in fields(settings):
+            if hasattr(self, field.name):
+                setattr(self, field.name, getattr(settings, field.name))
+        self.settings = settings
 
     def saved_state(self) -> dict[str, Any]:
         """Return all that the agent's further training depends on, between two rounds of updates."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.folds import read_fold
-from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.runs import Lineage, Outputs, TrainingSettings, train_and_judge
 from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.jobs import start_job
@@ -19,6 +19,8 @@ def train_agent(
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
     last_attempt: bool = True,
+    parents: tuple[Path, ...] = (),
+    state: Path | None = None,
 ) -> None:
     """Train one trial on one fold with one seed; score it on the validation days.
 
@@ -30,12 +32,15 @@ def train_agent(
         environment: how an action becomes trades.
         training: what every run has in common.
         last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
+        parents: state files of the round before, in the order of its trials, of which the trial continues its parent's.
+        state: state file to write for the round after.
 
     """
     log = start_job("train_agent")
     trial = read_trial(config)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
-    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log, last_attempt)
+    lineage = Lineage(None if trial.parent is None else parents[trial.parent], state)
+    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log, last_attempt, lineage)
 
 
 if __name__ == "__main__":

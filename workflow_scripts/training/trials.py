@@ -1,6 +1,6 @@
 """A trial's config.yaml: one configuration at one budget."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ class Trial:
         trial: its place in the round.
         budget: vector steps that a run trains for.
         configuration: the hyperparameters.
+        parent: place in the round before of the trial whose training this one continues; none starts anew.
+        phases: budget and configuration of each phase that the training went through before.
 
     """
 
@@ -32,10 +34,16 @@ class Trial:
     trial: int
     budget: int
     configuration: dict[str, Any]
+    parent: int | None = None
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what config.yaml holds; a trial that continues no other says nothing of it."""
+        return {key: value for key, value in asdict(self).items() if value not in (None, [])}
 
     def to_yaml(self) -> str:
         """Return the text of config.yaml; equal trials give equal bytes."""
-        return yaml.safe_dump(asdict(self), sort_keys=True)
+        return yaml.safe_dump(self.to_dict(), sort_keys=True)
 
 
 def read_trial(path: Path) -> Trial:

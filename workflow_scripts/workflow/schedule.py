@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HYPERBAND = ("dehb", "smac_hyperband")
+POPULATION = ("pbt", "pb2")
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,12 @@ class Round:
 
 
 def schedule(sweep: Mapping[str, Any]) -> list[Round]:
-    """Return the rounds of a sweep: for DEHB and SMAC's Hyperband the rungs of its brackets, else all alike."""
+    """Return the rounds of a sweep: for DEHB and SMAC's Hyperband the rungs of its brackets, for PBT and PB2
+    the intervals of one training, else all alike."""
     if sweep["optimizer"] in HYPERBAND:
         return hyperband(sweep["min_budget"], sweep["budget"], sweep["eta"], sweep["rounds"])
+    if sweep["optimizer"] in POPULATION:
+        return [Round(sweep["round_size"], sweep["interval"] * (number + 1)) for number in range(sweep["rounds"])]
     return [Round(sweep["round_size"], sweep["budget"])] * sweep["rounds"]
 
 

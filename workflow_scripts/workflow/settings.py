@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.workflow.schedule import HYPERBAND, rung_count, schedule
+from workflow_scripts.workflow.schedule import HYPERBAND, POPULATION, rung_count, schedule
 
 Settings = Mapping[str, Any]
 
@@ -41,6 +41,8 @@ OPTIMIZERS = {
     "smac_gp": ("round_size", "initial_design"),
     "smac_hyperband": ("min_budget", "eta", "initial_design"),
     "dehb": ("min_budget", "eta"),
+    "pbt": ("round_size", "interval", "quantile"),
+    "pb2": ("round_size", "interval", "quantile"),
     "tpe": ("round_size", "initial_design"),
     "random": ("round_size",),
     "manual": ("round_size", "configurations"),
@@ -98,6 +100,11 @@ def _check_schedule(name: str, sweep: Settings) -> None:
                 f"{rung_count(least, budget, sweep['eta'])} of {optimizer}, a rung each; "
                 f"rounds is {sweep['rounds']}"
             )
+    if optimizer in POPULATION and (sweep["interval"] is None or sweep["round_size"] < 2):
+        raise ValueError(
+            f"config.yaml, sweeps.{name}: {optimizer} needs interval and a round_size of 2 or more, "
+            f"not {sweep['interval']} and {sweep['round_size']}"
+        )
     if optimizer == "manual" and len(sweep["configurations"]) != sweep["rounds"] * sweep["round_size"]:
         raise ValueError(
             f"config.yaml, sweeps.{name}.configurations: {len(sweep['configurations'])} configurations do not fill "
@@ -173,7 +180,9 @@ def market_settings(market: Settings) -> dict[str, Any]:
 def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
     """Return what a sweep's proposals depend on; the number of rounds is not part of it."""
     settings = config["sweeps"][sweep]
-    keys = ("agent", "market", "optimizer", "budget", "seed", *OPTIMIZERS[settings["optimizer"]])
+    keys = ["agent", "market", "optimizer", "seed", *OPTIMIZERS[settings["optimizer"]]]
+    if settings["optimizer"] not in POPULATION:  # whose budget grows with the rounds
+        keys.append("budget")
     return {**{key: settings[key] for key in keys}, "search_space": search_space(config, sweep)}
 
 

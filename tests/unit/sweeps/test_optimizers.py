@@ -156,6 +156,8 @@ def test_every_optimizer_writes_a_round(tmp_path, optimizer):
         "initial_design": 3,
         "min_budget": 10,
         "eta": 3,
+        "interval": 45,
+        "quantile": 0.25,
         "configurations": [{"learning_rate": 2e-4}, {"batch_size": 32}],
         "search_space": SPACE,
     }

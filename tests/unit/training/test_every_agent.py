@@ -23,7 +23,7 @@ CHANGES = {
     "batch_size": 48,
     "horizon_len": 48,
     "repeat_times": 8,
-    "ratio_clip": 0.01,
+    "ratio_clip": 0.0001,
     "lambda_gae_adv": 0.9,
     "lambda_entropy": 0.1,
     "buffer_size": 32,
@@ -175,3 +175,25 @@ def test_rewards_are_less_the_mean_of_their_day(fold):
     rewards = agent.buffer.rows["rewards"][:16]
     torch.testing.assert_close(rewards.mean(dim=1), torch.zeros(16), atol=1e-5, rtol=0)
     assert rewards.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", ["ppo", "sac", "td3"])
+def test_networks_and_buffer_keep_their_size_during_a_training(fold, name):
+    _env, agent = make(fold, name)
+    with pytest.raises(ValueError, match="net_dims_0 cannot change during a training: it is 32, and 64 is asked for"):
+        agent.reconfigure(AGENTS[name][1].of({**small(name), "net_dims_0": 64}))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_change_of_hyperparameters_holds_for_the_updates_after_it(fold, name):
+    _, settings = AGENTS[name]
+    fixed = {"net_dims_0", "net_dims_1", "buffer_size", "alpha"}
+    _, _untouched = make(fold, name)
+    for hyperparameter in set(asdict(settings())) - fixed:
+        env, agent = make(fold, name)
+        train(agent, env, 32)
+        agent.reconfigure(settings.of({**small(name), hyperparameter: CHANGES[hyperparameter]}))
+        changed = train(agent, env, 128, 32)
+        env, same = make(fold, name)
+        train(same, env, 32)
+        assert not torch.equal(changed, train(same, env, 128, 32)), hyperparameter

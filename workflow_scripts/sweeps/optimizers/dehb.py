@@ -7,14 +7,14 @@ scores changed since), the kept one is put in its place: what was decided is wha
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
 from dehb import DEHB
 
 from workflow_scripts.sweeps.history import Score, costs
-from workflow_scripts.sweeps.search_space import UPDATE_TERMS, to_dict
+from workflow_scripts.sweeps.search_space import allowed, to_dict
 from workflow_scripts.workflow.schedule import Round
 
 CRASH = 1e6
@@ -83,12 +83,3 @@ def _tell(optimizer: DEHB, free: ConfigurationSpace, job: dict[str, Any], score:
         optimizer.config_repository.configs[job["config_id"]].config = vector
     fitness = CRASH if score.score is None else -score.score
     optimizer.tell(job, {"fitness": fitness, "cost": float(score.budget)})
-
-
-def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:
-    """Return a configuration, with the default of the terms that would leave no update where they do."""
-    chosen = dict(values)
-    if any(clause.is_forbidden_value(chosen) for clause in space.forbidden_clauses):
-        default = space.get_default_configuration()
-        chosen |= {name: default[name] for name in UPDATE_TERMS}
-    return Configuration(space, values=chosen)

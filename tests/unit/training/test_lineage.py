@@ -1,0 +1,54 @@
+"""Runs that continue others: PBT and PB2."""
+
+import logging
+
+import pytest
+import torch
+
+from tests.unit.training.test_every_agent import small
+from workflow_scripts.training.runs import Lineage, Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.trials import Trial, read_trial
+
+TRAINING = TrainingSettings(num_envs=4, device="cpu")
+
+
+def run(folder, fold, trial, lineage=None):
+    folder.mkdir(exist_ok=True)
+    outputs = Outputs(folder / "policy.pt", folder / "sharpe.json", folder / "returns.parquet")
+    arguments = (trial, fold, 3, EnvironmentSettings(), TRAINING, outputs, logging.getLogger())
+    train_and_judge(*arguments, lineage=lineage or Lineage())
+    return folder
+
+
+def trials(agent):
+    first = Trial("toy", agent, 0, 0, 64, {**small(agent), "learning_rate": 1e-3})
+    phases = [{"budget": 64, "configuration": first.configuration}]
+    second = Trial("toy", agent, 1, 0, 128, {**small(agent), "learning_rate": 1e-4}, 0, phases)
+    return first, second
+
+
+@pytest.mark.parametrize("agent", ["ppo", "modsac", "td3"])
+def test_a_chain_of_continued_runs_is_the_training_that_goes_through_its_phases(tmp_path, fold, agent):
+    first, second = trials(agent)
+    run(tmp_path / "first", fold, first, Lineage(state=tmp_path / "first.pt"))
+    chained = run(tmp_path / "second", fold, second, Lineage(parent=tmp_path / "first.pt"))
+    at_once = run(tmp_path / "at_once", fold, second)
+    for name in ("sharpe.json", "returns.parquet", "policy.pt"):
+        assert (chained / name).read_bytes() == (at_once / name).read_bytes()
+    other = run(tmp_path / "other", fold, Trial("toy", agent, 1, 0, 128, second.configuration))
+    weights = [torch.load(folder / "policy.pt", weights_only=True)["actor"] for folder in (at_once, other)]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_damaged_state_is_named(tmp_path, fold):
+    (tmp_path / "state.pt").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"state\.pt"):
+        run(tmp_path / "second", fold, trials("ppo")[1], Lineage(parent=tmp_path / "state.pt"))
+
+
+def test_config_yaml_holds_parent_and_phases_where_there_are_some(tmp_path):
+    for trial in trials("ppo"):
+        (tmp_path / "config.yaml").write_text(trial.to_yaml())
+        assert read_trial(tmp_path / "config.yaml") == trial
+    assert "parent" not in trials("ppo")[0].to_yaml()
