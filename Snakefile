@@ -18,5 +18,6 @@ rule all:
     input:
         verdicts,
         figures,
+        leaderboard,
         scores,
         runs,

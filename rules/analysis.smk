@@ -8,6 +8,8 @@ figures = expand(
     figure=["progress", "sharpe", "importance", "equity"],
 )
 
+leaderboard = ["results/leaderboard.csv", "results/leaderboard.svg"]
+
 
 rule estimate_importance:
     """Estimate which hyperparameters mattered, by three methods."""
@@ -151,3 +153,44 @@ rule judge_sweep:
         " --scores {input.scores:q} --backtests {input.backtests:q} --baselines {input.baselines:q}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " > {log:q} 2>&1"
+
+
+rule compare_sweeps:
+    """Compare all sweeps: incumbent, cost, and the best score so far over cost."""
+    input:
+        scores=scores,
+    output:
+        table=report(
+            "results/leaderboard.csv",
+            caption="../report/leaderboard_table.rst",
+            category="all sweeps",
+            labels={"result": "leaderboard"},
+        ),
+        plot=report(
+            "results/leaderboard.svg",
+            caption="../report/leaderboard.rst",
+            category="all sweeps",
+            labels={"result": "best score over cost"},
+        ),
+    log:
+        "results/compare_sweeps.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        sweeps=canonical(
+            {
+                name: {
+                    "agent": sweep["agent"],
+                    "optimizer": sweep["optimizer"],
+                    "market": sweep["market"],
+                    "default": default_configuration(config, name),
+                }
+                for name, sweep in SWEEPS.items()
+            }
+        ),
+        num_envs=config["training"]["num_envs"],
+        code=code("analysis.compare_sweeps"),
+    shell:
+        "exec python -m workflow_scripts.analysis.compare_sweeps --sweeps {params.sweeps:q}"
+        " --scores {input.scores:q} --num-envs {params.num_envs} --table {output.table:q}"
+        " --plot {output.plot:q} > {log:q} 2>&1"

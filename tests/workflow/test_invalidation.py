@@ -12,7 +12,7 @@ import pytest
 from tests.workflow.toy import Toy, executed, jobs
 
 SWEEP = "results/sweeps/ppo_smac"
-PLOTS = {"plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
+PLOTS = {"compare_sweeps": 1, "plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
 # One run of one trial, and what is gathered from it again.
 ONE_RUN = {"train_agent": 1, "score_trial": 1, "collect_trials": 1, "judge_sweep": 1, **PLOTS}
 SPARED_ABOVE_ONE_RUN = {"backtest_incumbent": 6, "estimate_importance": 1}

@@ -22,6 +22,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "judge_sweep": 1,
         "plot_equity": 1,
         "plot_importance": 1,
+        "compare_sweeps": 1,
         "plot_progress": 1,
         "plot_sharpe": 1,
         "propose_trials_ppo_smac_0": 1,

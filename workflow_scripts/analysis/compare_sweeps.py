@@ -1,0 +1,57 @@
+"""The rule compare_sweeps: the leaderboard of all sweeps, as a table and as curves of the best score over cost."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import tyro
+
+from workflow_scripts.analysis.figures import figure
+from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
+from workflow_scripts.sweeps.history import read_score
+from workflow_scripts.workflow.files import whole_file
+from workflow_scripts.workflow.jobs import start_job
+
+LINES = ("-", "--", ":", "-.")
+
+
+def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: Path, plot: Path) -> None:
+    """Write the leaderboard and draw the best score so far of every sweep over the vector steps that it spent.
+
+    Args:
+        sweeps: JSON of each sweep's agent, optimizer, market and default configuration, by name.
+        scores: score.json of every trial of every sweep, in the order of proposal.
+        num_envs: portfolios of a run.
+        table: the CSV file to write: a row a sweep.
+        plot: the SVG file to write.
+
+    """
+    log = start_job("compare_sweeps")
+    compared = []
+    for name, settings in json.loads(sweeps).items():
+        own = [path for path in scores if path.parents[2].name == name]
+        judged = [read_score(path) for path in own]
+        compared.append(Sweep(name, scores=judged, num_envs=num_envs, cpu_seconds=cpu_seconds(own), **settings))
+    board = compare(compared)
+    with whole_file(table) as beside:
+        board.to_csv(beside, index=False)
+    with figure(plot, height=5, legend_columns=3) as axes:
+        axes.set_title("Best validation Sharpe ratio so far, over cost")
+        for place, sweep in enumerate(compared):
+            curve = anytime(sweep.scores)
+            drawn = LINES[place // 10 % len(LINES)]
+            colour = plt.get_cmap("tab10")(place % 10)
+            axes.step(
+                curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({sweep.market})"
+            )
+            axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
+        axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
+        axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
+    for row in board.itertuples():
+        log.info(
+            f"{row.sweep} incumbent={row.incumbent_score} ± {row.incumbent_interval} vector_steps={row.vector_steps}"
+        )
+
+
+if __name__ == "__main__":
+    tyro.cli(compare_sweeps)

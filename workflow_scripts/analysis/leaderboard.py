@@ -1,0 +1,140 @@
+"""The leaderboard of sweeps: what each found, at what cost, against random search and the default configuration."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from workflow_scripts.sweeps.history import Score, at_full_budget, rank
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep to compare.
+
+    Attributes:
+        name: its name.
+        agent: the algorithm.
+        optimizer: what proposed its configurations.
+        market: the market.
+        scores: its trials, in the order of proposal.
+        default: the default configuration.
+        num_envs: portfolios of a run: a vector step is that many env-steps.
+        cpu_seconds: of all its trainings; none where a benchmark file is missing.
+
+    """
+
+    name: str
+    agent: str
+    optimizer: str
+    market: str
+    scores: Sequence[Score]
+    default: Mapping[str, object]
+    num_envs: int
+    cpu_seconds: float | None
+
+
+def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return a mean and the half-width of its 95 % interval (Student's t); infinite for a single value."""
+    if len(values) < 2:
+        return float(values.mean()), float("inf")
+    half = t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
+
+
+def vector_steps(score: Score) -> int:
+    """Return the vector steps that a trial cost: of one that continued another, its own interval alone."""
+    before = score.phases[-1]["budget"] if score.phases else 0
+    return (score.budget - before) * len(score.runs)
+
+
+def anytime(scores: Sequence[Score]) -> pd.DataFrame:
+    """Return the best score so far at full budget over the vector steps spent; columns ``steps`` and ``best``."""
+    full = {(score.round, score.trial) for score in at_full_budget(scores)}
+    values = [
+        score.score if score.score is not None and (score.round, score.trial) in full else np.nan for score in scores
+    ]
+    return pd.DataFrame(
+        {"steps": np.cumsum([vector_steps(score) for score in scores]), "best": np.fmax.accumulate(values)}
+    )
+
+
+def incumbent(scores: Sequence[Score]) -> Score | None:
+    """Return the best trial at full budget; none where none has a score."""
+    best = rank(at_full_budget(scores))[0]
+    return best if best.status == "ok" else None
+
+
+def default_trial(sweep: Sweep) -> Score | None:
+    """Return the sweep's trial of the default configuration at full budget, where it has one with a score."""
+    same = [
+        score
+        for score in at_full_budget(sweep.scores)
+        if score.configuration == sweep.default and not score.phases and score.status == "ok"
+    ]
+    return same[0] if same else None
+
+
+def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple[None, None]:
+    """Return the mean difference of two trials on the same folds and seeds, and its 95 % half-width."""
+    if score is None or rival is None:
+        return None, None
+    own, other = ({(run["fold"], run["seed"]): run["sharpe"] for run in trial.runs} for trial in (score, rival))
+    shared = sorted(own.keys() & other.keys())
+    return (
+        mean_and_interval(np.asarray([own[key] - other[key] for key in shared], dtype=np.float64))
+        if shared
+        else (None, None)
+    )
+
+
+def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
+    """Return the leaderboard, best incumbent first; a row a sweep."""
+    rows = []
+    for sweep in sweeps:
+        best = incumbent(sweep.scores)
+        rivals = [
+            rival
+            for rival in sweeps
+            if (rival.optimizer, rival.agent, rival.market) == ("random", sweep.agent, sweep.market)
+        ]
+        random = incumbent(rivals[0].scores) if rivals and rivals[0] is not sweep else None
+        defaults = [trial for rival in (sweep, *rivals) if (trial := default_trial(rival)) is not None]
+        sharpes = np.asarray([run["sharpe"] for run in best.runs], dtype=np.float64) if best else None
+        score, interval = mean_and_interval(sharpes) if sharpes is not None else (None, None)
+        beyond_random, random_interval = gap(best, random)
+        beyond_default, default_interval = gap(best, defaults[0] if defaults else None)
+        steps = sum(vector_steps(trial) for trial in sweep.scores)
+        rows.append(
+            {
+                "sweep": sweep.name,
+                "agent": sweep.agent,
+                "optimizer": sweep.optimizer,
+                "market": sweep.market,
+                "trials": len(sweep.scores),
+                "without_score": sum(trial.status != "ok" for trial in sweep.scores),
+                "incumbent_score": score,
+                "incumbent_interval": interval,
+                "beyond_default": beyond_default,
+                "beyond_default_interval": default_interval,
+                "beyond_random": beyond_random,
+                "beyond_random_interval": random_interval,
+                "vector_steps": steps,
+                "env_steps": steps * sweep.num_envs,
+                "cpu_hours": None if sweep.cpu_seconds is None else sweep.cpu_seconds / 3600,
+            }
+        )
+    table = pd.DataFrame(rows)
+    return table.sort_values(["incumbent_score", "sweep"], ascending=[False, True], na_position="last", kind="stable")
+
+
+def cpu_seconds(scores: Sequence[Path]) -> float | None:
+    """Return the CPU seconds of all trainings below these score.json, by Snakemake's benchmark files."""
+    files = [path for score in scores for path in sorted(score.parent.glob("fold_*/seed_*/train_agent.tsv"))]
+    return float(sum(pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum() for path in files)) if files else None
