@@ -91,12 +91,16 @@ def fold_of_run(wildcards):
 def states_of_round_before(wildcards):
     """Every member's state after the round before, with the run's fold and seed: any of them may be the parent."""
     number = int(wildcards.round) - 1
-    return [
-        RUN.format(**{**wildcards, "round": number, "trial": trial}) + "/state.pt"
-        for trial in range(
-            SCHEDULES[wildcards.sweep][number].size if number >= 0 else 0
-        )
-    ]
+    if number < 0:
+        return []
+    return expand(
+        f"{RUN}/state.pt",
+        sweep=wildcards.sweep,
+        round=number,
+        trial=range(SCHEDULES[wildcards.sweep][number].size),
+        fold=wildcards.fold,
+        seed=wildcards.seed,
+    )
 
 
 def bars_of_sweep(wildcards):

@@ -34,12 +34,7 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
     history = [read_score(path) for path in scores]
     space = build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY)
     rungs = schedule({**asked, "rounds": number + 1})
-    if asked["optimizer"] in POPULATION:
-        proposals = population.propose(
-            space, history, number, rungs[-1].size, asked["seed"], asked["quantile"], asked["optimizer"]
-        )
-    else:
-        proposals = [population.Member(chosen, None) for chosen in _propose(asked, space, history, rungs)]
+    proposals = choose(asked, space, history, rungs)
     before = {score.trial: score for score in history if score.round == number - 1}
     texts = []
     for place, proposal in enumerate(proposals):
@@ -63,6 +58,24 @@ def propose_trials(sweep: str, number: int, settings: str, folder: Path, scores:
 
 def _phase(parent: Score) -> dict[str, Any]:
     return {"budget": parent.budget, "configuration": parent.configuration}
+
+
+def choose(
+    asked: dict[str, Any], space: ConfigurationSpace, history: list[Score], rungs: list[Round]
+) -> list[population.Member]:
+    """Return the trials of the last round: their configurations, and the trials that they continue.
+
+    Args:
+        asked: the sweep's settings.
+        space: the search space.
+        history: every trial of the rounds before, in the order of proposal.
+        rungs: all rounds up to the one to propose.
+
+    """
+    if asked["optimizer"] in POPULATION:
+        number, size = len(rungs) - 1, rungs[-1].size
+        return population.propose(space, history, number, size, asked["seed"], asked["quantile"], asked["optimizer"])
+    return [population.Member(chosen, None) for chosen in _propose(asked, space, history, rungs)]
 
 
 def _propose(
