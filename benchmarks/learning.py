@@ -1,7 +1,8 @@
-"""Does the agent learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
+"""Do the agents learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
 
 Prints a Markdown table; each run trains on 2000 days of a world of its own and is judged on the 4000 days that follow
-them. Run it with ``python benchmarks/learning.py`` (about fifteen minutes on one core).
+them. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's six cases about ten minutes on one core, each
+off-policy agent about seven).
 """
 
 import statistics
@@ -9,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -17,25 +19,35 @@ import torch
 from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.agents import make_env
+from workflow_scripts.training.agents import make_agent, make_env
 from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
-from workflow_scripts.training.on_policy import PPO, PPOSettings
 from workflow_scripts.training.oracle import oracle_episode
 from workflow_scripts.training.sharpe import judge_episode, sharpe_ratio
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.trading_agent import Architecture
+from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings
 
 TICKERS, WARM_UP, TRAIN_DAYS, PURGE_DAYS, VALIDATION_DAYS = 15, 61, 2000, 5, 4000
 STRONG = 0.0015
-SETTINGS = PPOSettings(gamma=0.9, lambda_entropy=1e-4, horizon_len=256, repeat_times=32)
-NUM_ENVS, BUDGET = 32, 12_800
+NUM_ENVS = 32
+# Vector steps and hyperparameters of each agent.
+TRAININGS: dict[str, tuple[int, dict[str, Any]]] = {
+    "ppo": (12_800, {"lambda_entropy": 1e-4, "horizon_len": 256, "repeat_times": 32}),
+    "a2c": (12_800, {"lambda_entropy": 1e-4}),
+    "ddpg": (6400, {"learning_rate": 1e-3, "explore_noise_std": 0.5}),
+    "td3": (6400, {}),
+    "sac": (4800, {"alpha": 0.001, "batch_size": 512}),
+    "modsac": (4800, {"alpha": 0.001, "batch_size": 512}),
+}
+GAMMA = 0.9
 SEEDS = range(5)
 CASES = (
-    ("planted", "shared", "tilt"),
-    ("null", "shared", "tilt"),
-    ("planted", "shared", "weights"),
-    ("planted", "flat", "tilt"),
-    ("planted", "flat", "weights"),
-    ("planted", "flat", "shares"),
+    ("ppo", "planted", "shared", "tilt"),
+    ("ppo", "null", "shared", "tilt"),
+    ("ppo", "planted", "shared", "weights"),
+    ("ppo", "planted", "flat", "tilt"),
+    ("ppo", "planted", "flat", "weights"),
+    ("ppo", "planted", "flat", "shares"),
+    *((agent, "planted", "shared", "tilt") for agent in ("a2c", "ddpg", "td3", "sac", "modsac")),
 )
 
 
@@ -50,7 +62,7 @@ class Learned:
     cpu_seconds: float
 
 
-def learn(market: str, architecture: str, action_mode: str, seed: int) -> Learned:
+def learn(agent_name: str, market: str, architecture: Architecture, action_mode: ActionMode, seed: int) -> Learned:
     """Train once on a world of the seed's own, and judge on the days after."""
     torch.set_num_threads(1)
     days = WARM_UP + TRAIN_DAYS + PURGE_DAYS + VALIDATION_DAYS
@@ -63,8 +75,9 @@ def learn(market: str, architecture: str, action_mode: str, seed: int) -> Learne
     oracle, _ = oracle_episode(data.validation, signal, environment)
     began = time.process_time()
     env = make_env(data.train, environment, architecture, NUM_ENVS, seed, random_start=True)
-    agent = PPO(data.train, env, SETTINGS, architecture, seed=seed)
-    for _ in agent.train(env, BUDGET):
+    budget, hyperparameters = TRAININGS[agent_name]
+    agent = make_agent(agent_name, {"gamma": GAMMA, **hyperparameters}, data.train, env, architecture, seed=seed)
+    for _ in agent.train(env, budget):
         pass
     cpu_seconds = time.process_time() - began
     episodes = [
@@ -84,21 +97,27 @@ def learn(market: str, architecture: str, action_mode: str, seed: int) -> Learne
 def main() -> None:
     """Print a row a case as it is finished."""
     print(
-        "| market | architecture | action mode | Sharpe, unseen days | on training days | share of the oracle | CPU s |"
+        "| agent | market | architecture | action mode | Sharpe, unseen days | on training days | share of the oracle "
+        "| beats equal weight | CPU s |"
     )
-    print("|---|---|---|---|---|---|---|", flush=True)
-    for market, architecture, action_mode in CASES:
-        runs = [learn(market, architecture, action_mode, seed) for seed in SEEDS]
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    asked = sys.argv[1:]
+    for agent, market, architecture, action_mode in CASES:
+        if asked and agent not in asked:
+            continue
+        runs = [learn(agent, market, architecture, action_mode, seed) for seed in SEEDS]
         traded = [run for run in runs if run.sharpe is not None]
         sharpes = [run.sharpe for run in traded if run.sharpe is not None]
         shown = f"{statistics.mean(sharpes):.2f} ± {statistics.stdev(sharpes):.2f}" if len(sharpes) > 1 else "flat"
         training = statistics.mean(run.training_sharpe or 0.0 for run in traded) if traded else 0.0
         share = statistics.mean((run.sharpe or 0.0) / run.oracle for run in traded) if traded else 0.0
+        better = sum((run.sharpe or 0.0) > run.equal_weight for run in runs)
         cpu = statistics.median(run.cpu_seconds for run in runs)
         flat = f" ({len(runs) - len(traded)} flat)" if len(traded) < len(runs) else ""
         oracle = f"{share:.0%}" if market == "planted" else "—"
         print(
-            f"| {market} | {architecture} | {action_mode} | {shown}{flat} | {training:.2f} | {oracle} | {cpu:.0f} |",
+            f"| {agent} | {market} | {architecture} | {action_mode} | {shown}{flat} | {training:.2f} | {oracle} "
+            f"| {better} of {len(runs)} | {cpu:.0f} |",
             flush=True,
         )
 

@@ -23,6 +23,7 @@ CASH_SCALE = 2.0**-18
 SHARES_SCALE = 2.0**-10
 
 Floats = NDArray[np.float64]
+ActionMode = Literal["tilt", "weights", "shares"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class EnvironmentSettings:
 
     """
 
-    action_mode: Literal["tilt", "weights", "shares"] = "tilt"
+    action_mode: ActionMode = "tilt"
     rebalance_rate: float = 0.2
     cost_pct: float = 0.001
     initial_cash: float = 1e6
