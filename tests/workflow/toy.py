@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from workflow_scripts.data.markets import synthetic_bars
@@ -73,12 +74,19 @@ class Toy:
         )
 
     def bytes_of_results(self) -> dict[str, bytes]:
-        """Return every result by its path; logs and benchmarks aside."""
+        """Return every result by its path; logs, benchmarks and the CPU hours of the leaderboard aside."""
         return {
-            str(path.relative_to(self.folder)): path.read_bytes()
+            str(path.relative_to(self.folder)): without_cpu_hours(path)
+            if path.name == "leaderboard.csv"
+            else path.read_bytes()
             for path in sorted((self.folder / "results").rglob("*"))
             if path.is_file() and path.suffix not in (".log", ".tsv", ".html")
         }
+
+
+def without_cpu_hours(path: Path) -> bytes:
+    """Return a leaderboard without the one column that no two runs share."""
+    return pd.read_csv(path, dtype=str).drop(columns="cpu_hours").to_csv(index=False).encode()
 
 
 def executed(output: str) -> Counter[str]:
