@@ -159,7 +159,11 @@ def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
             f"{TRIAL}/score.json",
             100,
             "sweeps.collect_trials",
-            *[("--agent=ppo", "--scores={path}", "--top=1", "--trials={out}", "--incumbent={out}", "--backtest={out}")],
+            (
+                "--agent=ppo",
+                "--default={{}}",
+                *("--scores={path}", "--top=1", "--trials={out}", "--incumbent={out}", "--backtest={out}"),
+            ),
         ),
         (
             f"{SWEEP}/backtest/rank_1/seed_10/returns.parquet",

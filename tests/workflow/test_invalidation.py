@@ -31,6 +31,7 @@ WRITERS = [
     (r"results/sweeps/\w+/importance.json", "estimate_importance"),
     (r"results/sweeps/\w+/verdict.json", "judge_sweep"),
     (r"results/sweeps/\w+/(\w+).svg", "plot_{0}"),
+    (r"results/leaderboard.svg", "compare_sweeps"),
 ]
 
 

@@ -64,9 +64,9 @@ def play(optimizer, rounds, seed=0):
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "smac_hyperband", "dehb", "tpe", "random"])
 def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
-    asked = play(optimizer, 3)
-    assert asked == play(optimizer, 3)
-    assert asked != play(optimizer, 3, seed=1)
+    asked = play(optimizer, 2)
+    assert asked == play(optimizer, 2)
+    assert asked != play(optimizer, 2, seed=1)
     for round_ in asked:
         assert len({json.dumps(to_dict(proposal)) for proposal in round_}) == len(round_)
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
@@ -80,8 +80,8 @@ def test_the_first_trial_is_the_default_configuration(optimizer):
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe"])
 def test_a_model_goes_where_the_scores_are_better(optimizer):
     history = judged(build_space(SPACE).sample_configuration(30))
-    rates = [proposal["learning_rate"] for proposal in ask(optimizer, history, 5, size=5)]
-    assert sorted(rates)[2] > 5e-4
+    rates = [proposal["learning_rate"] for proposal in ask(optimizer, history, 5)]
+    assert sorted(rates)[1] > 5e-4
 
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "dehb", "smac_hyperband"])
