@@ -1,8 +1,8 @@
 """Do the agents learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
 
-Prints a Markdown table; each run trains on 2000 days of a world of its own and is judged on the 4000 days that follow
-them. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's six cases about ten minutes on one core, each
-off-policy agent about seven).
+Prints a Markdown table and draws the learning curves (docs/learning.svg); each run trains on 2000 days of a world of
+its own and is judged on the 4000 days that follow them. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's
+six cases about ten minutes on one core, each off-policy agent about seven); only a run of all agents draws.
 """
 
 import statistics
@@ -14,18 +14,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
 import torch
 
-from workflow_scripts.data.folds import Fold, cut_fold
+from workflow_scripts.analysis.figures import figure
+from workflow_scripts.data.folds import Fold, Segment, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars
 from workflow_scripts.training.agents import make_agent, make_env
 from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
 from workflow_scripts.training.oracle import oracle_episode
-from workflow_scripts.training.sharpe import judge_episode, sharpe_ratio
+from workflow_scripts.training.sharpe import Episode, judge_episode, sharpe_ratio
 from workflow_scripts.training.trading_agent import Architecture
 from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings
 
+CURVES = Path(__file__).resolve().parents[1] / "docs" / "learning.svg"
 TICKERS, WARM_UP, TRAIN_DAYS, PURGE_DAYS, VALIDATION_DAYS = 15, 61, 2000, 5, 4000
 STRONG = 0.0015
 NUM_ENVS = 32
@@ -40,6 +43,7 @@ TRAININGS: dict[str, tuple[int, dict[str, Any]]] = {
 }
 GAMMA = 0.9
 SEEDS = range(5)
+CURVE_POINTS = 12
 CASES = (
     ("ppo", "planted", "shared", "tilt"),
     ("ppo", "null", "shared", "tilt"),
@@ -53,13 +57,16 @@ CASES = (
 
 @dataclass(frozen=True)
 class Learned:
-    """What one run learned: annualised Sharpe ratios, and CPU seconds of its training."""
+    """What one run learned: annualised Sharpe ratios, CPU seconds of its training, and on the way the curve: vector
+    steps and the Sharpe ratio on unseen days, 0 while the policy does not trade.
+    """
 
     sharpe: float | None
     training_sharpe: float | None
     oracle: float
     equal_weight: float
     cpu_seconds: float
+    curve: list[tuple[int, float]]
 
 
 def learn(agent_name: str, market: str, architecture: Architecture, action_mode: ActionMode, seed: int) -> Learned:
@@ -77,13 +84,22 @@ def learn(agent_name: str, market: str, architecture: Architecture, action_mode:
     env = make_env(data.train, environment, architecture, NUM_ENVS, seed, random_start=True)
     budget, hyperparameters = TRAININGS[agent_name]
     agent = make_agent(agent_name, {"gamma": GAMMA, **hyperparameters}, data.train, env, architecture, seed=seed)
-    for _ in agent.train(env, budget):
-        pass
-    cpu_seconds = time.process_time() - began
-    episodes = [
-        evaluate_policy(agent, part, environment, architecture, data.train) for part in (data.validation, data.train)
-    ]
-    result = judge_episode(*episodes)
+
+    def judge(segment: Segment) -> Episode:
+        return evaluate_policy(agent, segment, environment, architecture, data.train)
+
+    def unseen_sharpe() -> float:
+        episode = judge(data.validation)
+        return sharpe_ratio(episode.daily_returns) if episode.turnover.any() else 0.0
+
+    curve = [(0, unseen_sharpe())]
+    cpu_seconds, began = time.process_time() - began, time.process_time()
+    for said in agent.train(env, budget):
+        if (steps := int(said["steps"])) - curve[-1][0] >= budget / CURVE_POINTS or steps == budget:
+            cpu_seconds += time.process_time() - began
+            curve.append((steps, unseen_sharpe()))
+            began = time.process_time()
+    result = judge_episode(judge(data.validation), judge(data.train))
     equal = run_baseline("equal_weight", data.validation, environment)
     return Learned(
         result.sharpe,
@@ -91,6 +107,7 @@ def learn(agent_name: str, market: str, architecture: Architecture, action_mode:
         sharpe_ratio(oracle.daily_returns),
         sharpe_ratio(equal.daily_returns),
         cpu_seconds,
+        curve,
     )
 
 
@@ -102,10 +119,13 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|", flush=True)
     asked = sys.argv[1:]
+    learned: dict[str, list[Learned]] = {}
     for agent, market, architecture, action_mode in CASES:
         if asked and agent not in asked:
             continue
         runs = [learn(agent, market, architecture, action_mode, seed) for seed in SEEDS]
+        if (market, architecture, action_mode) == ("planted", "shared", "tilt"):
+            learned[agent] = runs
         traded = [run for run in runs if run.sharpe is not None]
         sharpes = [run.sharpe for run in traded if run.sharpe is not None]
         shown = f"{statistics.mean(sharpes):.2f} ± {statistics.stdev(sharpes):.2f}" if len(sharpes) > 1 else "flat"
@@ -120,6 +140,22 @@ def main() -> None:
             f"| {better} of {len(runs)} | {cpu:.0f} |",
             flush=True,
         )
+    if not asked:
+        draw_curves(learned, CURVES)
+
+
+def draw_curves(learned: dict[str, list[Learned]], path: Path) -> None:
+    """Draw each agent's mean share of the oracle on unseen days, and its range over the seeds, over its budget."""
+    with figure(path, height=5, legend_columns=6) as axes:
+        axes.set_title("Planted market, shared networks, tilt: learning curves on unseen days, five seeds")
+        for number, (agent, runs) in enumerate(learned.items()):
+            steps = np.asarray([step for step, _ in runs[0].curve])
+            shares = np.asarray([[sharpe / run.oracle for _, sharpe in run.curve] for run in runs])
+            axes.fill_between(steps, shares.min(axis=0), shares.max(axis=0), color=f"C{number}", alpha=0.15)
+            axes.plot(steps, shares.mean(axis=0), color=f"C{number}", label=agent)
+        axes.axhline(0.4, color="#888888", linewidth=0.8, linestyle=":")
+        axes.set_xlabel(f"vector steps (one is {NUM_ENVS} env-steps)")
+        axes.set_ylabel("Sharpe ratio as a share of the oracle's")
 
 
 if __name__ == "__main__":

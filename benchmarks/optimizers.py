@@ -1,15 +1,22 @@
-"""Is an optimizer better than random search at equal cost? A noisy test function over PPO's ten hyperparameters.
+"""Is an optimizer better than random search at equal cost? Three games over PPO's ten hyperparameters.
 
-Every optimizer runs in the rounds and through the functions that the workflow calls. A trial's score is the function
-plus noise; what counts is the true value of the incumbent, at full budget for those that have budgets, whose trials at
-a lower budget carry more noise and cost less. Prints a Markdown table. Run it with
-``python benchmarks/optimizers.py [seeds] [optimizer …]``; 20 seeds of all take hours, most of them SMAC's.
+Every optimizer runs in the rounds and through the functions that the workflow calls; what counts is the true value of
+the incumbent.
+
+- ``noisy``: a trial's score is the function plus noise. ``smac_live`` is the package's own loop, one trial at a time.
+- ``budget``: a trial at a lower budget costs less, says the value with more noise, and flatters a high learning rate.
+- ``changing``: what a member gains in an interval depends on hyperparameters whose best values move during the
+  training; ``random`` is as many members that keep a random configuration.
+
+Prints a Markdown table a game. Run it with ``python benchmarks/optimizers.py [seeds] [game …]``; 20 seeds of all games
+take about an hour and a half on one core, most of it SMAC's.
 """
 
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +27,32 @@ import torch
 import yaml
 from ConfigSpace import Configuration, ConfigurationSpace
 from scipy.stats import t
+from smac import HyperparameterOptimizationFacade
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.sweeps.propose_trials import choose
+from workflow_scripts.sweeps.optimizers.smac import UnsavedScenario
+from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.workflow.schedule import Round, schedule
 from workflow_scripts.workflow.seeds import derive_seed
 
 ROOT = Path(__file__).resolve().parents[1]
-NOISE, TRIALS, ROUND_SIZE, BUDGET, MIN_BUDGET, ETA = 0.25, 50, 5, 900, 100, 3
-OPTIMIZERS = ("random", "tpe", "smac", "smac_gp", "smac_hyperband", "dehb")
+NOISE, TRIALS, ROUND_SIZE, DESIGN, BUDGET, MIN_BUDGET, ETA = 0.25, 50, 5, 10, 900, 100, 3
+MEMBERS, INTERVALS, QUANTILE = 20, 20, 0.25
+GAMES = {
+    "noisy": ("random", "smac", "smac_live", "smac_gp", "tpe", "optuna_gp"),
+    "budget": ("random", "smac_hyperband", "dehb"),
+    "changing": ("random", "pbt", "pb2"),
+}
 
 
 def settings(optimizer: str, seed: int) -> dict[str, Any]:
     """Return a sweep's settings of about TRIALS full budgets."""
     sweep = {"optimizer": optimizer, "round_size": ROUND_SIZE, "rounds": TRIALS // ROUND_SIZE, "budget": BUDGET}
-    sweep |= {"min_budget": MIN_BUDGET, "eta": ETA, "seed": seed, "initial_design": 10, "configurations": []}
+    sweep |= {"min_budget": MIN_BUDGET, "eta": ETA, "seed": seed, "initial_design": DESIGN}
     if optimizer in ("dehb", "smac_hyperband"):
         sweep["rounds"] = 1
-        while cost(schedule({**sweep, "rounds": sweep["rounds"] + 1})) <= TRIALS:
+        while cost(schedule({**sweep, "rounds": sweep["rounds"] + 1}, 1)) <= TRIALS:
             sweep["rounds"] += 1
     return sweep
 
@@ -55,40 +69,125 @@ def true_value(configuration: Configuration) -> float:
     return float(near[:3].sum() * 0.6 + near[3] * near[4] * 0.9)
 
 
-def play(space: ConfigurationSpace, optimizer: str, seed: int) -> tuple[float, float]:
+def score(
+    number: int, place: int, budget: int, value: float, configuration: Configuration, parent: int | None
+) -> Score:
+    """Return a trial of a game."""
+    return Score("toy", number, place, budget, "ok", None, value, None, to_dict(configuration), parent=parent)
+
+
+def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int) -> tuple[float, float]:
     """Return the true value of the incumbent, and the CPU seconds of the last round's proposals."""
     sweep, rng = settings(optimizer, seed), np.random.default_rng(derive_seed(seed, "noise"))
-    rounds, history, took = schedule(sweep), [], 0.0
+    history: list[Score] = []
+    rounds, took = schedule(sweep, 1), 0.0
+    rate = list(space.keys()).index("learning_rate")
     for number, round_ in enumerate(rounds):
         began = time.process_time()
         members = choose(sweep, space, history, rounds[: number + 1])
         took = time.process_time() - began
         for place, member in enumerate(members):
-            noise = NOISE * (BUDGET / round_.budget) ** 0.5 * rng.standard_normal()
-            value, values = true_value(member.configuration) + noise, to_dict(member.configuration)
-            history.append(Score("toy", number, place, round_.budget, "ok", None, value, None, values))
+            share = round_.budget / BUDGET
+            flattery = (1 - share) * float(member.configuration.get_array()[rate])
+            noise = NOISE * share**-0.5 * rng.standard_normal()
+            value = true_value(member.configuration) + flattery + noise
+            history.append(score(number, place, round_.budget, value, member.configuration, None))
     best = rank(at_full_budget(history))[0]
     return true_value(Configuration(space, values=best.configuration)), took
 
 
+def play_live_smac(space: ConfigurationSpace, _optimizer: str, seed: int) -> tuple[float, float]:
+    """Return the true value of the incumbent of SMAC's own loop, and the CPU seconds of as many trials as a round."""
+    rng = np.random.default_rng(derive_seed(seed, "noise"))
+    seen: list[tuple[float, float]] = []
+
+    def target(configuration: Configuration, seed: int = 0) -> float:
+        value = true_value(configuration)
+        seen.append((value + NOISE * rng.standard_normal(), value))
+        return -seen[-1][0]
+
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = UnsavedScenario(
+            space, deterministic=True, n_trials=TRIALS, seed=derive_seed(seed, "live"), output_directory=Path(folder)
+        )
+        design = HyperparameterOptimizationFacade.get_initial_design(scenario, n_configs=DESIGN)
+        HyperparameterOptimizationFacade(
+            scenario, target, initial_design=design, overwrite=True, logging_level=False
+        ).optimize()
+    return max(seen)[1], (time.process_time() - began) * ROUND_SIZE / TRIALS
+
+
+def gain(configuration: Configuration, interval: int) -> float:
+    """Return what a member gains in an interval; the best values move from 0.2 to 0.8 of their ranges."""
+    unit = configuration.get_array()[:4]
+    return float(0.25 * np.exp(-(((unit - 0.2 - 0.6 * interval / INTERVALS) / 0.25) ** 2)).mean())
+
+
+def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tuple[float, float]:
+    """Return the best member's true value after all intervals, and the CPU seconds of the last proposals."""
+    rng = np.random.default_rng(derive_seed(seed, "noise"))
+    sweep = {"optimizer": optimizer, "round_size": MEMBERS, "rounds": INTERVALS, "interval": 1, "seed": seed}
+    sweep |= {"quantile": QUANTILE, "budget": INTERVALS}
+    rounds = schedule({**sweep, "optimizer": "pb2"}, 1)
+    reached: list[float] = [0.0] * MEMBERS
+    history: list[Score] = []
+    took = 0.0
+    for number in range(INTERVALS):
+        began = time.process_time()
+        if number == 0 or optimizer != "random":
+            members = choose(sweep, space, history, rounds[: number + 1])
+        took = time.process_time() - began
+        before = reached
+        reached = [
+            (before[place if member.parent is None else member.parent] if number else 0.0)
+            + gain(member.configuration, number)
+            for place, member in enumerate(members)
+        ]
+        history += [
+            score(
+                number,
+                place,
+                number + 1,
+                reached[place] + 0.05 * rng.standard_normal(),
+                each.configuration,
+                each.parent,
+            )
+            for place, each in enumerate(members)
+        ]
+    last = [each for each in history if each.round == INTERVALS - 1]
+    return reached[rank(last)[0].trial], took
+
+
+def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int], tuple[float, float]]:
+    """Return what plays an optimizer."""
+    if optimizer == "smac_live":
+        return play_live_smac
+    return play_population if game == "changing" else play_rounds
+
+
 def main() -> None:
-    """Print a row an optimizer as it is finished; differences to random search are paired by seed."""
+    """Print a table a game, a row an optimizer as it is finished; differences to random are paired by seed."""
     torch.set_num_threads(1)
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
-    asked = sys.argv[2:] or OPTIMIZERS
-    space = build_space(_ppo_space())
-    print(f"| optimizer | true value of the incumbent, {len(seeds)} seeds | beyond random | CPU s of the last round |")
-    print("|---|---|---|---|", flush=True)
-    random = [play(space, "random", seed)[0] for seed in seeds]
-    for optimizer in asked:
-        played = [play(space, optimizer, seed) for seed in seeds]
-        values = [value for value, _ in played]
-        gaps = np.asarray(values) - np.asarray(random)
-        half = t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
-        error = statistics.stdev(values) / len(values) ** 0.5
-        seconds = statistics.median(took for _, took in played)
-        found, beyond = f"{statistics.mean(values):.2f} ± {error:.2f}", f"{gaps.mean():+.2f} ± {half:.2f}"
-        print(f"| {optimizer} | {found} | {beyond} | {seconds:.1f} |", flush=True)
+    for game in sys.argv[2:] or GAMES:
+        space = build_space(_ppo_space())
+        print(
+            f"\n| {game} | true value of the incumbent, {len(seeds)} seeds | beyond random | CPU s of the last round |"
+        )
+        print("|---|---|---|---|", flush=True)
+        random: list[float] = []
+        for optimizer in GAMES[game]:
+            played = [player(game, optimizer)(space, optimizer, seed) for seed in seeds]
+            values = [value for value, _ in played]
+            random = random or values
+            gaps = np.asarray(values) - np.asarray(random)
+            half = t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
+            error = statistics.stdev(values) / len(values) ** 0.5
+            seconds = statistics.median(took for _, took in played)
+            found = f"{statistics.mean(values):.2f} ± {error:.2f}"
+            beyond = "" if optimizer == "random" else f"{gaps.mean():+.2f} ± {half:.2f}"
+            print(f"| {optimizer} | {found} | {beyond} | {seconds:.1f} |", flush=True)
 
 
 def _ppo_space() -> dict[str, Any]:

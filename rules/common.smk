@@ -7,7 +7,7 @@ sys.path.insert(0, str(workflow.basedir))
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds
 from workflow_scripts.workflow.policies import remove_damaged_policies
-from workflow_scripts.workflow.schedule import POPULATION, schedule
+from workflow_scripts.workflow.schedule import POPULATION, continues, pairs
 from workflow_scripts.workflow.settings import (
     check_settings,
     default_configuration,
@@ -16,6 +16,7 @@ from workflow_scripts.workflow.settings import (
     gpus_of_a_run,
     market_settings,
     proposal_settings,
+    schedules,
     schema_error,
     search_space,
 )
@@ -47,11 +48,10 @@ BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
 
 FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
+PAIRS = pairs(FOLDS, config["seeds"]["tuning"])
 SWEEPS = config["sweeps"]
-POPULATION_SWEEPS = [
-    name for name, sweep in SWEEPS.items() if sweep["optimizer"] in POPULATION
-]
-SCHEDULES = {name: schedule(sweep) for name, sweep in SWEEPS.items()}
+CONTINUING_SWEEPS = [name for name, sweep in SWEEPS.items() if continues(sweep)]
+SCHEDULES = schedules(config)
 # A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
 RETRIES = 2
 BASELINES = ("equal_weight", "buy_and_hold")
@@ -89,15 +89,19 @@ def fold_of_run(wildcards):
 
 
 def states_of_round_before(wildcards):
-    """Every member's state after the round before, with the run's fold and seed: any of them may be the parent."""
-    number = int(wildcards.round) - 1
-    if number < 0:
+    """Every trial's state after the round before, with the run's fold and seed: any of them may be the parent."""
+    rounds, number = SCHEDULES[wildcards.sweep], int(wildcards.round) - 1
+    pair = (int(wildcards.fold), int(wildcards.seed))
+    if number < 0 or pair not in PAIRS[: rounds[number].runs]:
+        return []
+    is_population = SWEEPS[wildcards.sweep]["optimizer"] in POPULATION
+    if not is_population and rounds[number + 1].fidelity <= rounds[number].fidelity:
         return []
     return expand(
         f"{RUN}/state.pt",
         sweep=wildcards.sweep,
         round=number,
-        trial=range(SCHEDULES[wildcards.sweep][number].size),
+        trial=range(rounds[number].size),
         fold=wildcards.fold,
         seed=wildcards.seed,
     )
@@ -111,13 +115,19 @@ def test_start_of_sweep(wildcards):
     return config["markets"][SWEEPS[wildcards.sweep]["market"]]["test_start"]
 
 
+def folders_of_runs(sweep, number, trial):
+    """The runs that judge a trial of a round."""
+    return [
+        RUN.format(sweep=sweep, round=number, trial=trial, fold=fold, seed=seed)
+        for fold, seed in sorted(PAIRS[: SCHEDULES[sweep][number].runs])
+    ]
+
+
 def runs_of_trial(wildcards):
-    return expand(
-        f"{TRIAL}/fold_{{fold}}/seed_{{seed}}/sharpe.json",
-        **wildcards,
-        fold=FOLDS,
-        seed=config["seeds"]["tuning"],
-    )
+    number, trial = int(wildcards.round), wildcards.trial
+    return [
+        f"{run}/sharpe.json" for run in folders_of_runs(wildcards.sweep, number, trial)
+    ]
 
 
 def scores_of_rounds(sweep, rounds):
@@ -126,6 +136,12 @@ def scores_of_rounds(sweep, rounds):
         for number, round_ in enumerate(SCHEDULES[sweep][:rounds])
         for trial in range(round_.size)
     ]
+
+
+def warm_scores(sweep):
+    """The trials that a sweep's first round starts from."""
+    source = SWEEPS[sweep]["warm_start"]["sweep"]
+    return scores_of_rounds(source, None) if source else []
 
 
 def scores_of_sweep(wildcards):
@@ -188,12 +204,13 @@ scores = [
     for score in scores_of_rounds(sweep, SWEEPS[sweep]["rounds"])
 ]
 runs = [
-    *expand(
-        "{trial}/fold_{fold}/seed_{seed}/{file}",
-        trial=[str(Path(score).parent) for score in scores],
-        fold=FOLDS,
-        seed=config["seeds"]["tuning"],
-        file=["policy.pt", "sharpe.json", "returns.parquet"],
+    *(
+        f"{run}/{file}"
+        for sweep in SWEEPS
+        for number, round_ in enumerate(SCHEDULES[sweep])
+        for trial in range(round_.size)
+        for run in folders_of_runs(sweep, number, trial)
+        for file in ("policy.pt", "sharpe.json", "returns.parquet")
     ),
     *expand(
         f"{BACKTEST_RUN}/policy.pt",

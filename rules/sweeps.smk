@@ -8,6 +8,7 @@ for sweep in SWEEPS:
                 f"propose_trials_{sweep}_{number}"
             input:
                 scores=scores_of_rounds(sweep, number),
+                warm=[] if number else warm_scores(sweep),
             output:
                 configs=expand(
                     f"{TRIAL}/config.yaml",
@@ -28,11 +29,12 @@ for sweep in SWEEPS:
                 settings=canonical(proposal_settings(config, sweep)),
                 folder=lambda wildcards, output: Path(output.manifest).parent,
                 scores="--scores" if number else "",
+                warm="--warm-scores" if warm_scores(sweep) and not number else "",
                 code=code("sweeps.propose_trials"),
             shell:
                 "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
-                " {params.scores} {input.scores:q} > {log:q} 2>&1"
+                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} > {log:q} 2>&1"
 
 
 rule score_trial:

@@ -12,7 +12,7 @@ rule train_agent:
     benchmark:
         f"{RUN}/train_agent.tsv"
     wildcard_constraints:
-        sweep="|".join(name for name in SWEEPS if name not in POPULATION_SWEEPS)
+        sweep="|".join(name for name in SWEEPS if name not in CONTINUING_SWEEPS)
         or "(?!)",
     retries: RETRIES
     conda:
@@ -33,9 +33,9 @@ rule train_agent:
         " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
 
 
-if POPULATION_SWEEPS:
+if CONTINUING_SWEEPS:
 
-    # The runs of PBT and PB2 continue those of the round before; which one, the proposal says.
+    # These runs may continue one of the round before, and leave their state to the next; which one, the proposal says.
     use rule train_agent as continue_agent with:
         input:
             config=f"{TRIAL}/config.yaml",
@@ -47,7 +47,7 @@ if POPULATION_SWEEPS:
             returns=f"{RUN}/returns.parquet",
             state=f"{RUN}/state.pt",
         wildcard_constraints:
-            sweep="|".join(POPULATION_SWEEPS),
+            sweep="|".join(CONTINUING_SWEEPS),
         params:
             settings=TRAINING,
             lineage=lambda wildcards, input, output: shlex.join(

@@ -48,10 +48,16 @@ def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(values.mean()), float(half)
 
 
-def vector_steps(score: Score) -> int:
-    """Return the vector steps that a trial cost: of one that continued another, its own interval alone."""
-    before = score.phases[-1]["budget"] if score.phases else 0
-    return (score.budget - before) * len(score.runs)
+def vector_steps(scores: Sequence[Score]) -> list[int]:
+    """Return the vector steps that each trial cost: of a run that continued its parent's, those beyond the parent's."""
+    at: dict[tuple[int, int | None], Score] = {(score.round, score.trial): score for score in scores}
+    return [_steps(score, at.get((score.round - 1, score.parent))) for score in scores]
+
+
+def _steps(score: Score, parent: Score | None) -> int:
+    continued = {(run["fold"], run["seed"]) for run in parent.runs} if parent is not None else set()
+    saved = [parent.budget for run in score.runs if parent is not None and (run["fold"], run["seed"]) in continued]
+    return score.budget * len(score.runs) - sum(saved)
 
 
 def anytime(scores: Sequence[Score]) -> pd.DataFrame:
@@ -60,9 +66,7 @@ def anytime(scores: Sequence[Score]) -> pd.DataFrame:
     values = [
         score.score if score.score is not None and (score.round, score.trial) in full else np.nan for score in scores
     ]
-    return pd.DataFrame(
-        {"steps": np.cumsum([vector_steps(score) for score in scores]), "best": np.fmax.accumulate(values)}
-    )
+    return pd.DataFrame({"steps": np.cumsum(vector_steps(scores)), "best": np.fmax.accumulate(values)})
 
 
 def incumbent(scores: Sequence[Score]) -> Score | None:
@@ -76,9 +80,14 @@ def default_trial(sweep: Sweep) -> Score | None:
     same = [
         score
         for score in at_full_budget(sweep.scores)
-        if score.configuration == sweep.default and not score.phases and score.status == "ok"
+        if score.status == "ok"
+        and all(values == sweep.default for values in (score.configuration, *map(_configuration, score.phases)))
     ]
     return same[0] if same else None
+
+
+def _configuration(phase: Mapping[str, object]) -> object:
+    return phase["configuration"]
 
 
 def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple[None, None]:
@@ -110,7 +119,7 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
         score, interval = mean_and_interval(sharpes) if sharpes is not None else (None, None)
         beyond_random, random_interval = gap(best, random)
         beyond_default, default_interval = gap(best, defaults[0] if defaults else None)
-        steps = sum(vector_steps(trial) for trial in sweep.scores)
+        steps = sum(vector_steps(sweep.scores))
         rows.append(
             {
                 "sweep": sweep.name,

@@ -45,6 +45,11 @@ class Score:
     parent: int | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def fidelity(self) -> tuple[int, int]:
+        """Budget and number of runs: scores compare at equal ones only."""
+        return self.budget, len(self.runs)
+
 
 def summarise_runs(results: Sequence[RunResult]) -> tuple[Status, str | None, float | None, float | None]:
     """Return status, reason, mean Sharpe ratio and its standard error of a trial's runs."""
@@ -85,9 +90,9 @@ def rank(scores: Sequence[Score]) -> list[Score]:
 
 
 def at_full_budget(scores: Sequence[Score]) -> list[Score]:
-    """Return the trials that had the largest budget: only these compare with each other, and can be the incumbent."""
-    largest = max(score.budget for score in scores)
-    return [score for score in scores if score.budget == largest]
+    """Return the trials that had the largest budget and all runs: only these compare, and can be the incumbent."""
+    largest = max(score.fidelity for score in scores)
+    return [score for score in scores if score.fidelity == largest]
 
 
 def costs(scores: Sequence[Score]) -> list[float]:

@@ -13,8 +13,14 @@ from ConfigSpace import (
     ForbiddenLessThanRelation,
     Integer,
 )
-from ConfigSpace.hyperparameters import Hyperparameter
+from ConfigSpace.hyperparameters import (
+    BetaFloatHyperparameter,
+    BetaIntegerHyperparameter,
+    Hyperparameter,
+    IntegerHyperparameter,
+)
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
 
@@ -84,14 +90,62 @@ def _hyperparameter(name: str, entry: Mapping[str, Any]) -> Hyperparameter:
         return Categorical(name, entry["choices"], default=default)
     if kind == "int":
         bounds = (int(entry["lower"]), int(entry["upper"]))
-        return Integer(name, bounds, default=int(default), log=entry["log"])
-    return Float(name, (float(entry["lower"]), float(entry["upper"])), default=float(default), log=entry["log"])
+        uniform = Integer(name, bounds, default=int(default), log=entry["log"])
+    else:
+        limits = (float(entry["lower"]), float(entry["upper"]))
+        uniform = Float(name, limits, default=float(default), log=entry["log"])
+    strength = entry.get("prior_strength")
+    return _with_prior(uniform, float(strength)) if strength else uniform
+
+
+def _with_prior(uniform: Hyperparameter, strength: float) -> Hyperparameter:
+    """Return a hyperparameter whose Beta distribution over its range, on its scale, has its mode at the default."""
+    mode = float(uniform.to_vector(uniform.default_value))
+    make = BetaIntegerHyperparameter if isinstance(uniform, IntegerHyperparameter) else BetaFloatHyperparameter
+    return make(
+        uniform.name,
+        alpha=1 + strength * mode,
+        beta=1 + strength * (1 - mode),
+        lower=uniform.lower,
+        upper=uniform.upper,
+        default_value=uniform.default_value,
+        log=uniform.log,
+    )
+
+
+def from_unit(hyperparameter: Hyperparameter, number: float) -> Any:
+    """Return the value at a quantile in [0, 1] of a hyperparameter's prior, uniform where it has none."""
+    if hasattr(hyperparameter, "choices"):
+        return hyperparameter.choices[int(number * len(hyperparameter.choices))]
+    if has_prior(hyperparameter):
+        number = float(beta.ppf(number, hyperparameter.alpha, hyperparameter.beta))
+    return hyperparameter.to_value(np.float64(number))
+
+
+def has_prior(hyperparameter: Hyperparameter) -> bool:
+    """Return whether a user's belief says where a hyperparameter's best value is."""
+    return isinstance(hyperparameter, BetaFloatHyperparameter | BetaIntegerHyperparameter)
 
 
 def to_dict(configuration: Configuration) -> dict[str, Any]:
     """Return a configuration as plain Python values, in the order of their names."""
     values = {name: getattr(value, "item", lambda value=value: value)() for name, value in dict(configuration).items()}
     return dict(sorted(values.items()))
+
+
+def adapted(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:
+    """Return a configuration of another space in this one.
+
+    What it lacks or has as another choice takes the default; a number outside the bounds moves to the nearest.
+    """
+    moved = {}
+    for name, entry in space.items():
+        value = values.get(name, entry.default_value)
+        if hasattr(entry, "lower") and isinstance(value, int | float):
+            value = min(max(value, entry.lower), entry.upper)
+            value = round(value) if isinstance(entry, IntegerHyperparameter) else float(value)
+        moved[name] = value if entry.legal_value(value) else entry.default_value
+    return allowed(space, moved)
 
 
 def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:

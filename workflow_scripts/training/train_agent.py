@@ -39,7 +39,8 @@ def train_agent(
     log = start_job("train_agent")
     trial = read_trial(config)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
-    lineage = Lineage(None if trial.parent is None else parents[trial.parent], state)
+    # Where the parent was not judged with this fold and seed there is none to go on from.
+    lineage = Lineage(parents[trial.parent] if trial.parent is not None and parents else None, state)
     train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log, last_attempt, lineage)
 
 

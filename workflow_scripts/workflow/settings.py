@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.workflow.schedule import HYPERBAND, POPULATION, rung_count, schedule
+from workflow_scripts.workflow.schedule import HYPERBAND, POPULATION, Round, continues, rung_count, schedule
 
 Settings = Mapping[str, Any]
 
@@ -39,11 +39,12 @@ ON_POLICY = ("ppo", "a2c")
 OPTIMIZERS = {
     "smac": ("round_size", "initial_design"),
     "smac_gp": ("round_size", "initial_design"),
-    "smac_hyperband": ("min_budget", "eta", "initial_design"),
-    "dehb": ("min_budget", "eta"),
+    "smac_hyperband": ("eta", "initial_design"),
+    "dehb": ("eta",),
     "pbt": ("round_size", "interval", "quantile"),
     "pb2": ("round_size", "interval", "quantile"),
     "tpe": ("round_size", "initial_design"),
+    "optuna_gp": ("round_size", "initial_design"),
     "random": ("round_size",),
     "manual": ("round_size", "configurations"),
 }
@@ -77,7 +78,8 @@ def check_settings(config: Settings) -> None:
                 raise ValueError(
                     f"config.yaml, sweeps.{name}.{key}: {value!r} is not among the {key}s: {', '.join(sorted(known))}"
                 )
-        _check_schedule(name, sweep)
+        _check_schedule(name, sweep, runs_of_a_trial(config))
+        _check_warm_start(name, config)
         _check_agents_space(sweep["search_space"] or sweep["agent"], sweep["agent"], search_space(config, name))
     shared = sorted(set(config["seeds"]["tuning"]) & set(config["seeds"]["final"]))
     if shared:
@@ -86,18 +88,31 @@ def check_settings(config: Settings) -> None:
         )
 
 
-def _check_schedule(name: str, sweep: Settings) -> None:
-    optimizer, budget, least = sweep["optimizer"], sweep["budget"], sweep["min_budget"]
+def runs_of_a_trial(config: Settings) -> int:
+    """Return how many (fold, seed) pairs judge a trial."""
+    return int(config["folds"].get("n_folds") or config["folds"]["count"]) * len(config["seeds"]["tuning"])
+
+
+def schedules(config: Settings) -> dict[str, list[Round]]:
+    """Return the rounds of every sweep."""
+    return {name: schedule(sweep, runs_of_a_trial(config)) for name, sweep in config["sweeps"].items()}
+
+
+def _check_schedule(name: str, sweep: Settings, runs: int) -> None:
+    optimizer = sweep["optimizer"]
     if optimizer in HYPERBAND:
-        if least is None or not sweep["eta"] * least <= budget:
+        by_runs = sweep["fidelity"] == "runs"
+        key, most, unit = ("min_runs", runs, "runs") if by_runs else ("min_budget", sweep["budget"], "vector steps")
+        least = sweep[key]
+        if least is None or not sweep["eta"] * least <= most:
             raise ValueError(
-                f"config.yaml, sweeps.{name}.min_budget: {optimizer} needs one of at most budget / eta = "
-                f"{budget // sweep['eta']}, not {least}"
+                f"config.yaml, sweeps.{name}.{key}: {optimizer} needs one of at most {most} {unit} / eta = "
+                f"{most // sweep['eta']}, not {least}"
             )
-        if all(round_.budget < budget for round_ in schedule(sweep)):
+        if all(round_.fidelity < (sweep["budget"], runs) for round_ in schedule(sweep, runs)):
             raise ValueError(
                 f"config.yaml, sweeps.{name}.rounds: no trial gets the full budget before round "
-                f"{rung_count(least, budget, sweep['eta'])} of {optimizer}, a rung each; "
+                f"{rung_count(least, most, sweep['eta'])} of {optimizer}, a rung each; "
                 f"rounds is {sweep['rounds']}"
             )
     if optimizer in POPULATION and (sweep["interval"] is None or sweep["round_size"] < 2):
@@ -110,6 +125,27 @@ def _check_schedule(name: str, sweep: Settings) -> None:
             f"config.yaml, sweeps.{name}.configurations: {len(sweep['configurations'])} configurations do not fill "
             f"rounds {sweep['rounds']} × round_size {sweep['round_size']}"
         )
+
+
+def _check_warm_start(name: str, config: Settings) -> None:
+    sweeps, runs = config["sweeps"], runs_of_a_trial(config)
+    chain, sweep = [name], sweeps[name]
+    while sweep["warm_start"]["sweep"] is not None:
+        source, key = sweep["warm_start"]["sweep"], f"config.yaml, sweeps.{chain[-1]}.warm_start"
+        if source not in sweeps or source in chain:
+            raise ValueError(
+                f"{key}: {source!r} is no other sweep that ends before it; "
+                f"there are {', '.join(sorted(set(sweeps) - set(chain))) or 'none'}"
+            )
+        if sweeps[source]["agent"] != sweep["agent"]:
+            raise ValueError(f"{key}: {source} tunes {sweeps[source]['agent']}, and this sweep {sweep['agent']}")
+        if (places := schedule(sweep, runs)[0].size) <= (top := sweep["warm_start"]["top"]):
+            raise ValueError(
+                f"{key}: the default configuration and the best {top} of {source} need {top + 1} places, "
+                f"and the first round of {chain[-1]} has {places}"
+            )
+        chain.append(source)
+        sweep = sweeps[source]
 
 
 def _check_agents_space(name: str, agent: str, space: Settings) -> None:
@@ -183,14 +219,27 @@ def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
     keys = ["agent", "market", "optimizer", "seed", *OPTIMIZERS[settings["optimizer"]]]
     if settings["optimizer"] not in POPULATION:  # whose budget grows with the rounds
         keys.append("budget")
-    return {**{key: settings[key] for key in keys}, "search_space": search_space(config, sweep)}
+    asked = {key: settings[key] for key in keys}
+    if continues(settings) and settings["optimizer"] in HYPERBAND:
+        asked["continue_training"] = True
+    if settings["warm_start"]["sweep"] is not None:
+        asked["warm_start"] = settings["warm_start"]
+    if settings["optimizer"] in HYPERBAND and settings["fidelity"] == "runs":
+        asked |= {"fidelity": "runs", "min_runs": settings["min_runs"], "runs": runs_of_a_trial(config)}
+    elif settings["optimizer"] in HYPERBAND:
+        asked["min_budget"] = settings["min_budget"]
+    return {**asked, "search_space": search_space(config, sweep)}
 
 
 def search_space(config: Settings, sweep: str) -> dict[str, Any]:
     """Return a sweep's search space as config.yaml spells it."""
     settings = config["sweeps"][sweep]
-    space: dict[str, Any] = config["search_spaces"][settings["search_space"] or settings["agent"]]
-    return space
+    space = config["search_spaces"][settings["search_space"] or settings["agent"]]
+    absent = ("prior_strength",)  # keys that are told only where they are set
+    return {
+        name: {key: value for key, value in entry.items() if key not in absent or value is not None}
+        for name, entry in space.items()
+    }
 
 
 def default_configuration(config: Settings, sweep: str) -> dict[str, Any]:

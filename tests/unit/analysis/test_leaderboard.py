@@ -1,7 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, mean_and_interval, vector_steps
+from workflow_scripts.analysis.leaderboard import (
+    Sweep,
+    anytime,
+    compare,
+    default_trial,
+    mean_and_interval,
+    vector_steps,
+)
 from workflow_scripts.sweeps.history import Score
 
 DEFAULT = {"gamma": 0.9}
@@ -65,8 +74,18 @@ def test_only_trials_at_full_budget_are_the_best_so_far():
     assert curve.best[1:].tolist() == [1.0, 1.0, 2.0]
 
 
-def test_a_continued_trial_costs_its_own_interval():
-    assert vector_steps(trial(0, [1.0, 1.0], budget=100, phases=[{"budget": 60, "configuration": {}}])) == 80
+def test_a_continued_trial_costs_what_its_runs_train_beyond_the_parents():
+    low, high = trial(0, [1.0, 1.0], budget=60), replace(trial(0, [1.0, 1.0]), round=1, parent=0)
+    assert vector_steps([low, high]) == [120, 2 * (100 - 60)]
+    few, all_runs = trial(1, [1.0]), replace(trial(0, [1.0, 1.0, 1.0]), round=1, parent=1)
+    assert vector_steps([low, few, all_runs]) == [120, 100, 200]  # the pair that the parent had costs nothing
+
+
+def test_a_default_trial_that_was_continued_is_still_the_default():
+    phases = [{"budget": 60, "configuration": DEFAULT}]
+    for gamma, found in ((0.9, True), (0.95, False)):
+        tuned = sweep("s", "dehb", [trial(0, [1.0, 2.0], gamma=gamma, phases=phases)])
+        assert (default_trial(tuned) is not None) == found
 
 
 def test_one_run_has_no_interval():

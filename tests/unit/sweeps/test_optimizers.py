@@ -7,10 +7,10 @@ from ConfigSpace import Configuration
 from dehb import DEHB
 
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers import dehb, random_search, smac, smac_hyperband, tpe
+from workflow_scripts.sweeps.optimizers import dehb, optuna_samplers, random_search, smac, smac_hyperband
 from workflow_scripts.sweeps.propose_trials import propose_trials
 from workflow_scripts.sweeps.search_space import build_space, to_dict
-from workflow_scripts.workflow.schedule import hyperband, schedule
+from workflow_scripts.workflow.schedule import Round, hyperband, schedule
 from workflow_scripts.workflow.settings import OPTIMIZERS
 
 SPACE = {
@@ -20,7 +20,8 @@ SPACE = {
     "repeat_times": {"type": "constant", "default": 2},
     "activation": {"type": "categorical", "choices": ["relu", "tanh"], "default": "relu"},
 }
-RUNGS = hyperband(10, 90, 3, 7)
+LAID = hyperband(10, 90, 3, 7)
+RUNGS = [Round(size, budget, 1) for size, budget in LAID]
 
 
 def judged(configurations, round_=0, budget=90, status="ok"):
@@ -47,8 +48,9 @@ def ask(optimizer, history, number, size=3, seed=0):
     return {
         "smac_gp": lambda: smac.propose(space, history, number, size, seed, 3, "gp"),
         "smac_hyperband": lambda: smac_hyperband.propose(space, history, rungs, seed, 3),
-        "dehb": lambda: dehb.propose(space, history, rungs, seed, 3, 90),
-        "tpe": lambda: tpe.propose(space, history, number, size, seed, 3),
+        "dehb": lambda: dehb.propose(space, history, LAID[: number + 1], seed, 3, 90),
+        "tpe": lambda: optuna_samplers.propose(space, history, number, size, seed, 3),
+        "optuna_gp": lambda: optuna_samplers.propose(space, history, number, size, seed, 3, "gp"),
         "random": lambda: random_search.propose(space, history, number, size, seed),
     }[optimizer]()
 
@@ -62,7 +64,7 @@ def play(optimizer, rounds, seed=0):
     return asked
 
 
-@pytest.mark.parametrize("optimizer", ["smac_gp", "smac_hyperband", "dehb", "tpe", "random"])
+@pytest.mark.parametrize("optimizer", ["smac_gp", "smac_hyperband", "dehb", "tpe", "optuna_gp", "random"])
 def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
     asked = play(optimizer, 2)
     assert asked == play(optimizer, 2)
@@ -72,19 +74,19 @@ def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
 
 
-@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "random", "smac_hyperband"])
+@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp", "random", "smac_hyperband"])
 def test_the_first_trial_is_the_default_configuration(optimizer):
     assert ask(optimizer, [], 0)[0] == build_space(SPACE).get_default_configuration()
 
 
-@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe"])
+@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp"])
 def test_a_model_goes_where_the_scores_are_better(optimizer):
     history = judged(build_space(SPACE).sample_configuration(30))
     rates = [proposal["learning_rate"] for proposal in ask(optimizer, history, 5)]
     assert sorted(rates)[1] > 5e-4
 
 
-@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "dehb", "smac_hyperband"])
+@pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp", "dehb", "smac_hyperband"])
 def test_failed_trials_are_told_and_a_history_of_nothing_else_is_refused(optimizer):
     first = ask(optimizer, [], 0)
     low = RUNGS[0].budget
@@ -129,7 +131,7 @@ def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):
         jobs = live.ask(rung.size)
         jobs = [jobs] if isinstance(jobs, dict) else jobs
         theirs = [Configuration(free, values=dict(job["config"])) for job in jobs]
-        assert dehb.propose(free, history, RUNGS[: number + 1], 4, 3, 90) == theirs
+        assert dehb.propose(free, history, LAID[: number + 1], 4, 3, 90) == theirs
         scores = judged(theirs, number, rung.budget)
         for job, score in zip(jobs, scores, strict=True):
             live.tell(job, {"fitness": -score.score, "cost": 1.0})
@@ -163,7 +165,7 @@ def test_every_optimizer_writes_a_round(tmp_path, optimizer):
     }
     propose_trials("toy", 0, json.dumps(settings), tmp_path)
     manifest = json.loads((tmp_path / "proposals.json").read_text())
-    assert len(manifest["trials"]) == schedule({**settings, "rounds": 1})[0].size
+    assert len(manifest["trials"]) == schedule({**settings, "rounds": 1}, 1)[0].size
     if optimizer == "manual":
         assert "learning_rate: 0.0002" in manifest["trials"][0]["config"]
         assert "batch_size: 32" in manifest["trials"][1]["config"]

@@ -1,7 +1,10 @@
 from copy import copy
 
 import numpy as np
+import pytest
 
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers.smac import initial_points, propose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
 TERMS = {
@@ -34,6 +37,40 @@ def test_the_clause_judges_vectors_as_it_judges_values():
     assert 0 < sum(expected) < 200
     assert [clause.is_forbidden_vector(row) for row in vectors] == expected
     assert clause.is_forbidden_vector_array(vectors.T).tolist() == expected
+
+
+PRIOR = {
+    "rate": {"type": "float", "lower": 1e-5, "upper": 1e-1, "log": True, "default": 1e-2, "prior_strength": 30},
+    "width": {"type": "int", "lower": 0, "upper": 100, "log": False, "default": 20, "prior_strength": 8},
+}
+
+
+def test_a_prior_has_its_mode_at_the_default_and_leaves_the_rest_possible():
+    """Beta(1 + 30 × 0.75, 1 + 30 × 0.25): mean 23.5 / 32 of the logarithmic range, standard deviation 0.077."""
+    drawn = build_space(PRIOR, seed=0).sample_configuration(2000)
+    positions = np.asarray([(np.log10(each["rate"]) + 5) / 4 for each in drawn])
+    assert abs(positions.mean() - 23.5 / 32) < 0.01
+    assert abs(positions.std() - 0.0768) < 0.005
+    widths = np.asarray([each["width"] for each in drawn])
+    assert abs(widths.mean() - 26) < 1
+    assert widths.max() > 60
+
+
+def test_the_initial_design_is_drawn_from_the_priors():
+    points = initial_points(build_space(PRIOR), 65, seed=0)[1:]
+    assert abs(np.mean([point["width"] for point in points]) - 26) < 1
+    assert abs(np.median([np.log10(point["rate"]) for point in points]) + 2) < 0.1
+
+
+@pytest.mark.parametrize("model", ["forest", "gp"])
+def test_smac_keeps_to_a_narrow_prior_at_first(model):
+    space = build_space(PRIOR)
+    history = [
+        Score("toy", 0, place, 1, "ok", None, 0.0, None, to_dict(point))
+        for place, point in enumerate(initial_points(space, 4, seed=0))
+    ]
+    proposed = propose(space, history, 1, 4, seed=0, initial_design=4, model=model)
+    assert all(1e-3 < each["rate"] < 1e-1 for each in proposed)
 
 
 def test_values_are_plain_python_in_the_order_of_their_names():

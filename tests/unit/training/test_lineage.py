@@ -1,6 +1,7 @@
 """Runs that continue others: PBT and PB2."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
@@ -39,6 +40,27 @@ def test_a_chain_of_continued_runs_is_the_training_that_goes_through_its_phases(
     other = run(tmp_path / "other", fold, Trial("toy", agent, 1, 0, 128, second.configuration))
     weights = [torch.load(folder / "policy.pt", weights_only=True)["actor"] for folder in (at_once, other)]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_rung_that_continues_its_lower_rung_ends_where_a_training_from_the_start_does(tmp_path, fold):
+    """Both budgets are multiples of horizon_len, so that no collection is cut short where the lower rung ends."""
+    configuration = small("ppo")
+    low, high = (Trial("toy", "ppo", number, 0, budget, configuration) for number, budget in ((0, 64), (1, 192)))
+    run(tmp_path / "low", fold, low, Lineage(state=tmp_path / "low.pt"))
+    promoted = replace(high, parent=0, phases=[{"budget": 64, "configuration": configuration}])
+    continued = run(tmp_path / "continued", fold, promoted, Lineage(parent=tmp_path / "low.pt"))
+    anew = run(tmp_path / "anew", fold, high)
+    assert (continued / "sharpe.json").read_bytes() == (anew / "sharpe.json").read_bytes()
+    weights = [torch.load(folder / "policy.pt", weights_only=True)["actor"] for folder in (continued, anew)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_run_whose_parent_had_the_full_budget_is_the_parents(tmp_path, fold):
+    trial = Trial("toy", "ppo", 0, 0, 64, small("ppo"))
+    first = run(tmp_path / "first", fold, trial, Lineage(state=tmp_path / "state.pt"))
+    again = run(tmp_path / "again", fold, replace(trial, round=1, parent=0), Lineage(parent=tmp_path / "state.pt"))
+    for name in ("sharpe.json", "returns.parquet"):
+        assert (again / name).read_bytes() == (first / name).read_bytes()
 
 
 def test_a_damaged_state_is_named(tmp_path, fold):

@@ -15,23 +15,23 @@ from dehb import DEHB
 
 from workflow_scripts.sweeps.history import Score, costs
 from workflow_scripts.sweeps.search_space import allowed, to_dict
-from workflow_scripts.workflow.schedule import Round
 
+Rung = tuple[int, int]
 CRASH = 1e6
 
 
 def propose(
-    space: ConfigurationSpace, history: Sequence[Score], rungs: Sequence[Round], seed: int, eta: int, budget: int
+    space: ConfigurationSpace, history: Sequence[Score], rungs: Sequence[Rung], seed: int, eta: int, most: int
 ) -> list[Configuration]:
     """Return the configurations of the last of ``rungs``, the ones before it being ``history``.
 
     Args:
         space: the search space.
         history: every trial of the rounds before, in the order of proposal.
-        rungs: all rounds up to the one to propose.
+        rungs: size and resource (steps or runs of a trial) of all rounds up to the one to propose.
         seed: the sweep's seed.
         eta: Hyperband's reduction.
-        budget: the full budget.
+        most: the resource of the highest rung.
 
     Raises:
         ValueError: no trial of the history has a score, or the package lays out other rungs.
@@ -46,8 +46,8 @@ def propose(
         optimizer = DEHB(
             cs=free,
             f=lambda *_: None,
-            min_fidelity=_just_below(rungs[0].budget, budget, eta),
-            max_fidelity=budget,
+            min_fidelity=_just_below(rungs[0][1], most, eta),
+            max_fidelity=most,
             eta=eta,
             seed=seed,
             n_workers=1,
@@ -63,17 +63,20 @@ def propose(
     raise ValueError("there is no rung to propose")
 
 
-def _just_below(lowest: int, budget: int, eta: int) -> float:
+def _just_below(least: int, most: int, eta: int) -> float:
     """Return a smallest fidelity whose logarithm the package rounds down to as many rungs as are meant."""
-    steps = round(math.log(budget / lowest, eta))
-    return float(budget / eta**steps) * (1 - 1e-9)
+    steps = round(math.log(most / least, eta))
+    return float(most / eta**steps) * (1 - 1e-9)
 
 
-def _ask(optimizer: DEHB, rung: Round) -> list[dict[str, Any]]:
-    asked = optimizer.ask(rung.size)
+def _ask(optimizer: DEHB, rung: Rung) -> list[dict[str, Any]]:
+    size, resource = rung
+    asked = optimizer.ask(size)
     jobs: list[dict[str, Any]] = [asked] if isinstance(asked, dict) else asked
-    if any(round(job["fidelity"]) != rung.budget for job in jobs):
-        raise ValueError(f"dehb asks for {[float(job['fidelity']) for job in jobs]} where {rung} was planned")
+    if any(round(job["fidelity"]) != resource for job in jobs):
+        raise ValueError(
+            f"dehb asks for {[float(job['fidelity']) for job in jobs]} where {size} at {resource} were planned"
+        )
     return jobs
 
 
@@ -82,4 +85,4 @@ def _tell(optimizer: DEHB, free: ConfigurationSpace, job: dict[str, Any], score:
     if to_dict(Configuration(free, values=dict(job["config"]))) != score.configuration:
         optimizer.config_repository.configs[job["config_id"]].config = vector
     fitness = CRASH if score.score is None else -score.score
-    optimizer.tell(job, {"fitness": fitness, "cost": float(score.budget)})
+    optimizer.tell(job, {"fitness": fitness, "cost": float(job["fidelity"])})

@@ -17,6 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from workflow_scripts.sweeps.history import Score, costs, rank
+from workflow_scripts.sweeps.optimizers import Proposal
 from workflow_scripts.sweeps.optimizers.smac import initial_points
 from workflow_scripts.sweeps.search_space import allowed
 from workflow_scripts.workflow.seeds import derive_seed
@@ -33,20 +34,6 @@ JITTER = 1e-6
 CANDIDATES, STARTS = 2000, 5
 
 
-@dataclass(frozen=True)
-class Member:
-    """A member's next interval.
-
-    Attributes:
-        configuration: its hyperparameters.
-        parent: place of the member in the round before from whose checkpoint it continues; none in the first round.
-
-    """
-
-    configuration: Configuration
-    parent: int | None
-
-
 def propose(
     space: ConfigurationSpace,
     history: Sequence[Score],
@@ -55,7 +42,7 @@ def propose(
     seed: int,
     quantile: float,
     method: Method,
-) -> list[Member]:
+) -> list[Proposal]:
     """Return the members of a round, in the order of their places.
 
     Args:
@@ -72,7 +59,7 @@ def propose(
 
     """
     if round_ == 0:
-        return [Member(configuration, None) for configuration in initial_points(space, size, seed)]
+        return [Proposal(configuration) for configuration in initial_points(space, size, seed)]
     last = [score for score in history if score.round == round_ - 1]
     costs(last)
     ranked = rank(last)
@@ -81,7 +68,7 @@ def propose(
     lost = {score.trial for score in ranked[-count:]} | {score.trial for score in last if score.status != "ok"}
     lost -= {best[0].trial}
     members = {
-        score.trial: Member(Configuration(space, values=score.configuration), score.trial)
+        score.trial: Proposal(Configuration(space, values=score.configuration), score.trial)
         for score in last
         if score.trial not in lost
     }
@@ -102,7 +89,7 @@ def propose(
             kept |= {name: values[name] for name in _choices(space)}
             values = kept | {name: _plain(space[name], number) for name, number in numbers.items()}
             pending.append(chosen)
-        members[place] = Member(allowed(space, values), parent.trial)
+        members[place] = Proposal(allowed(space, values), parent.trial)
     return [members[place] for place in range(size)]
 
 

@@ -17,16 +17,19 @@ import numpy as np
 from ConfigSpace import Configuration, ConfigurationSpace
 from scipy.stats import qmc
 from smac import BlackBoxFacade, HyperparameterOptimizationFacade, Scenario
+from smac.acquisition.function import PriorAcquisitionFunction
 from smac.acquisition.maximizer import LocalAndSortedRandomSearch
 from smac.acquisition.maximizer.local_search import LocalSearch
 from smac.main.config_selector import ConfigSelector
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from workflow_scripts.sweeps.history import Score, costs
+from workflow_scripts.sweeps.search_space import from_unit, has_prior
 from workflow_scripts.workflow.seeds import derive_seed
 
 DETERMINISTIC_SEED = 209652396  # SMAC's name for "this target is deterministic"
-CHALLENGERS = 10_000
+CHALLENGERS = {"forest": 10_000, "gp": 1000}  # as the facades have it
+PRIOR_DECAY = 5.0  # trials after which a prior begins to fade, a tenth of a sweep of fifty (Hvarfner et al. 2022, piBO)
 Model = Literal["forest", "gp"]
 FACADES = {"forest": HyperparameterOptimizationFacade, "gp": BlackBoxFacade}
 
@@ -66,7 +69,7 @@ def propose(
     warnings.filterwarnings("ignore", module="smac")
     logging.getLogger("smac").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
-        facade = _facade(space, derive_seed(seed, "smac", round_), Path(folder), model)
+        facade = _facade(space, derive_seed(seed, "smac", round_), Path(folder), model, initial_design)
         for configuration, cost in [*told, *((configuration, lie) for configuration in start)]:
             _tell(facade, configuration, cost)
         while len(proposals) < size:
@@ -84,7 +87,7 @@ def remaining_design(
 
 
 def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:
-    """Return the default configuration and ``count - 1`` scrambled Sobol points that the space allows."""
+    """Return the default configuration and ``count - 1`` scrambled Sobol points of the priors that the space allows."""
     points = [space.get_default_configuration()]
     hyperparameters = [hyperparameter for hyperparameter in space.values() if hyperparameter.size != 1]
     sobol = qmc.Sobol(max(1, len(hyperparameters)), seed=derive_seed(seed, "initial"))
@@ -93,7 +96,7 @@ def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Con
         values = {
             **dict(points[0]),
             **{
-                hyperparameter.name: _from_unit(hyperparameter, number)
+                hyperparameter.name: from_unit(hyperparameter, number)
                 for hyperparameter, number in zip(hyperparameters, unit, strict=False)
             },
         }
@@ -102,13 +105,7 @@ def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Con
     return points
 
 
-def _from_unit(hyperparameter: Any, number: float) -> Any:
-    if hasattr(hyperparameter, "choices"):
-        return hyperparameter.choices[int(number * len(hyperparameter.choices))]
-    return hyperparameter.to_value(np.float64(number))
-
-
-class _UnsavedScenario(Scenario):  # type: ignore[misc]
+class UnsavedScenario(Scenario):  # type: ignore[misc]
     """SMAC writes its scenario to the folder that is thrown away, and cannot write our forbidden clause."""
 
     def save(self) -> None:
@@ -125,19 +122,25 @@ class _ReproducibleLocalSearch(LocalSearch):  # type: ignore[misc]
 
 
 def _facade(
-    space: ConfigurationSpace, seed: int, folder: Path, kind: Model
+    space: ConfigurationSpace, seed: int, folder: Path, kind: Model, initial_design: int
 ) -> HyperparameterOptimizationFacade | BlackBoxFacade:
     facade = FACADES[kind]
-    scenario = _UnsavedScenario(space, deterministic=True, n_trials=10**6, seed=seed, output_directory=folder)
+    scenario = UnsavedScenario(space, deterministic=True, n_trials=10**6, seed=seed, output_directory=folder)
     model = facade.get_model(scenario)
     if kind == "forest":
         model._rf_opts["n_jobs"] = 1
-    maximizer = LocalAndSortedRandomSearch(space, challengers=CHALLENGERS, local_search_iterations=10, seed=seed)
+    maximizer = LocalAndSortedRandomSearch(space, challengers=CHALLENGERS[kind], local_search_iterations=10, seed=seed)
     maximizer._local_search.__class__ = _ReproducibleLocalSearch
+    acquisition = facade.get_acquisition_function(scenario)
+    if any(map(has_prior, space.values())):
+        acquisition = PriorAcquisitionFunction(acquisition, decay_beta=PRIOR_DECAY, discretize=kind == "forest")
+        # The facade is new in every round: without this each would be the first after the initial design.
+        acquisition._initial_design_size = initial_design
     return facade(
         scenario,
         None,
         model=model,
+        acquisition_function=acquisition,
         acquisition_maximizer=maximizer,
         initial_design=facade.get_initial_design(scenario, n_configs=0),
         intensifier=facade.get_intensifier(scenario, max_config_calls=1),

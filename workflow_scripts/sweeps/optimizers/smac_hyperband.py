@@ -1,7 +1,7 @@
-"""SMAC with Hyperband's budgets, as in its MultiFidelityFacade (Lindauer et al. 2022, BOHB's scheme), in static rounds.
+"""SMAC with Hyperband's rungs, as in its MultiFidelityFacade (Lindauer et al. 2022, BOHB's scheme), in static rounds.
 
-SMAC fills the lowest rung of a bracket from the trials at the highest budget that has enough of them; every rung above
-takes the best of the one below.
+SMAC fills the lowest rung of a bracket from the trials at the highest fidelity that has enough of them; every rung
+above takes the best of the one below.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ def propose(
 ) -> list[Configuration]:
     """Return the configurations of the last of ``rungs``, the ones before it being ``history``."""
     number, rung = len(rungs) - 1, rungs[-1]
-    if number and rungs[-2].budget < rung.budget:
+    if number and rungs[-2].fidelity < rung.fidelity:
         below = [score for score in history if score.round == number - 1]
         return [Configuration(space, values=score.configuration) for score in rank(below)[: rung.size]]
     return smac.propose(space, informative(history, initial_design), number, rung.size, seed, initial_design)
 
 
 def informative(history: Sequence[Score], enough: int) -> list[Score]:
-    """Return the trials of the highest budget at which ``enough`` have a score, else of that with the most."""
-    budgets = sorted({score.budget for score in history}, reverse=True)
-    at = {budget: [score for score in history if score.budget == budget] for budget in budgets}
-    scored = {budget: sum(score.status == "ok" for score in at[budget]) for budget in budgets}
-    full = [budget for budget in budgets if scored[budget] >= enough]
-    return at[full[0] if full else max(budgets, key=lambda budget: scored[budget])] if budgets else []
+    """Return the trials of the highest fidelity at which ``enough`` have a score, else of that with the most."""
+    levels = sorted({score.fidelity for score in history}, reverse=True)
+    at = {level: [score for score in history if score.fidelity == level] for level in levels}
+    scored = {level: sum(score.status == "ok" for score in at[level]) for level in levels}
+    full = [level for level in levels if scored[level] >= enough]
+    return at[full[0] if full else max(levels, key=lambda level: scored[level])] if levels else []

@@ -1,7 +1,13 @@
-"""Optuna's multivariate TPE (Bergstra et al. 2011; Falkner et al. 2018), told of the trials so far."""
+"""Optuna's samplers, told of the trials so far: its multivariate TPE and its Gaussian process.
 
+TPE: Bergstra et al. (2011), Falkner et al. (2018). The Gaussian process has a Matérn kernel with a length scale a
+hyperparameter, fitted noise, and log expected improvement in batches (Ament et al. 2023); it stands where HEBO would:
+HEBO's package pins numpy below 1.25, which nothing else here runs on.
+"""
+
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from ConfigSpace import Configuration, ConfigurationSpace
@@ -12,29 +18,36 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
 from workflow_scripts.sweeps.history import Score, costs
 from workflow_scripts.sweeps.optimizers.smac import remaining_design
+from workflow_scripts.sweeps.search_space import allowed
 from workflow_scripts.workflow.seeds import derive_seed
+
+Sampler = Literal["tpe", "gp"]
 
 
 def propose(
-    space: ConfigurationSpace, history: Sequence[Score], round_: int, size: int, seed: int, initial_design: int
+    space: ConfigurationSpace,
+    history: Sequence[Score],
+    round_: int,
+    size: int,
+    seed: int,
+    initial_design: int,
+    sampler: Sampler = "tpe",
 ) -> list[Configuration]:
-    """Return ``size`` configurations of a round: the rest of the initial design first, then TPE's.
+    """Return ``size`` configurations of a round: the rest of the initial design first, then the sampler's.
 
-    Within a round each is told to the sampler as running, with a constant lie (``constant_liar``).
+    Within a round each is told to the sampler as running: TPE takes a constant lie for it, the Gaussian process
+    integrates over what it may score.
     """
     proposals = remaining_design(space, history, size, seed, initial_design)
     if len(proposals) == size:
         return proposals
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {name: _distribution(entry) for name, entry in space.items()}
-    sampler = TPESampler(
-        seed=derive_seed(seed, "tpe", round_), multivariate=True, constant_liar=True, n_startup_trials=0
-    )
-    study = optuna.create_study(sampler=sampler)
+    study = optuna.create_study(sampler=_sampler(sampler, derive_seed(seed, sampler, round_)))
     for score, cost in zip(history, costs(history), strict=True):
         params = {name: score.configuration[name] for name in distributions}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=cost))
@@ -43,11 +56,19 @@ def propose(
         study.ask(distributions)
     while len(proposals) < size:
         trial = study.ask(distributions)
-        if any(clause.is_forbidden_value(trial.params) for clause in space.forbidden_clauses):
+        is_forbidden = any(clause.is_forbidden_value(trial.params) for clause in space.forbidden_clauses)
+        if is_forbidden and sampler == "tpe":
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:
-            proposals.append(Configuration(space, values=trial.params))
+        else:  # the Gaussian process would ask for the same point again
+            proposals.append(allowed(space, trial.params))
     return proposals
+
+
+def _sampler(name: Sampler, seed: int) -> BaseSampler:
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    if name == "gp":
+        return GPSampler(seed=seed, n_startup_trials=0)
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=0)
 
 
 def _plain(configuration: Configuration) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""What a round starts from and what it continues, whichever optimizer chooses."""
+
+import pytest
+
+from tests.unit.sweeps.test_optimizers import SPACE, judged
+from workflow_scripts.sweeps.optimizers.random_search import propose
+from workflow_scripts.sweeps.proposals import choose, same_below, warm_start
+from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.workflow.schedule import Round
+
+RUNGS = [Round(9, 10, 6), Round(3, 30, 6), Round(1, 90, 6), Round(3, 30, 6)]
+
+
+def settings(optimizer, **more):
+    asked = {"optimizer": optimizer, "seed": 0, "eta": 3, "budget": 90, "initial_design": 3, "quantile": 0.25}
+    return asked | more
+
+
+@pytest.mark.parametrize("optimizer", ["dehb", "smac_hyperband"])
+def test_a_promoted_trial_continues_the_one_it_was_promoted_from(optimizer):
+    space = build_space(SPACE)
+    asked = settings(optimizer, continue_training=True)
+    low = choose(asked, space, [], RUNGS[:1])
+    assert [proposal.parent for proposal in low] == [None] * 9
+    history = judged([proposal.configuration for proposal in low], 0, 10)
+    middle = choose(asked, space, history, RUNGS[:2])
+    assert all(low[proposal.parent].configuration == proposal.configuration for proposal in middle)
+    anew = choose(settings(optimizer), space, history, RUNGS[:2])
+    assert [proposal.parent for proposal in anew] == [None] * 3
+
+
+def test_a_new_configuration_or_a_new_bracket_continues_nothing():
+    space = build_space(SPACE)
+    drawn = space.sample_configuration(10)
+    history = judged(drawn[:9], 0, 10)
+    assert same_below(drawn[2], history, RUNGS[:2]) == 2
+    assert same_below(drawn[9], history, RUNGS[:2]) is None
+    assert same_below(drawn[2], history, RUNGS[:1]) is None
+    later = judged(drawn[:1], 2, 90)
+    assert same_below(drawn[0], history + later, RUNGS) is None
+    assert same_below(drawn[2], judged(drawn[:9], 0, 10, "failed"), RUNGS[:2]) is None
+
+
+@pytest.mark.parametrize("optimizer", ["smac", "tpe", "random", "dehb", "pb2"])
+def test_a_warm_started_sweep_begins_with_the_default_and_the_best_of_another(optimizer):
+    space = build_space(SPACE)
+    warm = judged(propose(build_space(SPACE), [], 0, 12, seed=5))
+    best = sorted(warm, key=lambda score: -score.score)[:2]
+    asked = settings(optimizer, warm_start={"sweep": "other", "top": 2})
+    first = choose(asked, space, [], RUNGS[:1], warm)
+    assert first[0].configuration == space.get_default_configuration()
+    assert [to_dict(proposal.configuration) for proposal in first[1:3]] == [score.configuration for score in best]
+    assert len(first) == 9
+
+
+def test_what_another_space_had_is_moved_into_this_one():
+    wide = SPACE | {"learning_rate": SPACE["learning_rate"] | {"upper": 1e-2, "default": 5e-3}}
+    del wide["activation"]
+    warm = judged([build_space(wide).get_default_configuration()])
+    start = warm_start(build_space(SPACE), warm, top=3)
+    assert [to_dict(configuration) for configuration in start] == [
+        {"activation": "relu", "batch_size": 64, "horizon_len": 64, "learning_rate": 3e-4, "repeat_times": 2},
+        {"activation": "relu", "batch_size": 64, "horizon_len": 64, "learning_rate": 1e-3, "repeat_times": 2},
+    ]
+
+
+def test_failed_trials_warm_nothing():
+    space = build_space(SPACE)
+    warm = judged(space.sample_configuration(3), status="failed")
+    assert warm_start(space, warm, top=3) == [space.get_default_configuration()]
