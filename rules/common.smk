@@ -19,6 +19,7 @@ from workflow_scripts.workflow.settings import (
     schedules,
     schema_error,
     search_space,
+    start_of_a_run,
 )
 from snakemake.utils import validate
 
@@ -228,9 +229,13 @@ WATCH = flags(training=WATCHED)
 TRAINING = flags(
     environment=config["environment"],
     training={
-        key: value for key, value in config["training"].items() if key not in WATCHED
+        key: value
+        for key, value in config["training"].items()
+        if key not in WATCHED and key != "warm_workers"
     },
 )
+# Part of the shell lines by its name, so that a change of it reruns nothing either.
+START = start_of_a_run(config["training"], workflow.remote_exec)
 
 
 def last_attempt(wildcards, attempt):

@@ -8,9 +8,8 @@ rule train_agent:
         sharpe=f"{RUN}/sharpe.json",
         returns=f"{RUN}/returns.parquet",
     log:
-        f"{RUN}/train_agent.log",
-    benchmark:
-        f"{RUN}/train_agent.tsv"
+        run=f"{RUN}/train_agent.log",
+        usage=f"{RUN}/train_agent.tsv",
     wildcard_constraints:
         sweep="|".join(name for name in SWEEPS if name not in CONTINUING_SWEEPS)
         or "(?!)",
@@ -27,10 +26,10 @@ rule train_agent:
         lineage="",
         code=code("training.train_agent"),
     shell:
-        "exec python -m workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
+        "exec {START} workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
         " --returns {output.returns:q} {params.settings} {params.lineage}"
-        " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
+        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 if CONTINUING_SWEEPS:
@@ -70,9 +69,8 @@ rule backtest_incumbent:
         sharpe=f"{BACKTEST_RUN}/sharpe.json",
         returns=f"{BACKTEST_RUN}/returns.parquet",
     log:
-        f"{BACKTEST_RUN}/backtest_incumbent.log",
-    benchmark:
-        f"{BACKTEST_RUN}/backtest_incumbent.tsv"
+        run=f"{BACKTEST_RUN}/backtest_incumbent.log",
+        usage=f"{BACKTEST_RUN}/backtest_incumbent.tsv",
     retries: RETRIES
     conda:
         "../envs/training.yaml"
@@ -88,11 +86,11 @@ rule backtest_incumbent:
         settings=TRAINING,
         code=code("training.backtest_incumbent"),
     shell:
-        "exec python -m workflow_scripts.training.backtest_incumbent --config {input.config:q}"
+        "exec {START} workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
-        " {resources.watch} {resources.last_attempt} > {log:q} 2>&1"
+        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:
@@ -119,7 +117,7 @@ rule backtest_baselines:
         settings=ENVIRONMENT,
         code=code("training.backtest_baselines"),
     shell:
-        "exec python -m workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
+        "exec {START} workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
         " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
@@ -148,6 +146,6 @@ rule evaluate_baselines:
         settings=ENVIRONMENT,
         code=code("training.evaluate_baselines"),
     shell:
-        "exec python -m workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
+        "exec {START} workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
         " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
         " > {log:q} 2>&1"

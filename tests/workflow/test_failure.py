@@ -128,7 +128,7 @@ def test_an_exception_in_a_run_is_tried_again_and_then_stops_the_job_with_its_tr
     assert done.returncode != 0
     assert done.stdout.count("Error in rule train_agent") == 3
     assert "TypeError: unsupported operand" in done.stdout
-    assert sorted(path.name for path in (toy.folder / RUN).iterdir()) == ["train_agent.log"]
+    assert sorted(path.name for path in (toy.folder / RUN).iterdir()) == ["train_agent.log", "train_agent.tsv"]
 
 
 def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):

@@ -99,6 +99,12 @@ def test_touching_every_file_runs_nothing(done):
     assert run(done) == {}
 
 
+def test_how_runs_start_and_how_long_they_may_take_reruns_nothing(done):
+    done.config["training"] |= {"warm_workers": False, "limit_minutes": 5}
+    done.write_config()
+    assert jobs(done.snakemake("-n").stdout) == {}
+
+
 def test_a_fresh_checkout_with_the_same_results_runs_nothing(done):
     shutil.rmtree(done.folder / ".snakemake")
     assert run(done) == {}

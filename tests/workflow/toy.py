@@ -74,7 +74,7 @@ class Toy:
         )
 
     def bytes_of_results(self) -> dict[str, bytes]:
-        """Return every result by its path; logs, benchmarks and the CPU hours of the leaderboard aside."""
+        """Return every result by its path; logs, what a job took and the CPU hours of the leaderboard aside."""
         return {
             str(path.relative_to(self.folder)): without_cpu_hours(path)
             if path.name == "leaderboard.csv"

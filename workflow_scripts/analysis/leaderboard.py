@@ -26,7 +26,7 @@ class Sweep:
         scores: its trials, in the order of proposal.
         default: the default configuration.
         num_envs: portfolios of a run: a vector step is that many env-steps.
-        cpu_seconds: of all its trainings; none where a benchmark file is missing.
+        cpu_seconds: of all its trainings; none where no run reports them.
 
     """
 
@@ -144,6 +144,6 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
 
 
 def cpu_seconds(scores: Sequence[Path]) -> float | None:
-    """Return the CPU seconds of all trainings below these score.json, by Snakemake's benchmark files."""
+    """Return the CPU seconds of all trainings below these score.json, as the runs themselves report them."""
     files = [path for score in scores for path in sorted(score.parent.glob("fold_*/seed_*/train_agent.tsv"))]
     return float(sum(pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum() for path in files)) if files else None

@@ -24,6 +24,7 @@ def backtest_incumbent(
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
     last_attempt: bool = True,
+    usage: Path | None = None,
 ) -> None:
     """Train a configuration on all days before the test days with a fresh seed, and trade the test days once.
 
@@ -38,9 +39,10 @@ def backtest_incumbent(
         environment: how an action becomes trades.
         training: what every run has in common.
         last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
+        usage: table to write of the wall seconds, memory and CPU seconds that the process took.
 
     """
-    log = start_job("backtest_incumbent")
+    log = start_job("backtest_incumbent", usage)
     trial = read_trial(config)
     log.info(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"

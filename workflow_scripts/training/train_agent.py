@@ -21,6 +21,7 @@ def train_agent(
     last_attempt: bool = True,
     parents: tuple[Path, ...] = (),
     state: Path | None = None,
+    usage: Path | None = None,
 ) -> None:
     """Train one trial on one fold with one seed; score it on the validation days.
 
@@ -34,9 +35,10 @@ def train_agent(
         last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
         parents: state files of the round before, in the order of its trials, of which the trial continues its parent's.
         state: state file to write for the round after.
+        usage: table to write of the wall seconds, memory and CPU seconds that the process took.
 
     """
-    log = start_job("train_agent")
+    log = start_job("train_agent", usage)
     trial = read_trial(config)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
     # Where the parent was not judged with this fold and seed there is none to go on from.

@@ -1,7 +1,11 @@
 """How every verb begins and ends: its log, its error line, its tie to Snakemake."""
 
+import atexit
 import logging
+import os
 import sys
+import time
+from pathlib import Path
 from types import TracebackType
 
 from workflow_scripts.workflow.files import die_with_parent
@@ -9,8 +13,12 @@ from workflow_scripts.workflow.files import die_with_parent
 REFUSALS = (ValueError, OSError)
 
 
-def start_job(name: str) -> logging.Logger:
+def start_job(name: str, usage: Path | None = None) -> logging.Logger:
     """Return the logger of a job; from here on an error of the input ends the process with one line.
+
+    Args:
+        name: the verb.
+        usage: file that receives, when the process ends, what it took.
 
     Log lines go to stderr, which Snakemake's rules send to the job's log file. A ``ValueError`` or ``OSError`` says
     what is wrong with an input, so that its traceback would only hide it; any other exception keeps its own.
@@ -20,7 +28,22 @@ def start_job(name: str) -> logging.Logger:
     )
     die_with_parent()
     sys.excepthook = _explain
+    if usage is not None:
+        atexit.register(write_usage, usage)
     return logging.getLogger(name)
+
+
+def write_usage(path: Path) -> None:
+    """Write what this process took so far, in the columns that Snakemake's benchmark files have.
+
+    Those columns are wall seconds, largest resident memory in MiB, and CPU seconds. Snakemake measures the process that
+    it started and its children, which a warm worker is not; nor does it see the seconds after its last look.
+    """
+    began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    wall = time.clock_gettime(time.CLOCK_BOOTTIME) - began
+    # Not getrusage's ru_maxrss, which begins with that of the process that started this one.
+    kibibytes = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+    path.write_text(f"s\tmax_rss\tcpu_time\n{wall:.2f}\t{kibibytes / 1024:.2f}\t{time.process_time():.2f}\n")
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

@@ -264,6 +264,15 @@ def gpus_of_a_run(device: str) -> int:
     return 1 if device == "cuda" or (device == "auto" and has_gpu) else 0
 
 
+def start_of_a_run(training: Settings, remote: bool) -> str:
+    """Return the words before the module of a verb that needs torch: from a warm worker, or in a process of its own.
+
+    A CUDA context does not survive a fork, and a job on another machine is alone there.
+    """
+    warm = training["warm_workers"] and not remote and gpus_of_a_run(training["device"]) == 0
+    return "python -I -S workflow_scripts/workflow/run_warm.py" if warm else "python -m"
+
+
 def schema_error(error: BaseException) -> str:
     """Return one line for what Snakemake's validate says in many.
 

@@ -5,7 +5,7 @@ import yaml
 
 from workflow_scripts.training.agents import AGENTS
 from workflow_scripts.training.on_policy import PPO
-from workflow_scripts.workflow.settings import HYPERPARAMETERS, ON_POLICY, flags, gpus_of_a_run
+from workflow_scripts.workflow.settings import HYPERPARAMETERS, ON_POLICY, flags, gpus_of_a_run, start_of_a_run
 
 
 def test_the_agents_hyperparameters_are_those_that_their_training_reads():
@@ -31,3 +31,16 @@ def test_flags_are_quoted_and_in_a_fixed_order():
 def test_a_run_on_the_cpu_asks_for_no_gpu():
     assert gpus_of_a_run("cpu") == 0
     assert gpus_of_a_run("cuda") == 1
+
+
+@pytest.mark.parametrize(
+    ("warm_workers", "device", "remote", "start"),
+    [
+        (True, "cpu", False, "python -I -S workflow_scripts/workflow/run_warm.py"),
+        (False, "cpu", False, "python -m"),
+        (True, "cuda", False, "python -m"),
+        (True, "cpu", True, "python -m"),
+    ],
+)
+def test_a_run_starts_warm_on_this_machines_cpu_alone(warm_workers, device, remote, start):
+    assert start_of_a_run({"warm_workers": warm_workers, "device": device}, remote) == start
