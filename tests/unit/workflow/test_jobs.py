@@ -6,7 +6,7 @@ import sys, time
 from pathlib import Path
 from workflow_scripts.workflow.jobs import start_job
 start_job("burn", Path(sys.argv[1]))
-block = bytes(100 * 2**20)
+block = b"x" * (100 * 2**20)
 while time.process_time() < 0.5:
     pass
 time.sleep(0.3)
