@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
 
@@ -44,7 +44,7 @@ def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return a mean and the half-width of its 95 % interval (Student's t); infinite for a single value."""
     if len(values) < 2:
         return float(values.mean()), float("inf")
-    half = t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
 
 

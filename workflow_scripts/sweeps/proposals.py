@@ -7,7 +7,7 @@ from typing import Any
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from workflow_scripts.sweeps.history import Score, rank
-from workflow_scripts.sweeps.optimizers import Proposal, population, random_search, smac
+from workflow_scripts.sweeps.optimizers import Proposal
 from workflow_scripts.sweeps.search_space import adapted, to_dict
 from workflow_scripts.workflow.schedule import POPULATION, Round, continues
 
@@ -33,6 +33,8 @@ def choose(
 
     """
     if asked["optimizer"] in POPULATION:
+        from workflow_scripts.sweeps.optimizers import population
+
         number, size = len(rungs) - 1, rungs[-1].size
         proposals = population.propose(
             space, history, number, size, asked["seed"], asked["quantile"], asked["optimizer"]
@@ -81,6 +83,8 @@ def _configurations(
     optimizer, seed, number, size = asked["optimizer"], asked["seed"], len(rungs) - 1, rungs[-1].size
     match optimizer:
         case "smac" | "smac_gp":
+            from workflow_scripts.sweeps.optimizers import smac
+
             model: smac.Model = "gp" if optimizer == "smac_gp" else "forest"
             return smac.propose(space, history, number, size, seed, asked["initial_design"], model)
         case "smac_hyperband":
@@ -99,6 +103,8 @@ def _configurations(
             sampler: optuna_samplers.Sampler = "gp" if optimizer == "optuna_gp" else "tpe"
             return optuna_samplers.propose(space, history, number, size, seed, asked["initial_design"], sampler)
         case "random":
+            from workflow_scripts.sweeps.optimizers import random_search
+
             return random_search.propose(space, history, number, size, seed)
         case "manual":
             default = dict(space.get_default_configuration())

@@ -3,13 +3,15 @@
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.workflow.files import damaged, first_line, read_json, whole_file, write_json
+
+if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
+    import pandas as pd
 
 TRADING_DAYS_A_YEAR = 252
 
@@ -124,6 +126,8 @@ def read_result(path: Path) -> RunResult:
 
 def write_returns(episode: Episode | None, path: Path) -> None:
     """Write the daily returns of a run: date, daily_return, turnover; none of a failed run."""
+    import pandas as pd
+
     columns = {
         "date": pd.to_datetime(episode.dates if episode else []),
         "daily_return": episode.daily_returns if episode else np.empty(0),
@@ -133,13 +137,15 @@ def write_returns(episode: Episode | None, path: Path) -> None:
         pd.DataFrame(columns).to_parquet(beside, index=False)
 
 
-def read_returns(path: Path) -> pd.Series:
+def read_returns(path: Path) -> "pd.Series":
     """Read the daily returns of a run, indexed by date.
 
     Raises:
         ValueError: the file is damaged.
 
     """
+    import pandas as pd
+
     try:
         return pd.read_parquet(path).set_index("date")["daily_return"]
     except (OSError, ValueError, KeyError) as error:

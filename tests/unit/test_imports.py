@@ -1,0 +1,29 @@
+"""What a verb imports at its start it pays in every job: torch 1.5 CPU seconds, smac 1, scipy.stats 0.9, pandas 0.4."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        ("data.download_bars", ("torch", "scipy.stats", "matplotlib")),
+        ("data.split_folds", ("torch", "scipy.stats", "matplotlib")),
+        ("sweeps.propose_trials", ("torch", "smac", "dehb", "optuna", "sklearn", "pandas")),
+        ("sweeps.score_trial", ("torch", "scipy.stats", "pandas")),
+        ("sweeps.collect_trials", ("torch", "scipy.stats")),
+        ("analysis.estimate_importance", ("torch", "smac")),
+        ("analysis.plot_equity", ("torch", "scipy")),
+        ("analysis.judge_sweep", ("torch", "sklearn")),
+        ("analysis.compare_sweeps", ("torch", "scipy.stats")),
+        ("analysis.summarise_results", ("numpy",)),
+    ],
+)
+def test_a_verb_imports_no_more_than_it_needs(request, module, spared):
+    show = f"import sys, workflow_scripts.{module}; print(*sys.modules)"
+    command = [sys.executable, "-c", show]
+    read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
+    assert "tyro" in read.split()
+    assert set(spared) & set(read.split()) == set()
