@@ -1,5 +1,7 @@
 """Sweeps of other optimizers and agents on the real workflow."""
 
+import shutil
+
 import pandas as pd
 import pytest
 import yaml
@@ -104,3 +106,82 @@ def test_sac_is_tuned_by_dehb(brackets):
     incumbent = yaml.safe_load((sweep / "incumbent.yaml").read_text())
     assert all(entry["round"] > 0 for entry in incumbent)
     assert "Nothing to be done" in brackets.snakemake("-n").stdout
+
+
+@pytest.fixture
+def by_runs(brackets):
+    """The toy with runs as fidelity: 4 trials on 1 run, 2 on 2, 1 on all 4; then 2 on 2, 1 on 4; and continued."""
+    del brackets.config["sweeps"]["sac_dehb"]["min_budget"]
+    brackets.config["sweeps"]["sac_dehb"] |= {"fidelity": "runs", "min_runs": 1, "rounds": 4, "continue_training": True}
+    brackets.write_config()
+    return brackets
+
+
+def test_a_dry_run_lists_the_few_runs_of_a_low_rung(by_runs):
+    planned = jobs(by_runs.snakemake("-n").stdout)
+    assert planned["score_trial"] == 4 + 2 + 1 + 2
+    assert planned["continue_agent"] == 4 * 1 + 2 * 2 + 1 * 4 + 2 * 2
+    assert "train_agent" not in planned
+
+
+@pytest.mark.slow
+def test_a_promoted_trial_pays_for_the_runs_that_it_did_not_have(by_runs):
+    done = by_runs.snakemake()
+    assert done.returncode == 0, done.stdout[-3000:]
+    sweep = by_runs.folder / "results/sweeps/sac_dehb"
+    promoted = yaml.safe_load((sweep / "round_1/trial_0/config.yaml").read_text())
+    parent = yaml.safe_load((sweep / f"round_0/trial_{promoted['parent']}/config.yaml").read_text())
+    assert promoted["configuration"] == parent["configuration"]
+    run = "fold_0/seed_0/returns.parquet"
+    inherited = sweep / "round_1/trial_0" / run
+    assert inherited.read_bytes() == (sweep / f"round_0/trial_{promoted['parent']}" / run).read_bytes()
+    board = pd.read_csv(by_runs.folder / "results/leaderboard.csv").iloc[0]
+    # Continued trials train the runs that their parents lack: 4 × 1, 2 × (2 − 1), 1 × (4 − 2); the next bracket anew.
+    assert board.vector_steps == 64 * (4 + 2 + 2 + 2 * 2)
+    incumbent = yaml.safe_load((sweep / "incumbent.yaml").read_text())
+    assert [entry["round"] for entry in incumbent] == [2]
+    assert "Nothing to be done" in by_runs.snakemake("-n").stdout
+
+
+def test_a_lowest_rung_with_too_many_runs_is_refused(by_runs):
+    by_runs.config["sweeps"]["sac_dehb"]["min_runs"] = 3
+    by_runs.write_config()
+    refused = by_runs.snakemake("-n")
+    assert refused.returncode != 0
+    assert "sweeps.sac_dehb.min_runs: dehb needs one of at most 4 runs / eta = 2, not 3" in refused.stdout
+
+
+def warm_started(toy, top=1):
+    first = toy.config["sweeps"]["ppo_smac"]
+    toy.config["sweeps"]["again"] = first | {"warm_start": {"sweep": "ppo_smac", "top": top}, "seed": 1}
+    toy.write_config()
+    return toy
+
+
+def test_a_warm_start_waits_for_the_other_sweep_and_takes_its_best(finished, tmp_path):
+    toy = warm_started(Toy(shutil.copytree(finished.folder, tmp_path / "toy")))
+    done = toy.snakemake("results/sweeps/again/round_0/proposals.json")
+    assert done.returncode == 0, done.stdout[-3000:]
+    incumbent = yaml.safe_load((toy.folder / "results/sweeps/ppo_smac/incumbent.yaml").read_text())[0]
+    trials = [
+        yaml.safe_load((toy.folder / f"results/sweeps/again/round_0/trial_{trial}/config.yaml").read_text())
+        for trial in range(2)
+    ]
+    assert trials[0]["configuration"]["learning_rate"] == 3e-4
+    assert incumbent["configuration"] in [trial["configuration"] for trial in trials]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"top": 2}, "the default configuration and the best 2 of ppo_smac need 3 places"),
+        ({"sweep": "nowhere"}, "'nowhere' is no other sweep that ends before it; there are ppo_smac"),
+        ({"sweep": "again"}, "'again' is no other sweep that ends before it"),
+    ],
+)
+def test_a_warm_start_that_cannot_be_is_refused(toy, change, message):
+    warm_started(toy).config["sweeps"]["again"]["warm_start"] |= change
+    toy.write_config()
+    refused = toy.snakemake("-n")
+    assert refused.returncode != 0
+    assert f"config.yaml, sweeps.again.warm_start: {message}" in refused.stdout

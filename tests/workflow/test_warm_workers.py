@@ -87,6 +87,7 @@ class Project:
         """Start a verb that waits; return its client, its process and its server."""
         process = self.start("wait", name, f"{name}.go")
         await_that(lambda: (self.folder / name).exists() and (self.folder / name).read_text())
+        await_that(lambda: catches(process.pid, signal.SIGTERM))  # before, a stop ends the client, and with it the verb
         return process, *map(int, (self.folder / name).read_text().split())
 
     def let_go(self, name: str) -> None:
@@ -94,6 +95,11 @@ class Project:
 
     def sockets(self) -> list[str]:
         return [path.name for path in self.folder.glob("foldsweep-*/*") if path.name != "lock"]
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(caught and int(caught[1], 16) >> (number - 1) & 1)
 
 
 @pytest.fixture
