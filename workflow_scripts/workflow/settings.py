@@ -249,12 +249,18 @@ def default_configuration(config: Settings, sweep: str) -> dict[str, Any]:
 
 
 def flags(**groups: Settings) -> str:
-    """Return command-line flags, such as ``--environment.cost-pct 0.001``, quoted and in a fixed order."""
+    """Return command-line flags, such as ``--environment.cost-pct 0.001``, quoted and in a fixed order.
+
+    A boolean is a flag without a value, as tyro reads it: ``--settings.expanding`` or ``--settings.no-expanding``.
+    """
     words = []
     for group, settings in sorted(groups.items()):
         for key, value in sorted(settings.items()):
-            if value is not None:
-                words += [f"--{group}.{key.replace('_', '-')}", str(value)]
+            name = key.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{group}.{name}" if value else f"--{group}.no-{name}")
+            elif value is not None:
+                words += [f"--{group}.{name}", str(value)]
     return shlex.join(words)
 
 

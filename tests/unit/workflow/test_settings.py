@@ -1,8 +1,11 @@
+import shlex
 from dataclasses import asdict
 
 import pytest
+import tyro
 import yaml
 
+from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.training.agents import AGENTS
 from workflow_scripts.training.on_policy import PPO
 from workflow_scripts.workflow.settings import HYPERPARAMETERS, ON_POLICY, flags, gpus_of_a_run, start_of_a_run
@@ -25,7 +28,15 @@ def test_the_shipped_ppo_space_is_the_plans(request):
 
 
 def test_flags_are_quoted_and_in_a_fixed_order():
-    assert flags(b={"y_z": 1, "x": "a b"}, a={"none": None, "k": True}) == "--a.k True --b.x 'a b' --b.y-z 1"
+    assert flags(b={"y_z": 1, "x": "a b"}, a={"none": None, "k": 0.5}) == "--a.k 0.5 --b.x 'a b' --b.y-z 1"
+
+
+@pytest.mark.parametrize("expanding", [True, False])
+def test_the_plans_form_of_the_folds_comes_back_from_its_flags(expanding):
+    plan = {"n_folds": 4, "train_ratio": 0.5, "expanding": expanding, "gap_days": 10}
+    words = shlex.split(flags(settings=plan))
+    settings = tyro.cli(FoldSettings, args=[word.replace("settings.", "") for word in words])
+    assert settings == FoldSettings(**plan)
 
 
 def test_a_run_on_the_cpu_asks_for_no_gpu():
