@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import sys
 
@@ -221,9 +222,12 @@ runs = [
     ),
 ]
 ENVIRONMENT = flags(environment=config["environment"])
-# When to save a checkpoint or to give up changes no result: such flags travel as resources, which rerun nothing.
+# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
+# resources, which rerun nothing.
 WATCHED = {
-    key: value for key, value in config["training"].items() if key.endswith("_minutes")
+    key: value
+    for key, value in config["training"].items()
+    if key.endswith("_minutes") or key == "runs_per_gpu"
 }
 WATCH = flags(training=WATCHED)
 TRAINING = flags(
@@ -234,8 +238,6 @@ TRAINING = flags(
         if key not in WATCHED and key != "warm_workers"
     },
 )
-# Part of the shell lines by its name, so that a change of it reruns nothing either.
-START = start_of_a_run(config["training"], workflow.remote_exec)
 
 
 def last_attempt(wildcards, attempt):
@@ -243,4 +245,10 @@ def last_attempt(wildcards, attempt):
     return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
 
 
-GPUS = gpus_of_a_run(config["training"]["device"])
+GPUS = gpus_of_a_run(config["training"]["device"], os.environ)
+if config["training"]["device"] == "auto" and not GPUS and workflow.is_main_process:
+    logger.info(
+        "training.device is auto and this machine shows no GPU: runs ask for none"
+    )
+# Part of the shell lines by its name, so that a change of it reruns nothing.
+START = start_of_a_run(config["training"]["warm_workers"], GPUS, workflow.remote_exec)

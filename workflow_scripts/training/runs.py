@@ -17,7 +17,10 @@ import torch
 from workflow_scripts.data.folds import FoldData
 from workflow_scripts.training.agents import AGENTS, make_agent, make_env
 from workflow_scripts.training.checkpoints import UNREADABLE, Checkpoint, checkpoint_key, read_state, write_state
+from workflow_scripts.training.devices import Precision, compute_in_bfloat16, set_arithmetic, take_device
 from workflow_scripts.training.evaluation import evaluate_policy
+from workflow_scripts.training.memory import memory_shortage
+from workflow_scripts.training.networks import NetworkShape
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
 from workflow_scripts.training.trading_agent import Architecture, TradingAgent, TrainingFailedError
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
@@ -26,6 +29,8 @@ from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 
 PROGRESS_LINES = 10
+# Settings that no result depends on: when to save or to give up, and with how many others a device is shared.
+CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ class TrainingSettings:
         architecture: shared: one scorer for every ticker; flat: elegantrl's MLP over all numbers.
         initial_log_std: logarithm of the exploration noise's standard deviation before the first update.
         device: auto takes CUDA where there is one.
+        precision: how CUDA multiplies matrices; a CPU always takes float32.
+        deterministic: whether CUDA repeats itself to the bit, for a slower training; a CPU always does.
+        runs_per_gpu: runs that share a GPU and its memory.
         limit_minutes: wall minutes after which a training is given up as failed; none gives it all the time it takes.
         checkpoint_minutes: wall minutes between two checkpoints, from which a killed run goes on.
 
@@ -46,12 +54,15 @@ class TrainingSettings:
     architecture: Architecture = "shared"
     initial_log_std: float = -0.5
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = "float32"
+    deterministic: bool = False
+    runs_per_gpu: int = 1
     limit_minutes: float | None = None
     checkpoint_minutes: float = 5.0
 
     def on_results(self) -> dict[str, object]:
-        """Return the settings that a result depends on; when to save or to give up is none of them."""
-        return {key: value for key, value in asdict(self).items() if not key.endswith("_minutes")}
+        """Return the settings that a result depends on."""
+        return {key: value for key, value in asdict(self).items() if key not in CHANGES_NO_RESULT}
 
 
 @dataclass(frozen=True)
@@ -108,17 +119,20 @@ def train_and_judge(
         MemoryError: out of memory, and another attempt is left.
 
     """
-    device = choose_device(training.device)
+    device = take_device(training.device, training.runs_per_gpu, log)
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(device == "cpu")
+    set_arithmetic(device.name, training.precision, training.deterministic)
     for phase in _phases(trial):
         AGENTS[trial.agent][1].of(phase["configuration"])
     first = _phases(trial)[0]["configuration"]
     architecture = training.architecture
 
     def build(num_envs: int) -> tuple[TradingEnv, TradingAgent]:
-        env = make_env(data.train, environment, architecture, num_envs, seed, device, random_start=True)
-        return env, make_agent(trial.agent, first, data.train, env, architecture, training.initial_log_std, seed)
+        env = make_env(data.train, environment, architecture, num_envs, seed, device.name, random_start=True)
+        agent = make_agent(trial.agent, first, data.train, env, architecture, training.initial_log_std, seed)
+        if device.name == "cuda" and training.precision == "bfloat16":
+            compute_in_bfloat16(getattr(agent, name) for name in agent.networks)
+        return env, agent
 
     key = checkpoint_key(
         trial.to_dict(),
@@ -132,6 +146,7 @@ def train_and_judge(
     agent: TradingAgent | None = None
     episode: Episode | None = None
     try:
+        _require_memory(trial, data, training, device.memory)
         env, agent = build(training.num_envs)
         with _time_limit(training.limit_minutes), checkpoint.watching():
             done = 0 if lineage.parent is None else read_state(lineage.parent, agent, env)
@@ -189,6 +204,16 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
+def _require_memory(trial: Trial, data: FoldData, training: TrainingSettings, available: int | None) -> None:
+    """Raise TrainingFailedError where a training cannot fit: another attempt would find the same device."""
+    for phase in _phases(trial):
+        settings = AGENTS[trial.agent][1].of(phase["configuration"])
+        shape = NetworkShape.of(data.train, (settings.net_dims_0, settings.net_dims_1), training.initial_log_std)
+        sizes = (settings, shape, training.architecture, training.num_envs, trial.budget)
+        if shortage := memory_shortage(*sizes, available):
+            raise TrainingFailedError(shortage)
+
+
 def _phases(trial: Trial) -> list[dict[str, Any]]:
     return [*trial.phases, {"budget": trial.budget, "configuration": trial.configuration}]
 
@@ -218,19 +243,6 @@ def _train(
 
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
-
-
-def choose_device(device: Literal["auto", "cpu", "cuda"]) -> str:
-    """Return the torch device of a setting.
-
-    Raises:
-        ValueError: CUDA is asked for, and there is none.
-
-    """
-    available = torch.cuda.is_available()
-    if device == "cuda" and not available:
-        raise ValueError("training.device is cuda, and torch sees no CUDA device here: set it to auto or cpu")
-    return "cuda" if device != "cpu" and available else "cpu"
 
 
 def policy_bytes(agent: TradingAgent, trial: Trial, training: TrainingSettings) -> bytes:

@@ -264,18 +264,25 @@ def flags(**groups: Settings) -> str:
     return shlex.join(words)
 
 
-def gpus_of_a_run(device: str) -> int:
-    """Return how many of the resource gpu a training asks for; ``auto`` looks at this machine."""
-    has_gpu = Path("/dev/nvidiactl").exists()
+def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
+    """Return how many of the resource gpu a training asks for; ``auto`` looks at this machine.
+
+    Args:
+        device: the setting.
+        environment: where CUDA_VISIBLE_DEVICES may hide every GPU.
+
+    """
+    hidden = environment.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+    has_gpu = Path("/dev/nvidiactl").exists() and not hidden
     return 1 if device == "cuda" or (device == "auto" and has_gpu) else 0
 
 
-def start_of_a_run(training: Settings, remote: bool) -> str:
+def start_of_a_run(warm_workers: bool, gpus: int, remote: bool) -> str:
     """Return the words before the module of a verb that needs torch: from a warm worker, or in a process of its own.
 
     A CUDA context does not survive a fork, and a job on another machine is alone there.
     """
-    warm = training["warm_workers"] and not remote and gpus_of_a_run(training["device"]) == 0
+    warm = warm_workers and not remote and gpus == 0
     return "python -I -S workflow_scripts/workflow/run_warm.py" if warm else "python -m"
 
 

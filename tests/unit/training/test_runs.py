@@ -1,4 +1,5 @@
 import json
+import logging
 import subprocess
 import sys
 
@@ -6,9 +7,11 @@ import pytest
 import torch
 import yaml
 
+from workflow_scripts.training import runs
 from workflow_scripts.training.agents import make_env
+from workflow_scripts.training.devices import Device
 from workflow_scripts.training.on_policy import PPO, PPOSettings
-from workflow_scripts.training.runs import choose_device, load_policy
+from workflow_scripts.training.runs import Outputs, TrainingSettings, load_policy, train_and_judge
 from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import Trial, read_trial
 
@@ -121,8 +124,13 @@ def test_a_trial_reads_back(tmp_path):
     assert yaml.safe_load(TRIAL.to_yaml())["budget"] == 64
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="the message is for machines without CUDA")
-def test_cuda_on_a_machine_without_it_is_refused():
-    assert choose_device("auto") == "cpu"
-    with pytest.raises(ValueError, match="torch sees no CUDA device here"):
-        choose_device("cuda")
+def test_a_training_that_cannot_fit_is_a_failed_run_before_it_starts(fold, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "take_device", lambda *_: Device("cpu", memory=300 << 20))
+    outputs = Outputs(*(tmp_path / name for name in OUTPUTS.values()))
+    settings = TrainingSettings(num_envs=4)
+    log = logging.getLogger("test")
+    train_and_judge(TRIAL, fold, 0, EnvironmentSettings(), settings, outputs, log, last_attempt=False)
+    result = json.loads(outputs.sharpe.read_text())
+    assert (result["status"], result["sharpe"]) == ("failed", None)
+    assert "take about 0.4 GiB, and this run may take 0.3 GiB" in result["reason"]
+    assert outputs.policy.exists()

@@ -1,5 +1,6 @@
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import tyro
@@ -40,18 +41,24 @@ def test_the_plans_form_of_the_folds_comes_back_from_its_flags(expanding):
 
 
 def test_a_run_on_the_cpu_asks_for_no_gpu():
-    assert gpus_of_a_run("cpu") == 0
-    assert gpus_of_a_run("cuda") == 1
+    assert gpus_of_a_run("cpu", {}) == 0
+    assert gpus_of_a_run("cuda", {}) == 1
+
+
+@pytest.mark.parametrize(("environment", "gpus"), [({}, 1), ({"CUDA_VISIBLE_DEVICES": ""}, 0)])
+def test_auto_asks_for_a_gpu_where_the_planning_machine_shows_one(monkeypatch, environment, gpus):
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/dev/nvidiactl")
+    assert gpus_of_a_run("auto", environment) == gpus
 
 
 @pytest.mark.parametrize(
-    ("warm_workers", "device", "remote", "start"),
+    ("warm_workers", "gpus", "remote", "start"),
     [
-        (True, "cpu", False, "python -I -S workflow_scripts/workflow/run_warm.py"),
-        (False, "cpu", False, "python -m"),
-        (True, "cuda", False, "python -m"),
-        (True, "cpu", True, "python -m"),
+        (True, 0, False, "python -I -S workflow_scripts/workflow/run_warm.py"),
+        (False, 0, False, "python -m"),
+        (True, 1, False, "python -m"),
+        (True, 0, True, "python -m"),
     ],
 )
-def test_a_run_starts_warm_on_this_machines_cpu_alone(warm_workers, device, remote, start):
-    assert start_of_a_run({"warm_workers": warm_workers, "device": device}, remote) == start
+def test_a_run_starts_warm_on_this_machines_cpu_alone(warm_workers, gpus, remote, start):
+    assert start_of_a_run(warm_workers, gpus, remote) == start

@@ -1,0 +1,92 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from workflow_scripts.training.memory import GIB, memory_shortage, training_bytes
+from workflow_scripts.training.networks import NetworkShape
+from workflow_scripts.training.off_policy import SACSettings
+from workflow_scripts.training.on_policy import PPOSettings
+
+# The plan's market: 28 tickers, 8 indicators and a close each, 2 numbers of the market: 254 beside cash and shares.
+PLAN = NetworkShape(28, 12, 2, 254, (256, 128), -0.5)
+
+
+def test_a_replay_buffer_counts_twice_since_a_checkpoint_copies_it():
+    """8192 × 512 transitions of (30 + 30 + 28 + 1) numbers of 4 bytes are 1.49 GB; the batch is small beside them."""
+    buffer = 8192 * 512 * (30 + 30 + 28 + 1) * 4
+    taken = training_bytes(SACSettings(), PLAN, "flat", num_envs=512, budget=100_000)
+    assert 2 * buffer < taken < 2.01 * buffer
+
+
+def test_a_rollout_counts_with_the_critic_over_it():
+    """512 × 512 states × 28 tickers × (16 inputs + 2 × 64 hidden) × 4 bytes are 4.2 GB."""
+    activations = 512 * 512 * 28 * (16 + 2 * 64) * 4
+    taken = training_bytes(PPOSettings(), PLAN, "shared", num_envs=512, budget=100_000)
+    assert activations < taken < 1.05 * activations
+
+
+def test_a_rollout_ends_with_the_budget():
+    sizes = [training_bytes(PPOSettings(), PLAN, "shared", 512, budget) for budget in (128, 256, 512, 1024)]
+    assert sizes[1] > 1.9 * sizes[0]
+    assert sizes[3] == sizes[2]
+
+
+def test_what_does_not_fit_an_8_gb_card_is_refused_in_numbers():
+    assert memory_shortage(PPOSettings(), PLAN, "shared", 512, 100_000, 8 * GIB) is None
+    wide = PPOSettings(horizon_len=2048)
+    shortage = memory_shortage(wide, PLAN, "shared", 512, 100_000, 8 * GIB)
+    assert shortage == (
+        "out of memory before the start: num_envs 512 × horizon_len 2048 × 28 tickers with net_dims 256, 128 take "
+        "about 16.5 GiB, and this run may take 8.0 GiB (the GPU's, over runs_per_gpu): lower training.num_envs, "
+        "horizon_len or training.runs_per_gpu"
+    )
+    assert memory_shortage(wide, PLAN, "shared", 512, 100_000, None) is None
+
+
+MEASURE = """
+import json, resource, sys
+import torch
+from workflow_scripts.data.folds import cut_fold, walk_forward
+from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.training.agents import AGENTS, make_agent, make_env
+from workflow_scripts.training.memory import training_bytes
+from workflow_scripts.training.networks import NetworkShape
+from workflow_scripts.training.trading_env import EnvironmentSettings
+
+torch.set_num_threads(1)
+name, architecture, num_envs, configuration = json.loads(sys.argv[1])
+features = compute_features(synthetic_bars(20, 180, 0.002, 10, 0.01, seed=2), turbulence_days=60)
+data = cut_fold(features, walk_forward(119, 1, 80, 30, 5)[0])[0].train
+settings = AGENTS[name][1].of(configuration)
+
+def train(num_envs):
+    env = make_env(data, EnvironmentSettings(), architecture, num_envs, random_start=True)
+    agent = make_agent(name, configuration, data, env, architecture)
+    list(agent.train(env, 2 * settings.horizon_len))
+    agent.saved_state()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = train(2)
+shape = NetworkShape.of(data, (settings.net_dims_0, settings.net_dims_1), -0.5)
+estimate = training_bytes(settings, shape, architecture, num_envs, 2 * settings.horizon_len)
+print((train(num_envs) - before) / estimate)
+"""
+
+
+@pytest.mark.parametrize(
+    ("agent", "architecture", "num_envs", "configuration"),
+    [
+        ("ppo", "shared", 256, {"horizon_len": 128, "batch_size": 128, "repeat_times": 1}),
+        ("ppo", "flat", 512, {"horizon_len": 128, "batch_size": 128, "repeat_times": 1}),
+        ("td3", "flat", 256, {"horizon_len": 1024, "buffer_size": 1024, "batch_size": 64, "repeat_times": 0.002}),
+    ],
+)
+def test_the_estimate_is_what_a_training_takes(agent, architecture, num_envs, configuration):
+    """140 to 370 MB on a CPU, whose arrays are as large as a GPU's."""
+    case = json.dumps([agent, architecture, num_envs, configuration])
+    done = subprocess.run([sys.executable, "-c", MEASURE, case], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 0.75 < float(done.stdout) < 1.25

@@ -1,0 +1,61 @@
+"""How much memory a training takes on its device, from sizes that are known before it starts."""
+
+from workflow_scripts.training.networks import SHARED_WIDTH_DIVISOR, NetworkShape
+from workflow_scripts.training.off_policy import OffPolicySettings
+from workflow_scripts.training.trading_agent import Architecture, Hyperparameters
+
+FLOAT = 4
+GIB = 1 << 30
+# CUDA's context, torch's kernels and cuBLAS's workspace; more or less by card and driver.
+CONTEXT_BYTES = 400 << 20
+# Forward, backward and their gradients hold a batch's activations about this often.
+UPDATE_COPIES = 3
+
+
+def training_bytes(
+    settings: Hyperparameters, shape: NetworkShape, architecture: Architecture, num_envs: int, budget: int
+) -> int:
+    """Return about how many bytes a training takes beside CUDA's context.
+
+    On-policy: a rollout, and the critic's activations over all of it at once. Off-policy: the buffer, twice, since a
+    checkpoint copies it. Both: the activations of an update's batch.
+    """
+    seen, update = _activations(shape, architecture)
+    state = 2 + shape.tickers
+    batch = settings.batch_size * update * UPDATE_COPIES
+    if isinstance(settings, OffPolicySettings):
+        return FLOAT * (2 * settings.buffer_size * num_envs * (2 * state + shape.tickers + 1) + batch)
+    rows = min(settings.horizon_len, budget) * num_envs
+    rollout = rows * (state + 2 * shape.tickers + 7)
+    return FLOAT * (rollout + max(rows * seen, batch + rollout))
+
+
+def _activations(shape: NetworkShape, architecture: Architecture) -> tuple[int, int]:
+    """Return how many numbers a state takes: at most at once while a critic is evaluated, and in all for an update."""
+    if architecture == "flat":
+        width = shape.flat_features + shape.tickers + 1
+        return width + 2 * shape.net_dims[0], 2 * width + 2 * sum(shape.net_dims)
+    width = shape.ticker_features + shape.market_features + 2
+    hidden = [max(8, size // SHARED_WIDTH_DIVISOR) for size in shape.net_dims]
+    return shape.tickers * (width + 2 * hidden[0]), shape.tickers * (2 * width + 2 * sum(hidden))
+
+
+def memory_shortage(
+    settings: Hyperparameters,
+    shape: NetworkShape,
+    architecture: Architecture,
+    num_envs: int,
+    budget: int,
+    available: int | None,
+) -> str | None:
+    """Return why a training cannot fit into the bytes that its run may take; none where it can, or nobody knows."""
+    needed = CONTEXT_BYTES + training_bytes(settings, shape, architecture, num_envs, budget)
+    if available is None or needed <= available:
+        return None
+    name = "buffer_size" if isinstance(settings, OffPolicySettings) else "horizon_len"
+    return (
+        f"out of memory before the start: num_envs {num_envs} × {name} {getattr(settings, name)} × "
+        f"{shape.tickers} tickers with net_dims {', '.join(map(str, shape.net_dims))} take about "
+        f"{needed / GIB:.1f} GiB, and this run may take {available / GIB:.1f} GiB (the GPU's, over runs_per_gpu): "
+        f"lower training.num_envs, {name} or training.runs_per_gpu"
+    )
