@@ -7,7 +7,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
 
-.PHONY: run explain resume report setup test test-slow check bench clean
+# What `make slurm-allocation` asks SLURM for: an H200, a core for each run beside it, and four hours.
+ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task $(CORES) --mem 32G --time 240
+
+.PHONY: run explain resume report setup slurm-allocation test test-slow test-slurm check bench clean
 
 run: setup
 	@$(SNAKEMAKE)
@@ -26,6 +29,10 @@ report:
 	@$(SNAKEMAKE) --report results/report.html --quiet all
 	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
 
+# One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
+slurm-allocation: setup
+	sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log --wrap "make run CORES=$(CORES) GPUS=$(GPUS)"
+
 setup: $(VENV)/installed
 
 $(VENV)/installed: requirements.txt requirements-no-deps.txt
@@ -39,10 +46,14 @@ $(VENV)/installed: requirements.txt requirements-no-deps.txt
 	@echo "setup: done; for Snakemake by hand: source $(BIN)/activate"
 
 test: setup
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
 
 test-slow: setup
 	@$(BIN)/python -m pytest -m slow
+
+# SLURM itself, on this machine: installs it with apt-get where it is missing, and says why where it cannot.
+test-slurm: setup
+	@$(BIN)/python -m pytest -m slurm -rs tests/cluster
 
 check: setup
 	@$(BIN)/ruff check .

@@ -46,6 +46,7 @@ rule plot_importance:
         ),
     log:
         f"{SWEEP}/plot_importance.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -69,6 +70,7 @@ rule plot_progress:
         ),
     log:
         f"{SWEEP}/plot_progress.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -92,6 +94,7 @@ rule plot_sharpe:
         ),
     log:
         f"{SWEEP}/plot_sharpe.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -115,6 +118,7 @@ rule plot_equity:
         ),
     log:
         f"{SWEEP}/plot_equity.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:
@@ -174,6 +178,7 @@ rule compare_sweeps:
         ),
     log:
         "results/compare_sweeps.log",
+    localrule: True
     conda:
         "../envs/analysis.yaml"
     params:

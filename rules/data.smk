@@ -9,6 +9,7 @@ rule download_bars:
         f"{MARKET}/download_bars.log",
     benchmark:
         f"{MARKET}/download_bars.tsv"
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

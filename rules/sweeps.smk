@@ -21,6 +21,7 @@ for sweep in SWEEPS:
                 f"{ROUND}/propose_trials.log".format(sweep=sweep, round=number),
             benchmark:
                 f"{ROUND}/propose_trials.tsv".format(sweep=sweep, round=number)
+            localrule: True
             conda:
                 "../envs/sweeps.yaml"
             params:
@@ -79,6 +80,7 @@ checkpoint collect_trials:
         f"{SWEEP}/collect_trials.log",
     benchmark:
         f"{SWEEP}/collect_trials.tsv"
+    localrule: True
     conda:
         "../envs/sweeps.yaml"
     params:
