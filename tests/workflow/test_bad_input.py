@@ -42,6 +42,11 @@ def change(config, path, value):
         ),
         ("seeds/final", [1, 2], "config.yaml, seeds: [1] are both tuning and final seeds"),
         ("markets/toy/test_start", "2000-13-01", "config.yaml, markets.toy: 2000-13-01 is not a day of the calendar"),
+        (
+            "markets/toy",
+            {"source": "alpaca", "test_start": "2000-10-02"},
+            "config.yaml, markets.toy: source alpaca needs start and tickers",
+        ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of ['auto', 'cpu', 'cuda']"),
     ],
 )

@@ -10,6 +10,8 @@ from workflow_scripts.workflow.files import damaged, first_line, whole_file
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = ["date", "ticker", *PRICES, "volume"]
 LARGEST_PLAUSIBLE_MOVE = 0.5
+# A column of this name and a ticker's holds the market's volatility: one number a day, the same for every ticker.
+VOLATILITY = "volatility:"
 
 
 def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -23,7 +25,7 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         ValueError: a column is missing or cannot be read as what it should be.
 
     """
-    bars = table.rename(columns=lambda name: str(name).strip().lower())
+    bars = table.rename(columns=_spell)
     missing = [name for name in COLUMNS if name not in bars]
     if missing:
         raise ValueError(
@@ -42,6 +44,24 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     return bars.sort_values(["date", "ticker"], ignore_index=True)
 
 
+def _spell(column: object) -> str:
+    name = str(column).strip().lower()
+    return name if not name.startswith(VOLATILITY) else VOLATILITY + name.removeprefix(VOLATILITY).upper()
+
+
+def volatility_column(bars: pd.DataFrame) -> str | None:
+    """Return the name of the column that holds the market's volatility, if there is one.
+
+    Raises:
+        ValueError: there are several.
+
+    """
+    names = [name for name in bars.columns if name.startswith(VOLATILITY)]
+    if len(names) > 1:
+        raise ValueError(f"a market has one volatility, and these bars have {', '.join(names)}")
+    return names[0] if names else None
+
+
 def check_bars(bars: pd.DataFrame) -> list[str]:
     """Check the rules that bars keep; return warnings about what looks like an unadjusted split.
 
@@ -58,6 +78,10 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
         if name in PRICES:
             _refuse(bars, bars[name] <= 0, f"{name} is not above zero")
     _refuse(bars, bars["volume"] < 0, "volume is below zero")
+    if fear := volatility_column(bars):
+        _refuse(bars, bars[fear] <= 0, f"{fear} is not above zero")
+        several = bars.groupby("date")[fear].transform("nunique") > 1
+        _refuse(bars, several, f"{fear} differs between tickers, and it is the market's")
     close = bars.pivot(index="date", columns="ticker", values="close")
     gaps = np.argwhere(close.isna().to_numpy())
     if len(gaps):

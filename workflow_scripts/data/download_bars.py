@@ -1,5 +1,6 @@
 """The rule download_bars: fetch a market's bars, check them, and lock what came."""
 
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from workflow_scripts.data.bars import check_bars, write_bars
 from workflow_scripts.data.markets import Market, load_bars
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
+
+PACKAGES = ("numpy", "pandas", "pyarrow", "skfolio")
+CLIENTS = {"alpaca": ("alpaca-py",), "yahoo": ("yfinance", "curl_cffi")}
 
 
 def download_bars(market: Market, bars: Path, lock: Path) -> None:
@@ -21,7 +25,8 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
 
     """
     log = start_job("download_bars")
-    table, note = load_bars(market)
+    parts = bars.with_name("bars.parts")
+    table, note = load_bars(market, parts)
     warnings = check_bars(table)
     for warning in warnings:
         log.warning(warning)
@@ -33,7 +38,7 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
             "source": market.source,
             "note": note,
             "query": query,
-            "versions": {package: version(package) for package in ("numpy", "pandas", "pyarrow", "skfolio")},
+            "versions": {package: version(package) for package in (*PACKAGES, *CLIENTS.get(market.source, ()))},
             "rows": len(table),
             "tickers": sorted(table["ticker"].unique()),
             "first_day": f"{table['date'].min():%Y-%m-%d}",
@@ -42,6 +47,7 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
             "sha256": sha256(bars),
         },
     )
+    shutil.rmtree(parts, ignore_errors=True)
     log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
 
 

@@ -244,7 +244,7 @@ def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scaler
             key: getattr(settings, key) for key in ("count", "train_days", "validation_days", "purge_days", "window")
         },
         "tickers": list(features.tickers),
-        "volatility": "realised volatility of the equal-weight basket over 21 days, in percent",
+        "volatility": features.volatility,
         **{
             name: {
                 "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.bars import COLUMNS
+from workflow_scripts.data.bars import COLUMNS, VOLATILITY, volatility_column
 
 INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 LONGEST_AVERAGE_DAYS = 60
 VOLATILITY_DAYS = 21
 TRADING_DAYS_A_YEAR = 252
+REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"
 Array = NDArray[np.float64]
 
 
@@ -27,6 +28,7 @@ class Features:
         scale_free: (days, tickers, features) returns and ratios of indicator to price, comparable between tickers.
         market: (days, 2) turbulence and volatility.
         scale_free_names: names of the scale-free features.
+        volatility: what the market's volatility is.
 
     """
 
@@ -37,6 +39,7 @@ class Features:
     scale_free: Array
     market: Array
     scale_free_names: tuple[str, ...]
+    volatility: str
 
 
 def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
@@ -56,12 +59,14 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
             f"the market has {len(close)} days, and its features need a warm-up of {warmup}: "
             "start it earlier or lower features.turbulence_days"
         )
-    own = [wide[name].to_numpy() for name in wide if name not in COLUMNS]
-    own_names = [name for name in wide if name not in COLUMNS]
+    implied = volatility_column(bars)
+    own_names = [name for name in wide if name not in (*COLUMNS, implied)]
+    own = [wide[name].to_numpy() for name in own_names]
     indicators = np.stack([_indicators(bars[bars["ticker"] == ticker]) for ticker in close.columns], axis=1)
     price = close.to_numpy()
     scale_free, names = _scale_free(price, indicators)
-    market = np.stack([turbulence(close, turbulence_days), volatility(close)], axis=1)
+    fear = volatility(close) if implied is None else wide[implied].iloc[:, 0].to_numpy()
+    market = np.stack([turbulence(close, turbulence_days), fear], axis=1)
     features = Features(
         dates=pd.DatetimeIndex(close.index[warmup:]),
         tickers=tuple(close.columns),
@@ -70,6 +75,7 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         scale_free=np.concatenate([scale_free, *(column[..., None] for column in own)], axis=2)[warmup:],
         market=market[warmup:],
         scale_free_names=(*names, *own_names),
+        volatility=REALISED if implied is None else f"close of {implied.removeprefix(VOLATILITY)}",
     )
     _require_finite(features)
     return features

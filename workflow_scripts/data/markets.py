@@ -1,13 +1,14 @@
-"""Where bars come from: the embedded sample, a user's files, synthetic worlds."""
+"""Where bars come from: vendors, the embedded sample, a user's files, synthetic worlds."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import arrange_bars
+from workflow_scripts.data.bars import VOLATILITY, arrange_bars
 from workflow_scripts.workflow.files import first_line
 
 SIGNAL = "signal"
@@ -24,6 +25,9 @@ class Market:
         end: last day to keep; none keeps all.
         tickers: tickers to keep; none keeps all.
         path: file or folder of the bars (csv).
+        feed: which of Alpaca's feeds (alpaca).
+        volatility_ticker: ticker whose close is the market's volatility and which is not traded (alpaca, yahoo, csv);
+            none takes the basket's realised volatility.
         ticker_count: tickers to make (synthetic).
         days: business days to make (synthetic).
         signal_strength: next day's expected return per unit of the signal (planted).
@@ -33,11 +37,13 @@ class Market:
 
     """
 
-    source: Literal["embedded", "csv", "planted", "null"]
+    source: Literal["alpaca", "yahoo", "embedded", "csv", "planted", "null"]
     start: str | None = None
     end: str | None = None
     tickers: tuple[str, ...] | None = None
     path: Path | None = None
+    feed: Literal["sip", "iex"] = "sip"
+    volatility_ticker: str | None = None
     ticker_count: int = 15
     days: int = 3000
     signal_strength: float = 0.0015
@@ -46,15 +52,22 @@ class Market:
     seed: int = 0
 
 
-def load_bars(market: Market) -> tuple[pd.DataFrame, str]:
+def load_bars(market: Market, parts: Path | None = None) -> tuple[pd.DataFrame, str]:
     """Return a market's bars, not yet checked, and a note on what they are.
+
+    Args:
+        market: where the bars come from, and which to keep.
+        parts: folder where a vendor's download keeps what came until the bars stand; none keeps nothing.
 
     Raises:
         FileNotFoundError: the path of a csv market leads nowhere.
-        ValueError: its files are not bars, or nothing is left of the chosen tickers and days.
+        ConnectionError: a vendor gave no answer, or refused.
+        ValueError: what came is not bars, or nothing is left of the chosen tickers and days.
 
     """
-    if market.source == "embedded":
+    if market.source in ("alpaca", "yahoo"):
+        bars, note = _from_vendor(market, parts)
+    elif market.source == "embedded":
         bars, note = _embedded()
     elif market.source == "csv":
         bars, note = _from_files(market.path)
@@ -64,7 +77,52 @@ def load_bars(market: Market) -> tuple[pd.DataFrame, str]:
             market.ticker_count, market.days, strength, market.half_life_days, market.noise_sd, market.seed
         )
         note = f"synthetic: the column {SIGNAL!r} moves the next day's expected return by {strength} per unit"
-    return _select(bars, market), note
+    bars = _select(bars, market)
+    return _with_volatility(bars, market.volatility_ticker) if market.volatility_ticker else bars, note
+
+
+def _from_vendor(market: Market, parts: Path | None) -> tuple[pd.DataFrame, str]:
+    from workflow_scripts.data.sources.downloads import Parts, Query, last_finished_day
+
+    if not market.start or not market.tickers:
+        raise ValueError(f"source {market.source} needs start and tickers: name the first day and what to ask for")
+    tickers = tuple(dict.fromkeys([*market.tickers, *filter(None, [market.volatility_ticker])]))
+    today = last_finished_day()
+    query = Query(tickers, market.start, min(market.end or today, today), market.feed, asked=today)
+    with TemporaryDirectory() as nowhere:
+        kept = Parts(parts or Path(nowhere), query)
+        if market.source == "alpaca":
+            from workflow_scripts.data.sources.alpaca import fetch_alpaca  # its client takes a second to import
+
+            bars, feed = fetch_alpaca(query, kept), f", feed {market.feed}"
+        else:
+            from workflow_scripts.data.sources.yahoo import fetch_yahoo
+
+            bars, feed = fetch_yahoo(query, kept), ""
+    origin = market.source.capitalize()
+    return (
+        arrange_bars(bars, origin),
+        f"{origin}{feed}: daily bars adjusted for the splits and dividends known after {today}",
+    )
+
+
+def _with_volatility(bars: pd.DataFrame, ticker: str) -> pd.DataFrame:
+    """Return bars in which a ticker's close is a column of all others, the market's volatility, and no row of its own.
+
+    Raises:
+        ValueError: the ticker lacks a day that the others have.
+
+    """
+    own = bars[bars["ticker"] == ticker].drop_duplicates("date").set_index("date")["close"]
+    others = bars[bars["ticker"] != ticker].reset_index(drop=True)
+    lacking = others.loc[~others["date"].isin(own.index), "date"]
+    if len(lacking):
+        raise ValueError(
+            f"{ticker}, the volatility_ticker, has no row on {lacking.iloc[0]:%Y-%m-%d} and {lacking.nunique() - 1} "
+            f"more days that the market has; its own run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}: "
+            f"start the market later, or set volatility_ticker: null for the basket's realised volatility"
+        )
+    return others.assign(**{f"{VOLATILITY}{ticker}": others["date"].map(own)})
 
 
 def synthetic_bars(
@@ -138,10 +196,11 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _select(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
     known = set(bars["ticker"])
-    unknown = sorted(set(market.tickers or ()) - known)
+    wanted = {*(market.tickers or known), *filter(None, [market.volatility_ticker])}
+    unknown = sorted(wanted - known)
     if unknown:
         raise ValueError(f"the market has no ticker {', '.join(unknown)}: it has {', '.join(sorted(known))}")
-    keep = bars["ticker"].isin(market.tickers or known)
+    keep = bars["ticker"].isin(wanted)
     for bound, kept in ((market.start, bars["date"].ge), (market.end, bars["date"].le)):
         if bound:
             keep &= kept(pd.Timestamp(bound))

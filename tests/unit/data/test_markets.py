@@ -55,3 +55,32 @@ def test_a_folder_of_files_is_one_market(tmp_path):
 def test_a_path_that_leads_nowhere_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="prices does not exist"):
         load_bars(Market("csv", path=tmp_path / "prices"))
+
+
+def write_closes(path, **closes):
+    days = pd.bdate_range("2024-01-01", periods=4)
+    rows = [
+        {"date": day, "ticker": ticker, "open": price, "high": price, "low": price, "close": price, "volume": 1}
+        for ticker, prices in closes.items()
+        for day, price in zip(days, prices, strict=False)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def test_a_ticker_of_a_file_can_be_the_markets_volatility(tmp_path):
+    path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], VIX=[20, 21, 22, 23])
+    bars, _ = load_bars(Market("csv", path=path, tickers=("KO", "PEP"), volatility_ticker="VIX"))
+    assert bars.groupby("ticker")["volatility:VIX"].apply(list).to_dict() == {
+        "KO": [20, 21, 22, 23],
+        "PEP": [20, 21, 22, 23],
+    }
+
+
+def test_a_volatility_that_lacks_days_is_refused_with_both_remedies(tmp_path):
+    path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], VIX=[20, 21])
+    with pytest.raises(
+        ValueError, match=r"VIX, the volatility_ticker, has no row on 2024-01-03 and 1 more days"
+    ) as error:
+        load_bars(Market("csv", path=path, volatility_ticker="VIX"))
+    assert "start the market later, or set volatility_ticker: null" in str(error.value)

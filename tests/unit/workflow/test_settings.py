@@ -9,7 +9,14 @@ import yaml
 from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.training.agents import AGENTS
 from workflow_scripts.training.on_policy import PPO
-from workflow_scripts.workflow.settings import HYPERPARAMETERS, ON_POLICY, flags, gpus_of_a_run, start_of_a_run
+from workflow_scripts.workflow.settings import (
+    HYPERPARAMETERS,
+    ON_POLICY,
+    flags,
+    gpus_of_a_run,
+    market_settings,
+    start_of_a_run,
+)
 
 
 def test_the_agents_hyperparameters_are_those_that_their_training_reads():
@@ -38,6 +45,18 @@ def test_the_plans_form_of_the_folds_comes_back_from_its_flags(expanding):
     words = shlex.split(flags(settings=plan))
     settings = tyro.cli(FoldSettings, args=[word.replace("settings.", "") for word in words])
     assert settings == FoldSettings(**plan)
+
+
+def test_a_list_is_one_flag_with_several_words():
+    assert flags(market={"tickers": ["KO", "BRK B"], "end": None}) == "--market.tickers KO 'BRK B'"
+
+
+@pytest.mark.parametrize(("source", "ticker"), [("alpaca", "VIXY"), ("yahoo", "^VIX"), ("csv", None)])
+def test_the_volatility_of_a_market_is_what_its_source_has(source, ticker):
+    keys = ("start", "end", "tickers", "path", "feed")
+    market = {"source": source, "volatility_ticker": "auto", **dict.fromkeys(keys)}
+    assert market_settings(market)["volatility_ticker"] == ticker
+    assert market_settings({**market, "volatility_ticker": None})["volatility_ticker"] is None
 
 
 def test_a_run_on_the_cpu_asks_for_no_gpu():
