@@ -1,0 +1,65 @@
+"""A vendor's market through the whole workflow, against a stand-in on loopback."""
+
+import os
+
+import pandas as pd
+import pytest
+
+from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
+from workflow_scripts.workflow.files import read_json
+
+TICKERS = ["AAA", "BBB", "VIXY"]
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with alpaca(table_of(TICKERS, "2000-01-03", 260)) as stand_in:
+        monkeypatch.setenv("APCA_API_DATA_URL", stand_in.address)
+        monkeypatch.setenv("APCA_API_KEY_ID", KEY)
+        monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
+        yield stand_in
+
+
+@pytest.fixture
+def market(toy):
+    toy.config["markets"]["toy"] = {
+        "source": "alpaca",
+        "start": "2000-01-03",
+        "end": "2000-12-29",
+        "test_start": "2000-10-02",
+        "tickers": ["AAA", "BBB"],
+    }
+    toy.write_config()
+    return toy
+
+
+def where_a_key_lies(folder, *texts):
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    secrets = (KEY.encode(), SECRET.encode())
+    found = [path for path in files if any(secret in path.read_bytes() for secret in secrets)]
+    return found + [text for text in texts if any(secret.decode() in text for secret in secrets)]
+
+
+def test_a_market_goes_from_the_vendor_to_its_folds_and_its_report_without_a_trace_of_the_keys(server, market):
+    # The server's refusal, and a proxy's page, say the keys back.
+    server.fault = lambda number, query: Answer(401, f'{{"message": "no such key {KEY} {SECRET}"}}')
+    refused = market.snakemake("--until", "split_folds")
+    assert refused.returncode != 0
+    assert "ConnectionError: Alpaca answered with status 401 (no such key … …) for AAA, BBB, VIXY" in refused.stdout
+    folder = market.folder / "results/markets/toy"
+    assert sorted(path.name for path in folder.iterdir()) == ["download_bars.log"]
+
+    server.fault = lambda number, query: None
+    done = market.snakemake("--until", "split_folds")
+    assert done.returncode == 0, done.stdout[-3000:]
+    lock, fold = read_json(folder / "data.lock.json"), read_json(folder / "folds/fold_0.json")
+    assert (lock["tickers"], lock["query"]["feed"], lock["rows"]) == (["AAA", "BBB"], "sip", 520)
+    assert fold["volatility"] == "close of VIXY"
+    assert not (folder / "bars.parts").exists()
+
+    told = market.snakemake("--report", "report.html", "results/markets/toy/folds/fold_0.npz")
+    assert told.returncode == 0, told.stdout[-3000:]
+    assert (market.folder / "report.html").stat().st_size > 10_000
+    assert where_a_key_lies(market.folder, refused.stdout, done.stdout, told.stdout) == []
+    assert len(pd.read_parquet(folder / "bars.parquet")) == 520
+    assert os.environ["APCA_API_SECRET_KEY"] == SECRET  # so that the search looked for what was there
