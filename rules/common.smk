@@ -176,11 +176,15 @@ def baseline_returns(wildcards):
 
 
 def files_of_market(wildcards):
-    """The user's files behind a csv market, so that an edit of one is seen."""
-    path = config["markets"][wildcards.market].get("path")
-    if path is None or config["markets"][wildcards.market]["source"] != "csv":
-        return []
-    return sorted(map(str, Path(path).glob("*.csv"))) if Path(path).is_dir() else [path]
+    """The user's files behind a market, so that an edit of one is seen."""
+    market = config["markets"][wildcards.market]
+    universe = [market["universe"]] if market["universe"] else []
+    if market["path"] is None or market["source"] != "csv":
+        return universe
+    path = Path(market["path"])
+    return universe + (
+        sorted(map(str, path.glob("*.csv"))) if path.is_dir() else [str(path)]
+    )
 
 
 def kept_rounds(sweep):

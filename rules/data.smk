@@ -4,7 +4,12 @@ rule download_bars:
         files_of_market,
     output:
         bars=f"{MARKET}/bars.parquet",
-        lock=f"{MARKET}/data.lock.json",
+        lock=report(
+            f"{MARKET}/data.lock.json",
+            caption="../report/market.rst",
+            category="markets",
+            labels={"result": "{market}"},
+        ),
     log:
         f"{MARKET}/download_bars.log",
     benchmark:

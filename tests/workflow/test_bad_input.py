@@ -45,7 +45,13 @@ def change(config, path, value):
         (
             "markets/toy",
             {"source": "alpaca", "test_start": "2000-10-02"},
-            "config.yaml, markets.toy: source alpaca needs start and tickers",
+            "config.yaml, markets.toy: source alpaca needs start, and tickers or a universe",
+        ),
+        ("markets/toy/tickers", "dow29", "config.yaml, markets.toy.tickers: 'dow29' is not among the lists dow28"),
+        (
+            "markets/toy/missing",
+            "fill",
+            "config.yaml, markets.toy.missing: 'fill' is not one of ['error', 'drop_ticker'",
         ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of ['auto', 'cpu', 'cuda']"),
     ],

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
+from workflow_scripts.data.universes import DOW28
 from workflow_scripts.workflow.files import read_json
 
 TICKERS = ["AAA", "BBB", "VIXY"]
@@ -63,3 +64,19 @@ def test_a_market_goes_from_the_vendor_to_its_folds_and_its_report_without_a_tra
     assert where_a_key_lies(market.folder, refused.stdout, done.stdout, told.stdout) == []
     assert len(pd.read_parquet(folder / "bars.parquet")) == 520
     assert os.environ["APCA_API_SECRET_KEY"] == SECRET  # so that the search looked for what was there
+
+
+def test_the_report_of_dow28_begins_with_its_survivorship(toy):
+    toy.config["markets"]["toy"]["tickers"] = "dow28"
+    days = pd.bdate_range("2000-01-03", periods=3)
+    rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in DOW28]
+    columns = ["date", "ticker", "open", "high", "low", "close", "volume"]
+    pd.DataFrame(rows, columns=columns).to_csv(toy.folder / "prices.csv", index=False)
+    toy.write_config()
+    done = toy.snakemake("results/markets/toy/data.lock.json")
+    assert done.returncode == 0, done.stdout[-3000:]
+    told = toy.snakemake("--report", "report.html", "results/markets/toy/data.lock.json")
+    assert told.returncode == 0, told.stdout[-3000:]
+    report = (toy.folder / "report.html").read_text()
+    assert "the market toy holds the Dow Jones Industrial Average of 2020-08-31" in report
+    assert "the tickers of dow28 were chosen in 2020" in report

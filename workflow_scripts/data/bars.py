@@ -12,6 +12,10 @@ COLUMNS = ["date", "ticker", *PRICES, "volume"]
 LARGEST_PLAUSIBLE_MOVE = 0.5
 # A column of this name and a ticker's holds the market's volatility: one number a day, the same for every ticker.
 VOLATILITY = "volatility:"
+# 1 on a day on which a ticker did not trade, so that its row repeats its last close.
+HELD = "is:held"
+# 1 on a day on which a ticker belongs to the market's universe; where this column stands, tickers may lack days.
+MEMBER = "is:member"
 
 
 def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -84,11 +88,12 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
         _refuse(bars, several, f"{fear} differs between tickers, and it is the market's")
     close = bars.pivot(index="date", columns="ticker", values="close")
     gaps = np.argwhere(close.isna().to_numpy())
-    if len(gaps):
+    if len(gaps) and MEMBER not in bars:
         day, column = gaps[0]
         raise ValueError(
             f"{close.columns[column]} has no row on {close.index[day]:%Y-%m-%d}, a day that other tickers have "
-            f"({len(gaps)} such gaps in {len(set(gaps[:, 1]))} tickers): fill them, or leave those tickers out"
+            f"({len(gaps)} such gaps in {len(set(gaps[:, 1]))} tickers): start later, leave those tickers out, "
+            "or say what to do with missing: drop_ticker or missing: hold"
         )
     highest, lowest = bars[["open", "close", "low"]].max(axis=1), bars[["open", "close", "high"]].min(axis=1)
     _refuse(
@@ -96,7 +101,7 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
         (bars["high"] < highest) | (bars["low"] > lowest),
         "open or close lies outside [low, high]; adjust all prices for splits and dividends, not close alone",
     )
-    moves = close.pct_change().to_numpy()
+    moves = close.pct_change(fill_method=None).to_numpy()
     return [
         f"{close.columns[column]} moves by {moves[day, column]:+.0%} on {close.index[day]:%Y-%m-%d}: a split?"
         for day, column in np.argwhere(np.abs(moves) > LARGEST_PLAUSIBLE_MOVE)

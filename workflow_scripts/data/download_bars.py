@@ -7,7 +7,8 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import check_bars, write_bars
-from workflow_scripts.data.markets import Market, load_bars
+from workflow_scripts.data.markets import Market, load_market
+from workflow_scripts.data.universes import list_name, members_since
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -26,8 +27,9 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
     """
     log = start_job("download_bars")
     parts = bars.with_name("bars.parts")
-    table, note = load_bars(market, parts)
-    warnings = check_bars(table)
+    loaded = load_market(market, parts)
+    table, note = loaded.bars, loaded.note
+    warnings = [*loaded.warnings, *check_bars(table)]
     for warning in warnings:
         log.warning(warning)
     write_bars(table, bars)
@@ -41,6 +43,7 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
             "versions": {package: version(package) for package in (*PACKAGES, *CLIENTS.get(market.source, ()))},
             "rows": len(table),
             "tickers": sorted(table["ticker"].unique()),
+            "member_since": members_since(list_name(market.tickers)),
             "first_day": f"{table['date'].min():%Y-%m-%d}",
             "last_day": f"{table['date'].max():%Y-%m-%d}",
             "warnings": warnings,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.bars import COLUMNS, VOLATILITY, volatility_column
+from workflow_scripts.data.bars import COLUMNS, HELD, VOLATILITY, volatility_column
 
 INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 LONGEST_AVERAGE_DAYS = 60
@@ -43,7 +43,7 @@ class Features:
 
 
 def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
-    """Return the features of every day after the warm-up: the longest look-back and one day.
+    """Return the features of every day after the warm-up.
 
     Raises:
         ValueError: there are no days after the warm-up, or a feature is not finite (names ticker, date and feature).
@@ -53,14 +53,9 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         name: bars.pivot(index="date", columns="ticker", values=name) for name in bars.columns.drop(["date", "ticker"])
     }
     close = wide["close"]
-    warmup = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
-    if len(close) <= warmup:
-        raise ValueError(
-            f"the market has {len(close)} days, and its features need a warm-up of {warmup}: "
-            "start it earlier or lower features.turbulence_days"
-        )
+    warmup = warm_up(turbulence_days, len(close))
     implied = volatility_column(bars)
-    own_names = [name for name in wide if name not in (*COLUMNS, implied)]
+    own_names = [name for name in wide if name not in (*COLUMNS, HELD, implied)]
     own = [wide[name].to_numpy() for name in own_names]
     indicators = np.stack([_indicators(bars[bars["ticker"] == ticker]) for ticker in close.columns], axis=1)
     price = close.to_numpy()
@@ -81,12 +76,33 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
     return features
 
 
+def warm_up(turbulence_days: int, days: int) -> int:
+    """Return how many first days of a market have no features: the longest look-back and one day.
+
+    Raises:
+        ValueError: the market has no more days than these.
+
+    """
+    needed = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
+    if days <= needed:
+        raise ValueError(
+            f"the market has {days} days, and its features need a warm-up of {needed}: "
+            "start it earlier or lower features.turbulence_days"
+        )
+    return needed
+
+
 def _indicators(bars: pd.DataFrame) -> Array:
-    """Return (days, 8) indicators of one ticker, through stockstats as FinRL does."""
+    """Return (days, 8) indicators of one ticker, through stockstats as FinRL does.
+
+    They know the days on which the ticker traded; on a day on which it did not they stay as they were.
+    """
     from stockstats import StockDataFrame
 
-    frame = StockDataFrame.retype(bars[COLUMNS].reset_index(drop=True).copy())
-    return np.asarray(frame[list(INDICATORS)], dtype=np.float64)
+    traded = bars[HELD].to_numpy() == 0 if HELD in bars else np.ones(len(bars), dtype=bool)
+    frame = StockDataFrame.retype(bars.loc[traded, COLUMNS].reset_index(drop=True).copy())
+    indicators: Array = np.asarray(frame[list(INDICATORS)], dtype=np.float64)
+    return np.take(indicators, traded.cumsum() - 1, axis=0)
 
 
 def _scale_free(close: Array, indicators: Array) -> tuple[Array, tuple[str, ...]]:

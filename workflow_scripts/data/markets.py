@@ -1,6 +1,6 @@
 """Where bars come from: vendors, the embedded sample, a user's files, synthetic worlds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars
+from workflow_scripts.data.calendars import Missing, fill_missing
+from workflow_scripts.data.universes import list_name, mark_members, read_universe, spell_out, survivorship
 from workflow_scripts.workflow.files import first_line
 
 SIGNAL = "signal"
@@ -23,7 +25,9 @@ class Market:
         source: where its bars come from.
         start: first day to keep; none keeps all.
         end: last day to keep; none keeps all.
-        tickers: tickers to keep; none keeps all.
+        tickers: tickers to keep, or the name of a list, such as dow28; none keeps all.
+        universe: a file of ticker, from, to: each fold has the tickers that are members on its last training day.
+        missing: what to do with days that a ticker lacks and others have.
         path: file or folder of the bars (csv).
         feed: which of Alpaca's feeds (alpaca).
         volatility_ticker: ticker whose close is the market's volatility and which is not traded (alpaca, yahoo, csv);
@@ -41,6 +45,8 @@ class Market:
     start: str | None = None
     end: str | None = None
     tickers: tuple[str, ...] | None = None
+    universe: Path | None = None
+    missing: Missing = "error"
     path: Path | None = None
     feed: Literal["sip", "iex"] = "sip"
     volatility_ticker: str | None = None
@@ -52,17 +58,53 @@ class Market:
     seed: int = 0
 
 
-def load_bars(market: Market, parts: Path | None = None) -> tuple[pd.DataFrame, str]:
-    """Return a market's bars, not yet checked, and a note on what they are.
+@dataclass(frozen=True)
+class Loaded:
+    """A market's bars, not yet checked, a note on what they are, and what a reader of results must know of them."""
+
+    bars: pd.DataFrame
+    note: str
+    warnings: tuple[str, ...] = ()
+
+
+def load_market(market: Market, parts: Path | None = None) -> Loaded:
+    """Return a market's bars as its settings ask for them: tickers, days, universe, volatility, days that lack.
 
     Args:
         market: where the bars come from, and which to keep.
         parts: folder where a vendor's download keeps what came until the bars stand; none keeps nothing.
 
     Raises:
-        FileNotFoundError: the path of a csv market leads nowhere.
+        FileNotFoundError: a path leads nowhere.
         ConnectionError: a vendor gave no answer, or refused.
         ValueError: what came is not bars, or nothing is left of the chosen tickers and days.
+
+    """
+    name = list_name(market.tickers)
+    universe = None if market.universe is None else members_between(market)
+    if universe is not None and market.tickers is None:
+        market = replace(market, tickers=tuple(universe["ticker"].unique()))
+    bars, note = load_bars(replace(market, tickers=spell_out(market.tickers)), parts)
+    warnings = [survivorship(name, bars["date"].min())] if name else []
+    bars, notices = fill_missing(bars, market.missing, come_and_go=universe is not None)
+    if universe is not None:
+        bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
+    return Loaded(bars, note, (*warnings, *notices))
+
+
+def members_between(market: Market) -> pd.DataFrame:
+    """Return the memberships of a market's universe that reach into its days."""
+    universe = read_universe(Path(str(market.universe)))
+    after = universe["to"] >= pd.Timestamp(market.start or pd.Timestamp.min)
+    return universe[after & (universe["from"] <= pd.Timestamp(market.end or pd.Timestamp.max))]
+
+
+def load_bars(market: Market, parts: Path | None = None) -> tuple[pd.DataFrame, str]:
+    """Return the bars of a market's tickers and days, and a note on what they are.
+
+    Args:
+        market: where the bars come from, and which to keep.
+        parts: see ``load_market``, and its errors.
 
     """
     if market.source in ("alpaca", "yahoo"):
@@ -189,7 +231,10 @@ def _from_files(path: Path | None) -> tuple[pd.DataFrame, str]:
 
 def _read_table(path: Path) -> pd.DataFrame:
     try:
-        return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        names = [str(name) for name in pd.read_csv(path, nrows=0) if str(name).strip().lower() == "ticker"]
+        return pd.read_csv(path, converters=dict.fromkeys(names, str))  # 000001 is a ticker, and so is NA
     except (ValueError, UnicodeDecodeError, OSError) as error:
         raise ValueError(f"{path} cannot be read as a table: {first_line(error)}") from error
 

@@ -6,7 +6,7 @@ import tyro
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.folds import FoldSettings, cut_fold, describe_fold, first_test_day, walk_forward, write_fold
-from workflow_scripts.data.indicators import compute_features
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.jobs import start_job
 
 
@@ -22,7 +22,7 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
 
     """
     log = start_job("split_folds")
-    features = compute_features(read_bars(bars), turbulence_days)
+    features = MarketFeatures.of(read_bars(bars), turbulence_days)
     days = first_test_day(features.dates, test_start)
     resolved = settings.resolve(days)
     cuts = walk_forward(
@@ -34,8 +34,9 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
         resolved.window,
     )
     for index, fold in enumerate(cuts):
-        data, scalers = cut_fold(features, fold)
-        description = describe_fold(features, fold, resolved, scalers)
+        own, cut = features.of_fold(fold)
+        data, scalers = cut_fold(own, cut)
+        description = describe_fold(own, cut, resolved, scalers)
         write_fold(data, description, folds / f"fold_{index}.npz")
         train, validation = description["train"], description["validation"]
         log.info(

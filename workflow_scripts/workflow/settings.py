@@ -10,7 +10,7 @@ from workflow_scripts.workflow.schedule import HYPERBAND, POPULATION, Round, con
 
 Settings = Mapping[str, Any]
 
-_DAYS = ("source", "start", "end", "tickers")
+_DAYS = ("source", "start", "end", "tickers", "universe", "missing")
 MARKET_KEYS = {
     "alpaca": (*_DAYS, "feed", "volatility_ticker"),
     "yahoo": (*_DAYS, "volatility_ticker"),
@@ -20,6 +20,7 @@ MARKET_KEYS = {
     "null": ("source", "ticker_count", "days", "half_life_days", "noise_sd", "seed"),
 }
 VENDORS = ("alpaca", "yahoo")
+TICKER_LISTS = ("dow28",)
 # What volatility_ticker: auto stands for. Alpaca has no indices: VIXY is a fund that holds futures on the VIX.
 VOLATILITY_TICKERS = {"alpaca": "VIXY", "yahoo": "^VIX"}
 
@@ -190,8 +191,18 @@ def _check_market(name: str, market: Settings) -> None:
     source = market["source"]
     if source == "csv" and market["path"] is None:
         raise ValueError(f"config.yaml, markets.{name}.path: source csv needs the path of a file or folder")
-    if source in VENDORS and (lacking := [key for key in ("start", "tickers") if not market[key]]):
-        raise ValueError(f"config.yaml, markets.{name}: source {source} needs {' and '.join(lacking)}")
+    if source in VENDORS and not (market["start"] and (market["tickers"] or market["universe"])):
+        raise ValueError(f"config.yaml, markets.{name}: source {source} needs start, and tickers or a universe")
+    tickers = market["tickers"]
+    if isinstance(tickers, str) and tickers not in TICKER_LISTS:
+        raise ValueError(
+            f"config.yaml, markets.{name}.tickers: {tickers!r} is not among the lists {', '.join(TICKER_LISTS)}"
+        )
+    if market["universe"] and market["missing"] == "drop_ticker":
+        raise ValueError(
+            f"config.yaml, markets.{name}.missing: drop_ticker would drop each ticker of the universe that comes or "
+            f"goes; take error or hold"
+        )
 
 
 def _check_hyperparameter(key: str, entry: Settings) -> None:

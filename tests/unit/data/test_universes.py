@@ -1,0 +1,183 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from workflow_scripts.data.bars import MEMBER, check_bars
+from workflow_scripts.data.download_bars import download_bars
+from workflow_scripts.data.folds import Fold, cut_fold, read_fold, walk_forward
+from workflow_scripts.data.markets import Market, load_market, synthetic_bars
+from workflow_scripts.data.split_folds import FoldSettings, split_folds
+from workflow_scripts.data.universes import DOW28, MarketFeatures, read_universe, survivorship
+from workflow_scripts.workflow.files import read_json
+
+DAYS = pd.bdate_range("2000-01-03", periods=240)
+
+
+def write_universe(path, *rows):
+    path.write_text("ticker,from,to\n" + "\n".join(",".join(row) for row in rows) + "\n")
+    return path
+
+
+def day(number):
+    return f"{DAYS[number]:%Y-%m-%d}"
+
+
+@pytest.fixture
+def market(tmp_path):
+    """S1 and S2 all days, S3 only from day 50 on, S4 delisted after day 169; S5 leaves at day 150 and trades on."""
+    world = synthetic_bars(5, 240, 0.001, 10, 0.01, seed=1).drop(columns="signal")
+    gone = (world["ticker"] == "S3") & (world["date"] < DAYS[50]) | (world["ticker"] == "S4") & (
+        world["date"] > DAYS[169]
+    )
+    world[~gone].to_csv(tmp_path / "prices.csv", index=False)
+    universe = write_universe(
+        tmp_path / "universe.csv",
+        ("S1", "", ""),
+        ("S2", day(0), ""),
+        ("S3", day(50), ""),
+        ("S4", day(0), day(169)),
+        ("S5", day(0), day(150)),
+    )
+    universe.write_text(universe.read_text().replace("S1,,", f"S1,{day(0)},"))
+    return Market("csv", path=tmp_path / "prices.csv", universe=universe)
+
+
+def test_a_ticker_is_a_member_from_its_first_to_its_last_day(market):
+    bars = load_market(market).bars
+    assert check_bars(bars) == []
+    members = bars[bars[MEMBER] == 1].groupby("ticker")["date"].agg(["min", "max"])
+    assert (members.loc["S3", "min"], members.loc["S3", "max"]) == (DAYS[50], DAYS[239])
+    assert (members.loc["S5", "min"], members.loc["S5", "max"]) == (DAYS[0], DAYS[150])
+    assert len(bars[bars["ticker"] == "S5"]) == 240  # prices outside the membership stay: features look back on them
+
+
+def test_a_fold_has_the_members_of_its_last_training_day(market, tmp_path):
+    # 61 days of warm-up; two folds of 60 training and 40 validation days: their last training days are 120 and 160.
+    download_bars(market, tmp_path / "bars.parquet", tmp_path / "lock.json")
+    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, FoldSettings(2, 60, 40, 0))
+    first, second = (read_json(tmp_path / f"fold_{number}.json") for number in range(2))
+    # S3 has no bars on the first of their days (0 and 40), and S5 left before the second one's last training day.
+    assert first["tickers"] == ["S1", "S2", "S4", "S5"]
+    assert first["train"]["last_day"] == day(120)
+    assert second["train"]["last_day"] == day(160)
+    assert second["tickers"] == ["S1", "S2", "S4"]
+    assert read_fold(tmp_path / "fold_1.npz").tickers == tuple(second["tickers"])
+
+
+def test_what_leaves_stands_still_from_its_last_close_to_the_folds_end(market):
+    bars = load_market(market).bars
+    features = MarketFeatures.of(bars, 60)
+    data, _ = cut_fold(*features.of_fold(Fold(range(60), range(60, 130))))  # days 61 to 120, and 121 to 190
+    close = dict(zip(data.tickers, data.validation.close.T, strict=True))
+    real = bars.pivot(index="date", columns="ticker", values="close")
+    for ticker, last in (("S4", 169), ("S5", 150)):
+        np.testing.assert_array_equal(close[ticker][: last - 120], real[ticker].loc[DAYS[121] : DAYS[last]])
+        assert set(close[ticker][last - 121 :]) == {real[ticker].loc[DAYS[last]]}
+    np.testing.assert_array_equal(close["S1"], real["S1"].loc[DAYS[121] : DAYS[190]])
+    assert np.isfinite(data.validation.ticker_features).all()
+
+
+def test_no_fold_knows_who_leaves_or_enters_after_its_last_training_day(market, tmp_path):
+    known = MarketFeatures.of(load_market(market).bars, 60)
+    universe = pd.read_csv(market.universe)
+    universe.loc[universe["ticker"].isin(["S4", "S5"]), "to"] = ""
+    universe.to_csv(market.universe, index=False)
+    prices = synthetic_bars(5, 240, 0.001, 10, 0.01, seed=1).drop(columns="signal")
+    prices[(prices["ticker"] != "S3") | (prices["date"] >= DAYS[50])].to_csv(market.path, index=False)
+    surprised = MarketFeatures.of(load_market(market).bars, 60)
+    fold = Fold(range(60), range(60, 130))
+    pair = [cut_fold(*features.of_fold(fold))[0] for features in (known, surprised)]
+    assert pair[0].tickers == pair[1].tickers
+    for part, days in (("train", 60), ("validation", 150 - 120)):
+        for name in ("close", "ticker_features", "market_features", "flat_features"):
+            first, second = (getattr(getattr(data, part), name)[:days] for data in pair)
+            assert first.tobytes() == second.tobytes()
+    assert pair[0].validation.close.tobytes() != pair[1].validation.close.tobytes()
+
+
+def test_a_market_without_a_universe_computes_its_features_once():
+    bars = synthetic_bars(3, 200, 0.001, 10, 0.01, seed=1)
+    features = MarketFeatures.of(bars, 60)
+    for fold in walk_forward(139, 2, 60, 30, 5):
+        assert features.of_fold(fold) == (features.whole, fold)
+
+
+def test_a_universe_of_one_at_the_last_training_day_is_refused_in_numbers(market):
+    write_universe(market.universe, ("S1", day(0), ""), ("S2", day(0), day(100)))
+    features = MarketFeatures.of(load_market(market).bars, 60)
+    with pytest.raises(ValueError, match=f"has 1 members on {day(120)}.* and 1 of them have bars on all days"):
+        features.of_fold(Fold(range(60), range(60, 130)))
+
+
+def test_a_day_of_a_membership_without_a_bar_is_refused(market):
+    write_universe(market.universe, ("S1", day(0), ""), ("S4", day(0), day(171)))
+    with pytest.raises(ValueError, match=rf"S4 has no row on {day(170)}, a day of its membership \(2 of 172 such days"):
+        load_market(market)
+
+
+def test_hold_fills_what_lies_between_a_tickers_own_days(market):
+    prices = pd.read_csv(market.path)
+    prices[(prices["ticker"] != "S4") | (prices["date"] != day(80))].to_csv(market.path, index=False)
+    with pytest.raises(ValueError, match=f"S4 has no row on {day(80)}"):
+        load_market(market)
+    bars = load_market(Market("csv", path=market.path, universe=market.universe, missing="hold")).bars
+    own = bars[bars["ticker"] == "S4"].set_index("date")["close"]
+    assert own[DAYS[80]] == own[DAYS[79]]
+    assert (len(own), len(bars[bars["ticker"] == "S3"])) == (170, 190)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("S1", "2000-01-03", "1999-01-01")], "S1, from 2000-01-03, ends before it begins"),
+        (
+            [("S1", "2000-01-03", "2000-02-01"), ("S1", "2000-02-01", "")],
+            "S1, from 2000-02-01, begins before the membership before it ends",
+        ),
+        ([("S1", "3 Jan 2000", "")], 'time data "3 Jan 2000" doesn\'t match format "%Y-%m-%d"'),
+    ],
+)
+def test_a_universe_that_makes_no_sense_is_refused_with_its_ticker(tmp_path, rows, message):
+    path = write_universe(tmp_path / "universe.csv", *rows)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_universe(path)
+
+
+def test_a_universe_without_a_column_is_named(tmp_path):
+    (tmp_path / "u.csv").write_text("ticker,from\nA,2000-01-03\n")
+    with pytest.raises(ValueError, match="it has no column to, and its columns are ticker, from"):
+        read_universe(tmp_path / "u.csv")
+
+
+def test_a_membership_that_ended_before_the_market_begins_is_not_asked_for(market):
+    universe = pd.read_csv(market.universe)
+    universe.loc[len(universe)] = ["GONE", "1990-01-01", "1999-12-31"]
+    universe.to_csv(market.universe, index=False)
+    started = Market("csv", path=market.path, universe=market.universe, start=day(0))
+    assert "GONE" not in set(load_market(started).bars["ticker"])
+
+
+def test_dow28_is_the_dow_of_2020_without_dow_and_wba():
+    assert len(DOW28) == 28
+    assert {"DOW", "WBA", "XOM", "RTX", "PFE"}.isdisjoint(DOW28)
+    joined_that_day = {ticker for ticker, since in DOW28.items() if since == "2020-08-31"}
+    assert joined_that_day == {"AMGN", "CRM", "HON"}
+
+
+def test_the_lock_of_dow28_says_who_joined_after_the_markets_first_day(tmp_path):
+    warning = survivorship("dow28", pd.Timestamp("2016-01-04"))
+    assert "3 of its 28 tickers joined after the market's first day 2016-01-04" in warning
+    assert "(the last: AMGN 2020-08-31, CRM 2020-08-31, HON 2020-08-31)" in warning
+    assert "0 of its 28 tickers" in survivorship("dow28", pd.Timestamp("2021-01-04"))
+    days = pd.bdate_range("2016-01-04", periods=5)
+    rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in (*DOW28, "DOW")]
+    prices = pd.DataFrame(rows, columns=["date", "ticker", "open", "high", "low", "close", "volume"])
+    prices.to_csv(tmp_path / "prices.csv", index=False)
+    market = Market("csv", path=tmp_path / "prices.csv", tickers=("dow28",))
+    download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
+    lock = read_json(tmp_path / "data.lock.json")
+    assert lock["tickers"] == sorted(DOW28)
+    assert lock["member_since"] == DOW28
+    assert lock["warnings"] == [warning]

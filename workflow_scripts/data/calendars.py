@@ -1,0 +1,81 @@
+"""Days that a ticker lacks: suspensions, holidays of its own, a late beginning."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.data.bars import HELD, PRICES, VOLATILITY
+
+Missing = Literal["error", "drop_ticker", "hold"]
+SHOWN = 5
+
+
+def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False) -> tuple[pd.DataFrame, list[str]]:
+    """Return bars after the market's policy for days that a ticker lacks and others have, and what it did.
+
+    ``error`` leaves them, and ``check_bars`` refuses them. ``drop_ticker`` drops each ticker that lacks a day. ``hold``
+    repeats the last close. A row without a close is a day that its ticker lacks.
+
+    Args:
+        bars: the bars.
+        missing: the policy.
+        come_and_go: whether a ticker may begin after the market and end before it: ``hold`` fills what lies between.
+
+    Raises:
+        ValueError: ``hold`` has no close to repeat, since a ticker begins after the market does.
+
+    """
+    if missing == "error" or bars.duplicated(["date", "ticker"]).any():  # which check_bars refuses
+        return bars, []
+    close = bars.pivot(index="date", columns="ticker", values="close")
+    lacking = close.isna()
+    counts = lacking.sum()[lambda days: days > 0].sort_values(ascending=False)
+    shown = ", ".join(f"{ticker} {days}" for ticker, days in counts.head(SHOWN).items())
+    said = f"{shown}{', …' if len(counts) > SHOWN else ''} of {len(close)} days, {len(counts)} tickers"
+    if missing == "drop_ticker":
+        kept = bars[~bars["ticker"].isin(counts.index)].reset_index(drop=True)
+        return kept, [f"dropped for days that they lack: {said}"] if len(counts) else []
+    late = [ticker for ticker in close if lacking[ticker].iloc[0]]
+    if late and not come_and_go:
+        begins = pd.Timestamp(str(close[late[0]].first_valid_index()))
+        raise ValueError(
+            f"{late[0]} begins on {begins:%Y-%m-%d}, and the market on {close.index[0]:%Y-%m-%d} ({len(late)} tickers "
+            f"begin late): missing: hold has no close to repeat; start later, or leave them out"
+        )
+    filled = stand_still(bars, pd.DatetimeIndex(close.index), ~lacking)
+    if come_and_go:
+        own = (close.ffill().notna() & close.bfill().notna()).stack()
+        filled = filled[own.to_numpy()].reset_index(drop=True)
+    held = int(filled[HELD].sum())
+    return filled, [f"{held} rows repeat a last close: {said}"] if held else []
+
+
+def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame) -> pd.DataFrame:
+    """Return bars with a row on each of the days for each ticker of ``traded``; where that is false, its last close.
+
+    Such a row has the close of the ticker's last traded day as all four prices, no volume, the ticker's other columns
+    as they were, and 1 in the column ``HELD``; the market's volatility is the day's own.
+    """
+    wide = {
+        name: bars.pivot(index="date", columns="ticker", values=name).reindex(index=days, columns=traded.columns)
+        for name in bars.columns.drop(["date", "ticker"])
+    }
+    held = ~traded.reindex(index=days).to_numpy()
+    if HELD in wide:
+        held |= (wide[HELD] == 1).to_numpy()
+    close = wide["close"].mask(held).ffill()
+    columns = {}
+    for name, values in wide.items():
+        if name in PRICES:
+            columns[name] = values.mask(held, close)
+        elif name.startswith(VOLATILITY):
+            of_market = bars.groupby("date")[name].first().reindex(days).to_numpy()
+            columns[name] = pd.DataFrame(dict.fromkeys(traded.columns, of_market), days)
+        else:
+            columns[name] = values.mask(held, 0.0) if name == "volume" else values.mask(held).ffill()
+    columns[HELD] = pd.DataFrame(held.astype(np.float64), days, traded.columns)
+    index = pd.MultiIndex.from_product([days, traded.columns], names=["date", "ticker"])
+    return pd.DataFrame(
+        {name: values.to_numpy().ravel() for name, values in columns.items()}, index=index
+    ).reset_index()
