@@ -10,7 +10,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, a core for each run beside it, and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task $(CORES) --mem 32G --time 240
 
-.PHONY: run explain resume report setup slurm-allocation test test-slow test-slurm check bench clean
+.PHONY: run explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
 
 run: setup
 	@$(SNAKEMAKE)
@@ -32,6 +32,12 @@ report:
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup
 	sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log --wrap "make run CORES=$(CORES) GPUS=$(GPUS)"
+
+# What the vendor of a market has changed since it was locked, and which folds that touches; makes nothing anew.
+diff: setup
+	@test -n "$(MARKET)" || { echo "name a market of config.yaml: make diff MARKET=…" >&2; exit 1; }
+	@$(SNAKEMAKE) --quiet all --force results/markets/$(MARKET)/data.diff.json
+	@cat results/markets/$(MARKET)/diff_market.log
 
 setup: $(VENV)/installed
 

@@ -2,14 +2,17 @@ import json
 import os
 import shlex
 import sys
+from datetime import datetime
 
 sys.path.insert(0, str(workflow.basedir))
 
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds
 from workflow_scripts.workflow.policies import remove_damaged_policies
+from workflow_scripts.workflow.refreshes import last_refresh
 from workflow_scripts.workflow.schedule import POPULATION, continues, pairs
 from workflow_scripts.workflow.settings import (
+    VENDORS,
     check_settings,
     default_configuration,
     explain,
@@ -24,10 +27,9 @@ from workflow_scripts.workflow.settings import (
 )
 from snakemake.utils import validate
 
-if str(config.get("replay")).lower() in ("true", "false"):
-    config["replay"] = (
-        str(config["replay"]).lower() == "true"
-    )  # --config hands over text
+for key in ("replay", "refresh"):
+    if str(config.get(key)).lower() in ("true", "false"):  # --config hands over text
+        config[key] = str(config[key]).lower() == "true"
 try:
     validate(config, f"{workflow.basedir}/schemas/config.schema.yaml")
 except WorkflowError as error:
@@ -185,6 +187,18 @@ def files_of_market(wildcards):
     return universe + (
         sorted(map(str, path.glob("*.csv"))) if path.is_dir() else [str(path)]
     )
+
+
+# The time at which this run asks for new downloads. Jobs parse this file again and inherit it.
+NOW = datetime.now().isoformat(timespec="seconds")
+REFRESH = os.environ.setdefault("FOLDSWEEP_REFRESH", NOW) if config["refresh"] else None
+
+
+def refreshed(wildcards):
+    """When a vendor's market is downloaded anew at the user's wish: a change runs its download again."""
+    if REFRESH and config["markets"][wildcards.market]["source"] in VENDORS:
+        return REFRESH
+    return last_refresh(Path(f"{MARKET}/data.lock.json".format(**wildcards)))
 
 
 def kept_rounds(sweep):

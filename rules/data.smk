@@ -3,9 +3,10 @@ rule download_bars:
     input:
         files_of_market,
     output:
-        bars=f"{MARKET}/bars.parquet",
+        # update: where a download fails, the bars of before stay.
+        bars=update(f"{MARKET}/bars.parquet"),
         lock=report(
-            f"{MARKET}/data.lock.json",
+            update(f"{MARKET}/data.lock.json"),
             caption="../report/market.rst",
             category="markets",
             labels={"result": "{market}"},
@@ -21,10 +22,11 @@ rule download_bars:
         market=lambda wildcards: flags(
             market=market_settings(config["markets"][wildcards.market])
         ),
+        refreshed=refreshed,
         code=code("data.download_bars"),
     shell:
         "exec python -m workflow_scripts.data.download_bars {params.market}"
-        " --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
+        " --refreshed {params.refreshed} --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
 
 
 # A checkpoint, so that Snakemake judges by content what depends on a fold: equal bytes stop here.
@@ -55,3 +57,28 @@ checkpoint split_folds:
         "exec python -m workflow_scripts.data.split_folds --bars {input.bars:q}"
         " --folds {params.folder:q} --test-start {params.test_start:q}"
         " --turbulence-days {params.turbulence_days} {params.settings} > {log:q} 2>&1"
+
+
+# Without inputs, so that it compares with the bars that stand and makes nothing anew; `make diff MARKET=…` forces it.
+rule diff_market:
+    """Say what a vendor has changed since a market was locked, and which folds that touches."""
+    output:
+        diff=f"{MARKET}/data.diff.json",
+    log:
+        f"{MARKET}/diff_market.log",
+    conda:
+        "../envs/data.yaml"
+    params:
+        bars=lambda wildcards: f"{MARKET}/bars.parquet".format(**wildcards),
+        lock=lambda wildcards: f"{MARKET}/data.lock.json".format(**wildcards),
+        market=lambda wildcards: flags(
+            market=market_settings(config["markets"][wildcards.market])
+        ),
+        test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],
+        turbulence_days=config["features"]["turbulence_days"],
+        purge_days=PURGE_DAYS,
+        settings=flags(settings=config["folds"]),
+    shell:
+        "exec python -m workflow_scripts.data.diff_market {params.market} --bars {params.bars:q}"
+        " --lock {params.lock:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
+        " --purge-days {params.purge_days} {params.settings} --diff {output.diff:q} > {log:q} 2>&1"

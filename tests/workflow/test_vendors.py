@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
+from tests.workflow.toy import executed, jobs
 from workflow_scripts.data.universes import DOW28
 from workflow_scripts.workflow.files import read_json
 
@@ -80,3 +81,55 @@ def test_the_report_of_dow28_begins_with_its_survivorship(toy):
     report = (toy.folder / "report.html").read_text()
     assert "the market toy holds the Dow Jones Industrial Average of 2020-08-31" in report
     assert "the tickers of dow28 were chosen in 2020" in report
+
+
+def test_a_refresh_downloads_once_more_and_a_failed_one_leaves_the_bars(server, market):
+    folder = market.folder / "results/markets/toy"
+    until = ("--until", "split_folds")
+    assert market.snakemake(*until).returncode == 0
+    before = (folder / "bars.parquet").read_bytes()
+    asked = len(server.asked)
+
+    dry = market.snakemake("-n", *until, "--config", "refresh=true")
+    assert jobs(dry.stdout)["download_bars"] == 1
+    assert jobs(market.snakemake("-n", *until).stdout) == {}  # a dry run notes nothing
+
+    server.fault = lambda number, query: Answer(403, '{"message": "forbidden."}')
+    failed = market.snakemake(*until, "--config", "refresh=true")
+    assert failed.returncode != 0
+    assert "status 403 (forbidden.)" in failed.stdout
+    assert (folder / "bars.parquet").read_bytes() == before
+    assert jobs(market.snakemake("-n", *until).stdout)["download_bars"] == 1  # the next run tries again
+
+    server.fault = lambda number, query: None
+    done = market.snakemake(*until, "--config", "refresh=true")
+    assert executed(done.stdout)["download_bars"] == 1
+    assert len(server.asked) == asked + 2
+    assert (folder / "bars.parquet").read_bytes() == before
+    assert jobs(market.snakemake("-n", *until).stdout) == {}
+
+
+def test_diff_market_says_which_folds_a_revision_touches_before_anything_reruns(market, monkeypatch):
+    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
+    folder = market.folder / "results/markets/toy"
+    table = table_of(TICKERS, "2000-01-03", 260)
+    with alpaca(table) as server:
+        monkeypatch.setenv("APCA_API_DATA_URL", server.address)
+        assert market.snakemake("--until", "split_folds").returncode == 0
+    last = read_json(folder / "folds/fold_1.json")["validation"]["last_day"]
+    table["AAA"].loc[last, ["open", "high", "low", "close"]] *= 1.01
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    with alpaca(table) as server:
+        monkeypatch.setenv("APCA_API_DATA_URL", server.address)
+        done = market.snakemake("--force", "results/markets/toy/data.diff.json")
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert set(executed(done.stdout)) == {"diff_market"}
+        said = (folder / "diff_market.log").read_text()
+        assert f"AAA: 1 days revised, {last} to {last}, close, high, low, open by up to 1.00%" in said
+        assert "would make anew: the runs of folds [1], and the backtest" in said
+        assert read_json(folder / "data.diff.json")["folds"] == [1]
+        assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+        kept = (folder / "folds/fold_0.npz").read_bytes()
+        assert market.snakemake("--until", "split_folds", "--config", "refresh=true").returncode == 0
+    assert (folder / "folds/fold_0.npz").read_bytes() == kept

@@ -1,6 +1,5 @@
 """The rule download_bars: fetch a market's bars, check them, and lock what came."""
 
-import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,21 +7,24 @@ import tyro
 
 from workflow_scripts.data.bars import check_bars, write_bars
 from workflow_scripts.data.markets import Market, load_market
+from workflow_scripts.data.sources.downloads import remove_parts
 from workflow_scripts.data.universes import list_name, members_since
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.refreshes import NEVER
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "skfolio")
 CLIENTS = {"alpaca": ("alpaca-py",), "yahoo": ("yfinance", "curl_cffi")}
 
 
-def download_bars(market: Market, bars: Path, lock: Path) -> None:
+def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER) -> None:
     """Fetch a market's bars, check them, and write them with a lock that says what they are.
 
     Args:
         market: where the bars come from, and which to keep.
         bars: the parquet file to write.
         lock: the JSON file to write: source, query, versions, row count and sha256 of the bars.
+        refreshed: when the user asked for a new download, or "never"; kept in the lock.
 
     """
     log = start_job("download_bars")
@@ -47,10 +49,11 @@ def download_bars(market: Market, bars: Path, lock: Path) -> None:
             "first_day": f"{table['date'].min():%Y-%m-%d}",
             "last_day": f"{table['date'].max():%Y-%m-%d}",
             "warnings": warnings,
+            "refreshed": refreshed,
             "sha256": sha256(bars),
         },
     )
-    shutil.rmtree(parts, ignore_errors=True)
+    remove_parts(parts)
     log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
 
 

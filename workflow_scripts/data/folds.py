@@ -203,14 +203,19 @@ class _Scaler:
         return {name: {"mean": float(m), "sd": float(s)} for name, m, s in zip(names, self.mean, self.sd, strict=True)}
 
 
-def write_fold(data: FoldData, description: dict[str, Any], path: Path) -> None:
-    """Write a fold's arrays to ``path`` (.npz) and its description with their sha256 beside it (.json)."""
+def fold_bytes(data: FoldData) -> bytes:
+    """Return a fold's arrays as the bytes of its .npz file; equal arrays are equal bytes."""
     arrays: dict[str, Any] = {"tickers": np.asarray(data.tickers)}
     for name, segment in (("train", data.train), ("validation", data.validation)):
         arrays |= {f"{name}_{field}": array for field, array in vars(segment).items()}
     content = io.BytesIO()
     np.savez(content, **arrays)
-    write_bytes(path, content.getvalue())
+    return content.getvalue()
+
+
+def write_fold(data: FoldData, description: dict[str, Any], path: Path) -> None:
+    """Write a fold's arrays to ``path`` (.npz) and its description with their sha256 beside it (.json)."""
+    write_bytes(path, fold_bytes(data))
     write_json(path.with_suffix(".json"), {**description, "sha256": sha256(path)})
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import FoldSettings, cut_fold, describe_fold, first_test_day, walk_forward, write_fold
-from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.data.folds import FoldSettings, write_fold
+from workflow_scripts.data.universes import folds_of_market
 from workflow_scripts.workflow.jobs import start_job
 
 
@@ -22,21 +22,9 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
 
     """
     log = start_job("split_folds")
-    features = MarketFeatures.of(read_bars(bars), turbulence_days)
-    days = first_test_day(features.dates, test_start)
-    resolved = settings.resolve(days)
-    cuts = walk_forward(
-        days,
-        resolved.count,
-        resolved.train_days,
-        resolved.validation_days,
-        resolved.purge_days,
-        resolved.window,
-    )
-    for index, fold in enumerate(cuts):
-        own, cut = features.of_fold(fold)
-        data, scalers = cut_fold(own, cut)
-        description = describe_fold(own, cut, resolved, scalers)
+    for index, (data, description) in enumerate(
+        folds_of_market(read_bars(bars), test_start, turbulence_days, settings)
+    ):
         write_fold(data, description, folds / f"fold_{index}.npz")
         train, validation = description["train"], description["validation"]
         log.info(

@@ -5,8 +5,7 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import cut_fold, sealed_fold
-from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.data.universes import sealed_data
 from workflow_scripts.training.evaluation import BASELINES, run_baseline
 from workflow_scripts.training.sharpe import sharpe_ratio, write_returns
 from workflow_scripts.training.trading_env import EnvironmentSettings
@@ -33,8 +32,7 @@ def backtest_baselines(
 
     """
     log = start_job("backtest_baselines")
-    features = MarketFeatures.of(read_bars(bars), turbulence_days)
-    data, _ = cut_fold(*features.of_fold(sealed_fold(features.dates, test_start, purge_days)))
+    data = sealed_data(read_bars(bars), test_start, turbulence_days, purge_days)
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")

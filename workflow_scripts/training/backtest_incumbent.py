@@ -5,8 +5,7 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import cut_fold, sealed_fold
-from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.data.universes import sealed_data
 from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
 from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import read_trial
@@ -47,8 +46,7 @@ def backtest_incumbent(
     log.info(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"
     )
-    features = MarketFeatures.of(read_bars(bars), turbulence_days)
-    data, _ = cut_fold(*features.of_fold(sealed_fold(features.dates, test_start, purge_days)))
+    data = sealed_data(read_bars(bars), test_start, turbulence_days, purge_days)
     train_and_judge(trial, data, seed, environment, training, outputs, log, last_attempt)
 
 

@@ -53,7 +53,7 @@ def test_a_list_is_one_flag_with_several_words():
 
 @pytest.mark.parametrize(("source", "ticker"), [("alpaca", "VIXY"), ("yahoo", "^VIX"), ("csv", None)])
 def test_the_volatility_of_a_market_is_what_its_source_has(source, ticker):
-    keys = ("start", "end", "tickers", "path", "feed")
+    keys = ("start", "end", "tickers", "universe", "missing", "path", "feed")
     market = {"source": source, "volatility_ticker": "auto", **dict.fromkeys(keys)}
     assert market_settings(market)["volatility_ticker"] == ticker
     assert market_settings({**market, "volatility_ticker": None})["volatility_ticker"] is None

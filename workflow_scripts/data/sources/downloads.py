@@ -81,9 +81,10 @@ class Parts:
         """Keep a piece."""
         write_bytes(self._folder / _digest(name), content)
 
-    def remove(self) -> None:
-        """Remove all pieces: what was made of them stands."""
-        shutil.rmtree(self._root, ignore_errors=True)
+
+def remove_parts(folder: Path) -> None:
+    """Remove the pieces of a download: what was made of them stands."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digest(text: str) -> str:

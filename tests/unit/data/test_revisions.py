@@ -1,0 +1,128 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.unit.data.stand_ins import KEY, SECRET, alpaca, table_of
+from workflow_scripts.data.diff_market import diff_market
+from workflow_scripts.data.download_bars import download_bars
+from workflow_scripts.data.folds import FoldSettings
+from workflow_scripts.data.markets import Market, synthetic_bars
+from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
+
+PRICES = ["open", "high", "low", "close"]
+DAYS = pd.bdate_range("2000-01-03", periods=240)
+# 61 days of warm-up; fold 0 has the days 61 to 160 and fold 1 those from 101 to 200; test days from day 210 on.
+FOLDS = FoldSettings(2, 60, 40, 0)
+CUT = (f"{DAYS[210]:%Y-%m-%d}", 60)
+
+
+@pytest.fixture
+def bars():
+    return synthetic_bars(3, 240, 0.001, 10, 0.01, seed=1).drop(columns="signal")
+
+
+def revise(bars, ticker, days, factor):
+    after = bars.copy()
+    rows = (after["ticker"] == ticker) & after["date"].isin(DAYS[days])
+    after.loc[rows, PRICES] *= factor
+    return after
+
+
+def test_equal_bars_have_no_revision(bars):
+    revisions = compare_bars(bars, bars.sample(frac=1, random_state=0))
+    assert revisions.lines() == []
+    assert touched_folds(bars, bars, *CUT, FOLDS) == []
+    assert not touches_backtest(bars, bars, *CUT, 0)
+
+
+def test_a_revised_day_is_named_with_its_ticker_columns_and_size(bars):
+    after = revise(revise(bars, "S2", [150, 151], 1.02), "S2", [155], 1.04)
+    revisions = compare_bars(bars, after)
+    assert revisions.lines() == [
+        f"S2: 3 days revised, {DAYS[150]:%Y-%m-%d} to {DAYS[155]:%Y-%m-%d}, close, high, low, open by up to 4.00%"
+    ]
+    assert revisions.describe()["revised"]["S2"]["runs"] == [
+        [f"{DAYS[150]:%Y-%m-%d}", f"{DAYS[151]:%Y-%m-%d}"],
+        [f"{DAYS[155]:%Y-%m-%d}", f"{DAYS[155]:%Y-%m-%d}"],
+    ]
+
+
+def test_one_factor_for_all_days_before_one_is_a_dividend(bars):
+    revisions = compare_bars(bars, revise(bars, "S1", slice(0, 200), 0.985))
+    assert revisions.lines()[0].endswith("by up to 1.50%, all prices × 0.985000: a dividend or a split")
+
+
+def test_new_and_lost_days_are_counted_by_ticker(bars):
+    revisions = compare_bars(bars[bars["date"] < DAYS[238]], bars[(bars["ticker"] != "S3") | (bars["date"] > DAYS[0])])
+    assert revisions.lines() == [
+        *(f"{ticker}: 2 days added, 2000-11-30 to 2000-12-01" for ticker in ("S1", "S2", "S3")),
+        "S3: 1 days removed, 2000-01-03 to 2000-01-03",
+    ]
+    json.dumps(revisions.describe())
+
+
+@pytest.mark.parametrize(("day", "folds"), [(70, [0]), (130, [0, 1]), (195, [1]), (205, []), (230, [])])
+def test_a_revision_touches_the_folds_that_hold_its_day(bars, day, folds):
+    after = revise(bars, "S1", [day], 1.01)
+    # Fold 1 begins on day 101, and turbulence looks back on 60 days, but the indicators on all days before.
+    touched = touched_folds(bars, after, *CUT, FOLDS)
+    assert set(folds) <= set(touched)
+    if day > 160:
+        assert touched == folds
+    assert touches_backtest(bars, after, *CUT, 0)
+
+
+def test_days_appended_to_the_market_touch_no_fold(bars):
+    longer = synthetic_bars(3, 250, 0.001, 10, 0.01, seed=1).drop(columns="signal")
+    shorter = longer[longer["date"] <= DAYS[239]].reset_index(drop=True)
+    assert touched_folds(shorter, longer, *CUT, FOLDS) == []
+    assert touches_backtest(shorter, longer, *CUT, 0)
+
+
+def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("APCA_API_KEY_ID", KEY)
+    monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
+    market = Market("alpaca", start="2000-01-03", end="2000-12-01", tickers=("AAA", "BBB"))
+    table = table_of(["AAA", "BBB"], "2000-01-03", 240)
+    paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
+    with alpaca(table) as server:
+        monkeypatch.setenv("APCA_API_DATA_URL", server.address)
+        download_bars(market, **paths)
+    before = paths["bars"].read_bytes()
+    table["BBB"].iloc[195, :4] *= np.float64(1.01)
+    with alpaca(table) as server:
+        monkeypatch.setenv("APCA_API_DATA_URL", server.address)
+        diff_market(
+            market,
+            **paths,
+            test_start=CUT[0],
+            turbulence_days=60,
+            purge_days=0,
+            settings=FOLDS,
+            diff=tmp_path / "data.diff.json",
+        )
+    diff = json.loads((tmp_path / "data.diff.json").read_text())
+    assert (diff["folds"], diff["backtest"], list(diff["revised"])) == ([1], True, ["BBB"])
+    assert paths["bars"].read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bars.parquet", "data.diff.json", "data.lock.json"]
+
+
+def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
+    bars.to_csv(tmp_path / "prices.csv", index=False)
+    market = Market("csv", path=tmp_path / "prices.csv")
+    paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
+    rest = {
+        "test_start": CUT[0],
+        "turbulence_days": 60,
+        "purge_days": 0,
+        "settings": FOLDS,
+        "diff": tmp_path / "d.json",
+    }
+    with pytest.raises(ValueError, match="no bars with a lock to compare with: run Snakemake first"):
+        diff_market(market, **paths, **rest)
+    download_bars(market, **paths)
+    paths["bars"].write_bytes(paths["bars"].read_bytes() + b"x")
+    with pytest.raises(ValueError, match=r"bars\.parquet is damaged \(sha256 .* where data\.lock\.json has"):
+        diff_market(market, **paths, **rest)

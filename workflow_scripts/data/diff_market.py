@@ -1,0 +1,63 @@
+"""The rule diff_market: what a vendor has changed since a market was locked, before anything is made again."""
+
+from pathlib import Path
+
+import tyro
+
+from workflow_scripts.data.bars import check_bars, read_bars
+from workflow_scripts.data.folds import FoldSettings
+from workflow_scripts.data.markets import Market, load_market
+from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
+from workflow_scripts.data.sources.downloads import remove_parts
+from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
+from workflow_scripts.workflow.jobs import start_job
+
+
+def diff_market(
+    market: Market,
+    bars: Path,
+    lock: Path,
+    test_start: str,
+    turbulence_days: int,
+    purge_days: int,
+    settings: FoldSettings,
+    diff: Path,
+) -> None:
+    """Ask for a market's bars again, and write how they differ from the locked ones; these stay as they are.
+
+    Args:
+        market: where the bars come from, and which to keep.
+        bars: the market's bars.
+        lock: their lock.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        purge_days: days dropped before the test days.
+        settings: how the folds are cut.
+        diff: the JSON file to write: per ticker the days added, removed and revised, and the folds that they touch.
+
+    """
+    log = start_job("diff_market")
+    if not bars.exists() or not lock.exists():
+        raise ValueError(f"{bars.parent} has no bars with a lock to compare with: run Snakemake first")
+    expected = read_json(lock)["sha256"]
+    if (found := sha256(bars)) != expected:
+        raise ValueError(damaged(bars, f"sha256 {found[:12]}… where {lock.name} has {expected[:12]}…"))
+    parts = diff.with_name("diff.parts")
+    before, after = read_bars(bars), load_market(market, parts).bars
+    for warning in check_bars(after):
+        log.warning(warning)
+    revisions = compare_bars(before, after)
+    folds = touched_folds(before, after, test_start, turbulence_days, settings)
+    backtest = touches_backtest(before, after, test_start, turbulence_days, purge_days)
+    write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
+    remove_parts(parts)
+    for line in revisions.lines() or ["the vendor has changed nothing since the lock"]:
+        log.info(line)
+    log.info(
+        f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "
+        f"{'the' if backtest else 'no'} backtest"
+    )
+
+
+if __name__ == "__main__":
+    tyro.cli(diff_market)

@@ -1,0 +1,121 @@
+"""What a vendor has changed since a market was locked, and which folds that touches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.data.folds import FoldSettings, fold_bytes
+from workflow_scripts.data.universes import folds_of_market, sealed_data
+
+SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
+
+
+@dataclass(frozen=True)
+class Revisions:
+    """Differences between the bars of a lock and the bars of now.
+
+    Attributes:
+        calendar: the days of both.
+        added: ticker to its days that are new.
+        removed: ticker to its days that are gone.
+        revised: ticker to its days that have other numbers.
+        detail: ticker to the columns that differ, the largest relative change, and the one factor that explains all of
+            them if there is one: the work of a dividend or a split.
+
+    """
+
+    calendar: pd.DatetimeIndex
+    added: dict[str, pd.DatetimeIndex]
+    removed: dict[str, pd.DatetimeIndex]
+    revised: dict[str, pd.DatetimeIndex]
+    detail: dict[str, dict[str, Any]]
+
+    def describe(self) -> dict[str, Any]:
+        """Return the differences as JSON: days as the first and last of each run without a gap in the calendar."""
+        return {
+            "added": {ticker: self._runs(days) for ticker, days in self.added.items()},
+            "removed": {ticker: self._runs(days) for ticker, days in self.removed.items()},
+            "revised": {
+                ticker: {**self.detail[ticker], "days": len(days), "runs": self._runs(days)}
+                for ticker, days in self.revised.items()
+            },
+        }
+
+    def _runs(self, days: pd.DatetimeIndex) -> list[list[str]]:
+        breaks = np.flatnonzero(np.diff(self.calendar.get_indexer(days)) > 1) + 1
+        bounds = zip([0, *breaks], [*(breaks - 1), len(days) - 1], strict=True)
+        return [[f"{days[first]:%Y-%m-%d}", f"{days[last]:%Y-%m-%d}"] for first, last in bounds]
+
+    def lines(self) -> list[str]:
+        """Return a line a ticker and kind of difference."""
+        said = []
+        for name, part in (("added", self.added), ("removed", self.removed), ("revised", self.revised)):
+            for ticker, days in part.items():
+                line = f"{ticker}: {len(days)} days {name}, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+                if name == "revised":
+                    detail = self.detail[ticker]
+                    line += f", {', '.join(detail['columns'])} by up to {detail['largest_change']:.2%}"
+                    if detail["factor"] is not None:
+                        line += f", all prices × {detail['factor']:.6f}: a dividend or a split"
+                said.append(line)
+        return said
+
+
+def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
+    """Return how the bars of now differ from those of the lock, by ticker and day."""
+    old, new = (bars.set_index(["ticker", "date"]).sort_index() for bars in (before, after))
+    common = old.index.intersection(new.index)
+    columns = sorted(set(old.columns) & set(new.columns))
+    left, right = old.loc[common, columns], new.loc[common, columns]
+    differs = (left != right) & ~(left.isna() & right.isna())
+    changed = differs.any(axis=1)
+    detail = {}
+    for ticker, rows in differs[changed].groupby(level="ticker"):
+        was, now = left.loc[rows.index], right.loc[rows.index]
+        relative = ((now - was) / was.where(was != 0)).abs().to_numpy()
+        factors = (now["close"] / was["close"]).to_numpy()
+        constant = float(np.ptp(factors)) < SAME_FACTOR * float(np.abs(factors).max()) and not np.isclose(factors[0], 1)
+        detail[str(ticker)] = {
+            "columns": [column for column in columns if rows[column].any()],
+            "largest_change": float(np.nanmax(relative)) if np.isfinite(relative).any() else 0.0,
+            "factor": float(np.median(factors)) if constant else None,
+        }
+    return Revisions(
+        calendar=pd.DatetimeIndex(sorted({*before["date"], *after["date"]})),
+        added=_by_ticker(new.index.difference(old.index)),
+        removed=_by_ticker(old.index.difference(new.index)),
+        revised=_by_ticker(common[changed.to_numpy()]),
+        detail=detail,
+    )
+
+
+def touched_folds(
+    before: pd.DataFrame, after: pd.DataFrame, test_start: str, turbulence_days: int, settings: FoldSettings
+) -> list[int]:
+    """Return the folds whose arrays differ between two states of a market: their runs would be made again.
+
+    Raises:
+        ValueError: one of the two has fewer days than the folds need.
+
+    """
+    pair = [folds_of_market(bars, test_start, turbulence_days, settings) for bars in (before, after)]
+    return [
+        number
+        for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
+        if fold_bytes(old) != fold_bytes(new)
+    ]
+
+
+def touches_backtest(
+    before: pd.DataFrame, after: pd.DataFrame, test_start: str, turbulence_days: int, purge_days: int
+) -> bool:
+    """Return whether the sealed backtest would train or trade on other numbers."""
+    old, new = (sealed_data(bars, test_start, turbulence_days, purge_days) for bars in (before, after))
+    return fold_bytes(old) != fold_bytes(new)
+
+
+def _by_ticker(index: pd.Index) -> dict[str, pd.DatetimeIndex]:
+    table = index.to_frame(index=False)
+    return {str(ticker): pd.DatetimeIndex(group["date"]) for ticker, group in table.groupby("ticker")}
