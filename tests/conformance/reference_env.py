@@ -1,34 +1,50 @@
-"""The environment's rules in plain Python, one portfolio at a time, for the tests to compare with."""
+"""The environment's rules in plain Python, one portfolio at a time, for the tests to compare with bit by bit."""
 
 import math
 
 
 def trade_shares(action, price, cash, shares, max_stock, cost):
     for ticker, order in enumerate(action):
-        wanted = 0 if abs(order) < 0.1 else math.trunc(order * max_stock)
+        wanted = 0.0 if abs(order) < 0.1 else float(math.trunc(order * max_stock))
         while wanted > 0 and price[ticker] * (1 + cost) * wanted > cash:
             wanted -= 1
-        wanted = max(wanted, -shares[ticker])
-        cash -= price[ticker] * wanted + cost * price[ticker] * abs(wanted)
-        shares[ticker] += wanted
+        bought, sold = max(wanted, 0.0), min(max(-wanted, 0.0), shares[ticker])
+        cash = cash - price[ticker] * (1 + cost) * bought + price[ticker] * (1 - cost) * sold
+        shares[ticker] += bought - sold
     return cash, shares
 
 
 def trade_weights(target, price, cash, shares, rate, cost):
     held = [amount * unit for amount, unit in zip(shares, price, strict=True)]
-    value = cash + sum(held)
-    weights = [worth / value + rate * (goal - worth / value) for worth, goal in zip(held, target, strict=True)]
-    after = value
-    for _ in range(200):  # the fixed point, found the slow way
-        after = value - cost * sum(abs(w * after - worth) for w, worth in zip(weights, held, strict=True))
-    return after * (1 - sum(weights)), [w * after / unit for w, unit in zip(weights, price, strict=True)]
+    value = after = cash + fold_sum(held)
+    weights = [worth * (1 / value) for worth in held]
+    weights = [weight + rate * (goal - weight) for weight, goal in zip(weights, target, strict=True)]
+    for _ in range(4):  # Newton's method on: value after fees = value − fees
+        gaps = [weight * after - worth for weight, worth in zip(weights, held, strict=True)]
+        slope = fold_sum([weight if gap > 0 else -weight for weight, gap in zip(weights, gaps, strict=True)])
+        after = after - (after - value + cost * fold_sum([abs(gap) for gap in gaps])) / (1 + cost * slope)
+    wanted = [weight * after for weight in weights]
+    traded = fold_sum([abs(want - worth) for want, worth in zip(wanted, held, strict=True)])
+    return value - cost * traded - fold_sum(wanted), [
+        want * (1 / unit) for want, unit in zip(wanted, price, strict=True)
+    ]
 
 
 def tilt_target(action):
-    raw = [min(max(1 + a, 0), 3) / len(action) for a in action]
-    return [weight / max(1, sum(raw)) for weight in raw]
+    raw = [min(max(1 + a, 0), 3) * (1 / len(action)) for a in action]
+    return [weight * (1 / max(fold_sum(raw), 1)) for weight in raw]
 
 
 def softmax_target(action):
-    powers = [math.exp(a) for a in action]
-    return [power / sum(powers) for power in powers[1:]]
+    powers = [math.exp(a - max(action)) for a in action]
+    return [power * (1 / (powers[0] + fold_sum(powers[1:]))) for power in powers[1:]]
+
+
+def fold_sum(values):
+    """Sum by adding the second half to the first, until one is left: an order that every machine can keep."""
+    while len(values) > 1:
+        half = len(values) // 2
+        folded = [first + second for first, second in zip(values[:half], values[half : 2 * half], strict=True)]
+        folded[0] += values[-1] if len(values) % 2 else 0.0
+        values = folded
+    return values[0]

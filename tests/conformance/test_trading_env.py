@@ -66,30 +66,68 @@ def test_an_order_fills_at_the_close_of_the_next_day(mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_compiled_kernel_and_torch_agree_with_plain_python(mode):
-    kernel, fused = make(mode, num_envs=4), make(mode, num_envs=4)
-    fused._step = fused._step_on_device
-    close, settings = prices(), kernel.settings
+@pytest.mark.parametrize(("tickers", "cash"), [(4, 20_000.0), (7, 1000.0), (28, 1e6)])
+def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, tickers, cash):
+    close = prices(tickers=tickers)
+    kernel, fused = (make(mode, num_envs=67, close=close, initial_cash=cash) for _ in range(2))
+    fused._compiled = False
+    exact = {} if mode == "weights" else {"rtol": 0, "atol": 0}  # but for the last bit of three exponentials
     for action in actions(kernel):
         plain = []
-        for row in range(4):
+        for row in range(0, 67, 6):
             order = action[row].double().tolist()
-            portfolio = (close[kernel.day + 1], kernel.cash[row].item(), kernel.holdings[row].tolist())
+            portfolio = (close[kernel.day + 1].tolist(), kernel.cash[row].item(), kernel.holdings[row].tolist())
             if mode == "shares":
-                cash, shares = trade_shares(order, *portfolio, settings.max_stock, settings.cost_pct)
+                plain.append(trade_shares(order, *portfolio, kernel.settings.max_stock, kernel.settings.cost_pct))
             else:
                 target = tilt_target(order) if mode == "tilt" else softmax_target(order)
-                cash, shares = trade_weights(target, *portfolio, settings.rebalance_rate, settings.cost_pct)
-            plain.append((cash, shares))
+                rate, cost = kernel.settings.rebalance_rate, kernel.settings.cost_pct
+                plain.append(trade_weights(target, *portfolio, rate, cost))
         state, reward, _ = kernel.step(action)
         other_state, other_reward, _ = fused.step(action)
-        for row, (cash, shares) in enumerate(plain):
-            np.testing.assert_allclose(kernel.cash[row], cash, rtol=1e-9, atol=1e-6)
-            np.testing.assert_allclose(kernel.holdings[row], shares, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(kernel.cash, fused.cash, rtol=1e-9, atol=1e-6)
-        torch.testing.assert_close(kernel.holdings, fused.holdings, rtol=1e-9, atol=1e-9)
-        torch.testing.assert_close(reward, other_reward, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(state, other_state)
+        for name in ("cash", "holdings", "asset", "traded"):
+            torch.testing.assert_close(getattr(kernel, name), getattr(fused, name), **exact)
+        cash_after, holdings = (torch.tensor(values, dtype=torch.float64) for values in zip(*plain, strict=True))
+        torch.testing.assert_close(kernel.cash[::6], cash_after.clamp(min=0), **(exact or {"rtol": 1e-9, "atol": 1e-6}))
+        torch.testing.assert_close(kernel.holdings[::6], holdings, **exact)
+        torch.testing.assert_close(state, other_state, **exact)
+        torch.testing.assert_close(reward, other_reward, rtol=1e-6, atol=1e-6)
+        if mode == "weights":
+            for name in ("cash", "holdings", "asset", "traded"):
+                getattr(fused, name).copy_(getattr(kernel, name))
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.05])
+def test_the_value_after_fees_is_the_value_less_the_fees(cost):
+    env = make("tilt", cost_pct=cost, rebalance_rate=1.0)
+    for action in actions(env):
+        held = env.holdings.numpy() * prices()[env.day + 1]
+        value = env.cash.numpy() + held.sum(axis=1)
+        weights = np.array([tilt_target(row) for row in action.double().tolist()])
+        after = value
+        for _ in range(200):  # the fixed point, found the slow way
+            after = value - cost * np.abs(weights * after[:, None] - held).sum(axis=1)
+        env.step(action)
+        np.testing.assert_allclose(env.asset, after, rtol=1e-12)
+
+
+def test_shares_and_cash_are_shown_by_tanh():
+    env = make("shares", num_envs=200, initial_cash=1e6)
+    env.observe = "shares"
+    env.holdings.mul_(torch.linspace(0, 40, 200)[:, None])
+    state = env.state()
+    torch.testing.assert_close(state[:, 1], (env.cash * 2**-18).tanh().float(), rtol=0, atol=5e-7)
+    torch.testing.assert_close(state[:, 2:], (env.holdings * 2**-10).tanh().float(), rtol=0, atol=5e-7)
+
+
+def test_a_step_writes_where_it_is_told():
+    env, other = make("tilt"), make("tilt")
+    state, reward = torch.empty(3, 6), torch.empty(3)
+    told, given, _ = env.step(torch.ones(3, 4), state, reward)
+    assert (told.data_ptr(), given.data_ptr()) == (state.data_ptr(), reward.data_ptr())
+    made = other.step(torch.ones(3, 4))
+    assert torch.equal(state, made[0])
+    assert torch.equal(reward, made[1])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -137,3 +175,8 @@ def test_the_last_day_ends_the_episode():
 def test_prices_that_are_not_finite_are_refused():
     with pytest.raises(ValueError, match="finite prices above zero"):
         make("tilt", close=np.array([[1.0, 2.0], [np.nan, 2.0]]))
+
+
+def test_an_action_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"an action is \(3, 4\), not \(3, 5\)"):
+        make("tilt").step(torch.zeros(3, 5))
