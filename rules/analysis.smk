@@ -98,10 +98,14 @@ rule plot_sharpe:
     conda:
         "../envs/analysis.yaml"
     params:
+        default=lambda wildcards: canonical(
+            default_configuration(config, wildcards.sweep)
+        ),
         code=code("analysis.plot_sharpe"),
     shell:
         "exec python -m workflow_scripts.analysis.plot_sharpe --sweep {wildcards.sweep}"
-        " --scores {input.scores:q} --baselines {input.baselines:q} --plot {output.plot:q} > {log:q} 2>&1"
+        " --scores {input.scores:q} --default {params.default:q} --baselines {input.baselines:q}"
+        " --plot {output.plot:q} > {log:q} 2>&1"
 
 
 rule plot_equity:

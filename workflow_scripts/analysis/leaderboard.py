@@ -75,19 +75,13 @@ def incumbent(scores: Sequence[Score]) -> Score | None:
     return best if best.status == "ok" else None
 
 
-def default_trial(sweep: Sweep) -> Score | None:
-    """Return the sweep's trial of the default configuration at full budget, where it has one with a score."""
-    same = [
-        score
-        for score in at_full_budget(sweep.scores)
-        if score.status == "ok"
-        and all(values == sweep.default for values in (score.configuration, *map(_configuration, score.phases)))
-    ]
-    return same[0] if same else None
-
-
-def _configuration(phase: Mapping[str, object]) -> object:
-    return phase["configuration"]
+def default_trial(scores: Sequence[Score], default: Mapping[str, object]) -> Score | None:
+    """Return the trial of the default configuration at full budget, where there is one with a score."""
+    for score in at_full_budget(scores):
+        trained = [score.configuration, *(phase["configuration"] for phase in score.phases)]
+        if score.status == "ok" and all(configuration == default for configuration in trained):
+            return score
+    return None
 
 
 def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple[None, None]:
@@ -114,7 +108,9 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             if (rival.optimizer, rival.agent, rival.market) == ("random", sweep.agent, sweep.market)
         ]
         random = incumbent(rivals[0].scores) if rivals and rivals[0] is not sweep else None
-        defaults = [trial for rival in (sweep, *rivals) if (trial := default_trial(rival)) is not None]
+        defaults = [
+            trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, rival.default)) is not None
+        ]
         sharpes = np.asarray([run["sharpe"] for run in best.runs], dtype=np.float64) if best else None
         score, interval = mean_and_interval(sharpes) if sharpes is not None else (None, None)
         beyond_random, random_interval = gap(best, random)

@@ -15,7 +15,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
     """Draw each trial's score, the best so far, and equal weight on the same days.
 
     Trials share folds and seeds, so what they have in common is no error between them: a bar is the standard error of
-    the trial's difference to the default configuration, run by run.
+    the trial's difference to the first, run by run.
 
     Args:
         sweep: name of the sweep.
@@ -61,8 +61,8 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
         axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
 
 
-def _error_of_difference(score: Score, default: Score) -> float:
-    sharpes = [{(run["fold"], run["seed"]): run["sharpe"] for run in judged.runs} for judged in (score, default)]
+def _error_of_difference(score: Score, first: Score) -> float:
+    sharpes = [{(run["fold"], run["seed"]): run["sharpe"] for run in judged.runs} for judged in (score, first)]
     pairs = [(own, sharpes[1].get(key)) for key, own in sharpes[0].items()]
     gaps = np.asarray([own - other for own, other in pairs if own is not None and other is not None], dtype=np.float64)
     return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0

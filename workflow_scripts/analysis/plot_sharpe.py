@@ -1,38 +1,39 @@
 """The rule plot_sharpe: how much of a Sharpe ratio is the fold, and how much the seed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import tyro
 
 from workflow_scripts.analysis.figures import colour, figure, label
-from workflow_scripts.sweeps.history import rank, read_score
+from workflow_scripts.analysis.leaderboard import default_trial, incumbent
+from workflow_scripts.sweeps.history import read_score
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import start_job
 
 BARS = ("equal_weight", "buy_and_hold", "oracle")
 
 
-def plot_sharpe(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Path) -> None:
+def plot_sharpe(sweep: str, scores: tuple[Path, ...], default: str, baselines: Path, plot: Path) -> None:
     """Draw every run's Sharpe ratio by fold, with the incumbent, the default configuration and the baselines apart.
 
     Args:
         sweep: name of the sweep.
         scores: score.json of every trial, in the order of proposal.
+        default: JSON of the default configuration.
         baselines: the baselines' Sharpe ratios on the validation days.
         plot: the SVG file to write.
 
     """
     start_job("plot_sharpe")
     judged = [read_score(path) for path in scores]
-    best = rank(judged)[0]
-    groups = {
-        "other trials": ([score for score in judged if score not in (best, judged[0])], "#c8c8c8", 0.0),
-        label("default"): ([judged[0]], colour("default"), -0.22),
-        label("rank_1"): ([best], colour("rank_1"), 0.22),
-    }
-    if best is judged[0]:
-        del groups[label("default")]
+    best, untuned = incumbent(judged), default_trial(judged, json.loads(default))
+    marked = {"default": (untuned, -0.22), "rank_1": (best, 0.22)}
+    if untuned is best:
+        del marked["default"]
+    groups = {"other trials": ([score for score in judged if score not in (best, untuned)], "#c8c8c8", 0.0)}
+    groups |= {label(name): ([trial], colour(name), shift) for name, (trial, shift) in marked.items() if trial}
     with figure(plot, height=5, legend_columns=3) as axes:
         axes.set_title(f"{sweep}: validation Sharpe ratio of each run, by fold")
         for name, (trials, shade, shift) in groups.items():

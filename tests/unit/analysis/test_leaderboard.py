@@ -84,8 +84,8 @@ def test_a_continued_trial_costs_what_its_runs_train_beyond_the_parents():
 def test_a_default_trial_that_was_continued_is_still_the_default():
     phases = [{"budget": 60, "configuration": DEFAULT}]
     for gamma, found in ((0.9, True), (0.95, False)):
-        tuned = sweep("s", "dehb", [trial(0, [1.0, 2.0], gamma=gamma, phases=phases)])
-        assert (default_trial(tuned) is not None) == found
+        tuned = [trial(0, [1.0, 2.0], gamma=gamma, phases=phases)]
+        assert (default_trial(tuned, DEFAULT) is not None) == found
 
 
 def test_one_run_has_no_interval():
