@@ -6,11 +6,14 @@ tables of the window on which it trains or is evaluated are set by ``show``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Literal
 
 import torch
 from elegantrl.agents.net import build_mlp, layer_init_with_orthogonal
 from torch import Tensor, nn
+from torch.nn import functional
 
 from workflow_scripts.data.folds import Segment
 
@@ -56,7 +59,12 @@ class NetworkShape:
 
 
 class MarketNetwork(nn.Module):
-    """A network that is shown one market window at a time."""
+    """A network that is shown one market window at a time.
+
+    What it sees of the market is the same for all portfolios on a day. Where its weights stay what they are, in a
+    rollout and in an evaluation, ``market_part`` is the market's share of the first layer, once a day, and ``infer``
+    adds the portfolios'. ``inputs`` are all numbers of states of any days, for the updates; ``evaluate`` takes those.
+    """
 
     def __init__(self, shape: NetworkShape):
         super().__init__()
@@ -72,6 +80,42 @@ class MarketNetwork(nn.Module):
         """Return what the network sees of each day, a row a day."""
         raise NotImplementedError
 
+    def inputs(self, state: Tensor) -> Tensor:
+        """Return what the first layer sees of states, (batch, …)."""
+        raise NotImplementedError
+
+    def entry(self) -> nn.Linear:
+        """Return the first layer."""
+        raise NotImplementedError
+
+    def market_part(self, days: Tensor) -> Tensor:
+        """Return the first layer's sums over the market's numbers, bias included, (days, …)."""
+        raise NotImplementedError
+
+    def first_layer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return the first layer's outputs (days, num_envs, …) from its market part and states (days, num_envs, …)."""
+        raise NotImplementedError
+
+
+def perceptron(dims: Sequence[int]) -> nn.Sequential:
+    """Return elegantrl's layers; a rectifier writes over what it reads, which nothing else needs."""
+    net: nn.Sequential = build_mlp(dims=dims, activation=partial(nn.ReLU, inplace=True))
+    return net
+
+
+def first_linear(net: nn.Sequential) -> nn.Linear:
+    """Return the first layer of a network."""
+    layer = net[0]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
+def after_first(net: nn.Sequential, hidden: Tensor) -> Tensor:
+    """Return a network's outputs from those of its first layer and rectifier."""
+    for layer in islice(net, 2, None):
+        hidden = layer(hidden)
+    return hidden
+
 
 class _Shared(MarketNetwork):
     """Rows of one ticker: its features, the market's, the cash and its own holding."""
@@ -81,26 +125,43 @@ class _Shared(MarketNetwork):
         self.width = shape.ticker_features + shape.market_features + 2
 
     def tabulate(self, segment: Segment) -> Tensor:
+        """Return (days, tickers, width) with room for the cash and the holding."""
         market = torch.as_tensor(segment.market_features)[:, None].expand(-1, self.shape.tickers, -1)
-        return torch.cat([torch.as_tensor(segment.ticker_features), market], dim=2)
+        ticker = torch.as_tensor(segment.ticker_features)
+        return torch.cat([ticker, market, torch.zeros(*ticker.shape[:2], 2)], dim=2)
 
-    def rows(self, state: Tensor) -> Tensor:
+    def inputs(self, state: Tensor) -> Tensor:
         """Return (batch, tickers, width) inputs of the scorer."""
-        seen = self.table[state[:, 0].long()]
-        cash = (state[:, 1:2] * 2 - 1)[:, :, None].expand(-1, self.shape.tickers, -1)
-        holding = (state[:, 2:, None] * self.shape.tickers - 1).clamp(-HOLDING_CLIP, HOLDING_CLIP)
-        return torch.cat([seen, cash, holding], dim=2)
+        rows = self.table.index_select(0, state[:, 0].long())
+        rows[:, :, -2] = state[:, 1:2] * 2 - 1
+        rows[:, :, -1] = self.scaled(state[:, 2:])
+        return rows
+
+    def scaled(self, holdings: Tensor) -> Tensor:
+        """Return holdings so that 0 is a ticker's even share."""
+        return holdings.mul(self.shape.tickers).sub_(1).clamp_(-HOLDING_CLIP, HOLDING_CLIP)
+
+    def market_part(self, days: Tensor) -> Tensor:
+        """Return (days, tickers, hidden)."""
+        entry = self.entry()
+        return functional.linear(self.table[days], entry.weight, entry.bias)
+
+    def first_layer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return (days, num_envs, tickers, hidden)."""
+        cash_weight, holding_weight = self.entry().weight[:, -2:].t().contiguous()
+        cash = (state[:, :, 1, None] * 2 - 1) * cash_weight
+        hidden = market[:, None] + cash[:, :, None]
+        return hidden.addcmul_(self.scaled(state[:, :, 2:])[..., None], holding_weight).relu_()
 
     def scorer(self, dims: Sequence[int]) -> nn.Sequential:
         """Return the layers that every ticker shares.
 
         They run once a ticker, so that they are a quarter as wide as ``net_dims`` says.
         """
-        net: nn.Sequential = build_mlp(dims=[self.width, *dims])
-        return net
+        return perceptron([self.width, *dims])
 
 
-class _Noise(nn.Module):
+class _Noise(MarketNetwork):
     """The logarithm of an actor's standard deviation, where the network has one."""
 
     def add_noise(self, noise: Noise, action_dim: int, initial_log_std: float) -> None:
@@ -108,17 +169,21 @@ class _Noise(nn.Module):
         if noise == "free":
             self.action_std_log = nn.Parameter(torch.full((1, action_dim), initial_log_std))
 
-    def outputs(self, state: Tensor) -> Tensor:
+    def outputs(self, inputs: Tensor) -> Tensor:
         """Return (batch, action_dim, outputs): the mean action, and its noise where the state decides it."""
         raise NotImplementedError
 
     def forward(self, state: Tensor) -> Tensor:
         """Return the mean action, (batch, action_dim)."""
-        return self.outputs(state)[:, :, 0]
+        return self.evaluate(self.inputs(state))
 
-    def mean_and_log_std(self, state: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, inputs: Tensor) -> Tensor:
+        """Return the mean action, (batch, action_dim)."""
+        return self.outputs(inputs)[:, :, 0]
+
+    def mean_and_log_std(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the action, (batch, action_dim) each."""
-        mean, log_std = self.outputs(state).unbind(dim=2)
+        mean, log_std = self.outputs(inputs).unbind(dim=2)
         return mean, (log_std + self.initial_log_std).clamp(*LOG_STD_RANGE)
 
 
@@ -136,13 +201,24 @@ class SharedActor(_Noise, _Shared):
             layer_init_with_orthogonal(self.cash_score, std=0.1)
         self.add_noise(noise, action_dim, shape.initial_log_std)
 
-    def outputs(self, state: Tensor) -> Tensor:
+    def entry(self) -> nn.Linear:
+        """Return the first layer."""
+        return first_linear(self.scores)
+
+    def outputs(self, inputs: Tensor) -> Tensor:
         """Return (batch, action_dim, outputs)."""
-        rows = self.rows(state)
-        scores: Tensor = self.scores(rows)
+        scores: Tensor = self.scores(inputs.flatten(0, 1)).view(*inputs.shape[:2], -1)
         if self.cash_score is None:
             return scores
-        return torch.cat([self.cash_score(rows.mean(dim=1))[:, None], scores], dim=1)
+        return torch.cat([self.cash_score(inputs.mean(dim=1))[:, None], scores], dim=1)
+
+    def infer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return outputs (days, num_envs, action_dim, outputs) of states (days, num_envs, …)."""
+        scores = after_first(self.scores, self.first_layer(market, state))
+        if self.cash_score is None:
+            return scores
+        cash: Tensor = self.cash_score(self.inputs(state.flatten(0, 1)).mean(dim=1))
+        return torch.cat([cash.view(*scores.shape[:2], 1, -1), scores], dim=2)
 
 
 class SharedCritic(_Shared):
@@ -151,14 +227,28 @@ class SharedCritic(_Shared):
     def __init__(self, shape: NetworkShape):
         super().__init__(shape)
         width = max(8, shape.net_dims[0] // SHARED_WIDTH_DIVISOR)
-        self.embedding = nn.Sequential(nn.Linear(self.width, width), nn.ReLU())
-        self.value = build_mlp(dims=[width, *shape.net_dims[1:], 1])
+        self.embedding = nn.Sequential(nn.Linear(self.width, width), nn.ReLU(inplace=True))
+        self.value = perceptron([width, *shape.net_dims[1:], 1])
         layer_init_with_orthogonal(self.value[-1], std=0.5)
+
+    def entry(self) -> nn.Linear:
+        """Return the first layer."""
+        return first_linear(self.embedding)
 
     def forward(self, state: Tensor) -> Tensor:
         """Return values, (batch,)."""
-        value: Tensor = self.value(self.embedding(self.rows(state)).mean(dim=1))
+        return self.evaluate(self.inputs(state))
+
+    def evaluate(self, inputs: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        hidden = self.embedding(inputs.flatten(0, 1)).view(*inputs.shape[:2], -1)
+        value: Tensor = self.value(hidden.mean(dim=1))
         return value.squeeze(1)
+
+    def infer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return values (days, num_envs) of states (days, num_envs, …)."""
+        value: Tensor = self.value(self.first_layer(market, state).mean(dim=2))
+        return value.squeeze(2)
 
 
 class SharedQ(_Shared):
@@ -168,16 +258,25 @@ class SharedQ(_Shared):
         super().__init__(shape)
         width, hidden = (max(8, width // SHARED_WIDTH_DIVISOR) for width in shape.net_dims[:2])
         self.has_cash = action_dim > shape.tickers
-        self.embedding = build_mlp(dims=[self.width + 1 + self.has_cash, width, hidden])
-        self.value = build_mlp(dims=[hidden, hidden, 1])
+        self.embedding = perceptron([self.width + 1 + self.has_cash, width, hidden])
+        self.value = perceptron([hidden, hidden, 1])
         layer_init_with_orthogonal(self.value[-1], std=0.5)
+
+    def entry(self) -> nn.Linear:
+        """Return the first layer."""
+        return first_linear(self.embedding)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Return values, (batch,)."""
-        parts = [self.rows(state), action[:, self.has_cash :, None]]
+        return self.evaluate(self.inputs(state), action)
+
+    def evaluate(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        parts = [inputs, action[:, self.has_cash :, None]]
         if self.has_cash:
             parts.append(action[:, :1, None].expand(-1, self.shape.tickers, -1))
-        value: Tensor = self.value(torch.relu(self.embedding(torch.cat(parts, dim=2))).mean(dim=1))
+        hidden = torch.relu_(self.embedding(torch.cat(parts, dim=2).flatten(0, 1))).view(*inputs.shape[:2], -1)
+        value: Tensor = self.value(hidden.mean(dim=1))
         return value.squeeze(1)
 
 
@@ -185,15 +284,29 @@ class _Flat(MarketNetwork):
     def __init__(self, shape: NetworkShape, output_dim: int, gain: float, action_dim: int = 0):
         super().__init__(shape)
         width = shape.flat_features + shape.tickers + 1 + action_dim
-        self.net = build_mlp(dims=[width, *shape.net_dims, output_dim])
+        self.net = perceptron([width, *shape.net_dims, output_dim])
         layer_init_with_orthogonal(self.net[-1], std=gain)
 
     def tabulate(self, segment: Segment) -> Tensor:
         return torch.as_tensor(segment.flat_features)
 
-    def observation(self, state: Tensor) -> Tensor:
+    def inputs(self, state: Tensor) -> Tensor:
         """Return the plan's observation: cash, holdings, closes, indicators, turbulence and volatility."""
-        return torch.cat([state[:, 1:], self.table[state[:, 0].long()]], dim=1)
+        return torch.cat([state[:, 1:], self.table.index_select(0, state[:, 0].long())], dim=1)
+
+    def entry(self) -> nn.Linear:
+        """Return the first layer."""
+        return first_linear(self.net)
+
+    def market_part(self, days: Tensor) -> Tensor:
+        """Return (days, hidden)."""
+        entry, portfolio = self.entry(), self.shape.tickers + 1
+        return functional.linear(self.table[days], entry.weight[:, portfolio:], entry.bias)
+
+    def first_layer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return (days, num_envs, hidden)."""
+        weight = self.entry().weight[:, : self.shape.tickers + 1]
+        return functional.linear(state[:, :, 1:], weight).add_(market[:, None]).relu_()
 
 
 class FlatActor(_Noise, _Flat):
@@ -204,10 +317,15 @@ class FlatActor(_Noise, _Flat):
         self.action_dim = action_dim
         self.add_noise(noise, action_dim, shape.initial_log_std)
 
-    def outputs(self, state: Tensor) -> Tensor:
+    def outputs(self, inputs: Tensor) -> Tensor:
         """Return (batch, action_dim, outputs)."""
-        output: Tensor = self.net(self.observation(state))
-        return output.view(len(state), self.action_dim, -1)
+        output: Tensor = self.net(inputs)
+        return output.view(len(inputs), self.action_dim, -1)
+
+    def infer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return outputs (days, num_envs, action_dim, outputs) of states (days, num_envs, …)."""
+        output = after_first(self.net, self.first_layer(market, state))
+        return output.view(*state.shape[:2], self.action_dim, -1)
 
 
 class FlatCritic(_Flat):
@@ -218,8 +336,16 @@ class FlatCritic(_Flat):
 
     def forward(self, state: Tensor) -> Tensor:
         """Return values, (batch,)."""
-        value: Tensor = self.net(self.observation(state))
+        return self.evaluate(self.inputs(state))
+
+    def evaluate(self, inputs: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        value: Tensor = self.net(inputs)
         return value.squeeze(1)
+
+    def infer(self, market: Tensor, state: Tensor) -> Tensor:
+        """Return values (days, num_envs) of states (days, num_envs, …)."""
+        return after_first(self.net, self.first_layer(market, state)).squeeze(2)
 
 
 class FlatQ(_Flat):
@@ -230,7 +356,11 @@ class FlatQ(_Flat):
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Return values, (batch,)."""
-        value: Tensor = self.net(torch.cat([self.observation(state), action], dim=1))
+        return self.evaluate(self.inputs(state), action)
+
+    def evaluate(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,)."""
+        value: Tensor = self.net(torch.cat([inputs, action], dim=1))
         return value.squeeze(1)
 
 
@@ -250,3 +380,11 @@ class Ensemble(nn.Module):
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Return values, (members, batch)."""
         return torch.stack([member(state, action) for member in self.members])
+
+    def evaluate(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return values, (members, batch), of what the first layers see and actions."""
+        values = []
+        for member in self.members:
+            assert isinstance(member, SharedQ | FlatQ)
+            values.append(member.evaluate(inputs, action))
+        return torch.stack(values)

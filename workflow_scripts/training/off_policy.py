@@ -249,7 +249,7 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
 
     def sample_action(self, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions within [-1, 1] and their log-probabilities, (batch,) (Haarnoja et al. 2018, appendix C)."""
-        mean, log_std = self.act.mean_and_log_std(state)
+        mean, log_std = self.act.mean_and_log_std(self.act.inputs(state))
         noise = self.normal(mean.shape)
         drawn = mean + log_std.exp() * noise
         gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)

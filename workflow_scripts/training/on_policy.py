@@ -4,8 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numba
+import numpy as np
 import torch
 from elegantrl.agents import AgentA2C, AgentPPO
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from workflow_scripts.training.networks import (
@@ -17,6 +20,9 @@ from workflow_scripts.training.networks import (
 )
 from workflow_scripts.training.trading_agent import Architecture, Hyperparameters, TradingAgent
 from workflow_scripts.training.trading_env import TradingEnv
+
+VALUES_AT_ONCE = 512  # states whose hidden layers stay in a core's cache
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -105,25 +111,25 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
     def explore(self, env: TradingEnv, steps: int) -> Rollout:
         """Collect ``steps`` vector steps, starting episodes anew where the data end."""
         shape = (steps, env.num_envs)
-        states = torch.empty(*shape, env.state_dim, device=self.device)
+        states = torch.empty(steps + 1, env.num_envs, env.state_dim, device=self.device)
         actions = torch.empty(*shape, env.action_dim, device=self.device)
-        rewards, logprobs = torch.empty(shape, device=self.device), torch.empty(shape, device=self.device)
-        undones = torch.ones(shape, device=self.device)
+        rewards, undones = torch.empty(shape, device=self.device), torch.ones(shape, device=self.device)
         noise = torch.empty_like(actions).normal_(generator=self.generator)
         deviation = self.act.action_std_log.exp()
         constant = self.act.action_std_log.sum() + 0.5 * env.action_dim * math.log(2 * math.pi)
-        state = self.last_state
+        market = self.act.market_part(env.days_ahead(steps))
+        states[0] = self.last_state
         for step in range(steps):
-            action = self.act(state) + deviation * noise[step]
-            states[step], actions[step] = state, action
-            state, rewards[step], truncated = env.step(self.to_env(action))
+            mean = self.act.infer(market[step : step + 1], states[step : step + 1])[0, :, :, 0]
+            action = torch.addcmul(mean, deviation, noise[step], out=actions[step])
+            state, reward, truncated = env.step(self.to_env(action), states[step + 1], rewards[step])
             if truncated:
-                rewards[step] += self.gamma * self.cri(state)
+                reward += self.gamma * self.cri(state)
                 undones[step] = 0
-                state = env.reset()
-        logprobs = -0.5 * noise.square().sum(dim=2) - constant
-        self.last_state = state
-        return Rollout(states, actions, logprobs, rewards, undones)
+                states[step + 1] = env.reset()
+        logprobs = -0.5 * noise.square_().sum(dim=2) - constant
+        self.last_state = states[steps].clone()
+        return Rollout(states[:steps], actions, logprobs, rewards, undones)
 
     def to_env(self, action: Tensor) -> Tensor:
         """Return what the environment takes: orders of shares are squashed into [-1, 1]."""
@@ -133,8 +139,8 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         """Make the updates that follow a rollout; return mean critic loss, mean actor objective and mean log std."""
         steps, envs = buffer.rewards.shape
         with torch.no_grad():
-            values = self.cri(buffer.states.flatten(0, 1)).view(steps, envs)
-            advantages = self.get_advantages(buffer.rewards, buffer.undones, values)
+            values = self.values(buffer.states)
+            advantages = self.advantages(buffer.rewards, buffer.undones, values)
             returns = (advantages + values).flatten()
             if self.same_day_baseline:
                 advantages = advantages - advantages.mean(dim=1, keepdim=True)
@@ -146,10 +152,10 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         for _ in range(updates):
             drawn = torch.randint(last * envs, (self.batch_size,), generator=self.generator, device=self.device)
             drawn = drawn % last * envs + drawn // last
-            batch = states[drawn]
-            critic_loss = self.criterion(self.cri(batch), returns[drawn])
+            inputs = self.cri.inputs(states[drawn])
+            critic_loss = self.criterion(self.cri.evaluate(inputs), returns[drawn])
             self.optimizer_update(self.cri_optimizer, critic_loss)
-            logprob, entropy = self.logprob_entropy(batch, actions[drawn])
+            logprob, entropy = self.logprob_entropy(inputs, actions[drawn])
             objective = self.surrogate(logprob, logprobs[drawn], advantages[drawn]).mean()
             objective = objective + entropy * self.settings.lambda_entropy
             self.optimizer_update(self.act_optimizer, -objective)
@@ -161,16 +167,33 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
             float(self.act.action_std_log.detach().mean()),
         )
 
+    def values(self, states: Tensor) -> Tensor:
+        """Return the critic's values (steps, num_envs) of states (steps, num_envs, …), some days at a time."""
+        days = states[:, 0, 0].long()
+        together = max(1, VALUES_AT_ONCE // states.shape[1])
+        parts = zip(torch.split(days, together), torch.split(states, together), strict=True)
+        return torch.cat([self.cri.infer(self.cri.market_part(some), part) for some, part in parts])
+
+    def advantages(self, rewards: Tensor, undones: Tensor, values: Tensor) -> Tensor:
+        """Return the generalised advantage estimates (steps, num_envs) (Schulman et al. 2016)."""
+        if self.device.type != "cpu":
+            estimates: Tensor = super().get_advantages_origin(rewards, undones, values)
+            return estimates
+        advantages, final = torch.empty_like(values), self.cri(self.last_state)
+        arrays = [tensor.numpy() for tensor in (rewards, undones, values, final, advantages)]
+        _estimate_advantages(np.float32(self.gamma), np.float32(self.gamma * self.lambda_gae_adv), *arrays)
+        return advantages
+
     def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
         """Return PPO's clipped objective of each transition (Schulman et al. 2017, eq. 7)."""
         ratio = (logprob - collected).exp()
         clipped = ratio.clamp(1 - self.settings.ratio_clip, 1 + self.settings.ratio_clip)
         return torch.min(advantage * ratio, advantage * clipped)
 
-    def logprob_entropy(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    def logprob_entropy(self, inputs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log-probabilities (batch,) of actions, and the entropy of the policy, which no state changes."""
         log_std = self.act.action_std_log
-        scaled = (action - self.act(state)) * (-log_std).exp()
+        scaled = (action - self.act.evaluate(inputs)) * (-log_std).exp()
         constant = log_std.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
         return -0.5 * scaled.square().sum(dim=1) - constant, constant + 0.5 * self.action_dim
 
@@ -184,3 +207,25 @@ class A2C(PPO):
     def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
         """Return the policy gradient's objective of each transition."""
         return advantage * logprob
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _estimate_advantages(
+    gamma: np.float32,
+    decay: np.float32,
+    rewards: Floats,
+    undones: Floats,
+    values: Floats,
+    final: Floats,
+    advantages: Floats,
+) -> None:
+    """Go back through the steps; ``decay`` is gamma × lambda."""
+    steps, envs = values.shape
+    for env in range(envs):
+        following, advantage = final[env], np.float32(0)
+        for step in range(steps - 1, -1, -1):
+            undone = undones[step, env]
+            value = values[step, env]
+            advantage = rewards[step, env] + gamma * undone * following - value + decay * undone * advantage
+            advantages[step, env] = advantage
+            following = value

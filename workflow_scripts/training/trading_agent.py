@@ -12,6 +12,7 @@ from elegantrl.train.config import Config
 from torch import Tensor, nn
 
 from workflow_scripts.data.folds import Segment
+from workflow_scripts.training.adamw import AdamW, for_elegantrl
 from workflow_scripts.training.networks import NetworkShape
 from workflow_scripts.training.trading_env import TradingEnv
 
@@ -111,16 +112,14 @@ class TradingAgent:
         shape = NetworkShape.of(segment, (settings.net_dims_0, settings.net_dims_1), initial_log_std)
         self.act_class = partial(self.make_actor, architecture, shape)
         self.cri_class = partial(self.make_critic, architecture, shape)
-        super().__init__(  # type: ignore[call-arg]
-            net_dims=shape.net_dims,
-            state_dim=env.state_dim,
-            action_dim=env.action_dim,
-            gpu_id=-1 if env.device.type == "cpu" else env.device.index or 0,
-            args=self._elegantrl_config(env.num_envs),
-        )
-        for name in ("act", "cri"):
-            parameters = getattr(self, name).parameters()
-            setattr(self, f"{name}_optimizer", torch.optim.AdamW(parameters, settings.learning_rate, fused=True))
+        with for_elegantrl():
+            super().__init__(  # type: ignore[call-arg]
+                net_dims=shape.net_dims,
+                state_dim=env.state_dim,
+                action_dim=env.action_dim,
+                gpu_id=-1 if env.device.type == "cpu" else env.device.index or 0,
+                args=self._elegantrl_config(env.num_envs),
+            )
         for name in self.networks:
             getattr(self, name).show(segment)
         self.generator = torch.Generator(self.device).manual_seed(seed)
@@ -137,6 +136,10 @@ class TradingAgent:
     def to_env(self, action: Tensor) -> Tensor:
         """Return what the environment takes for a network's output."""
         raise NotImplementedError
+
+    def optimizer_update(self, optimizer: AdamW, objective: Tensor) -> None:
+        """Make one step down the gradient of an objective."""
+        optimizer.minimise(objective, CLIP_GRAD_NORM)
 
     def learn(self, env: TradingEnv, steps: int) -> dict[str, float]:
         """Collect ``steps`` vector steps, make the updates that follow, and return what they say."""
@@ -168,8 +171,7 @@ class TradingAgent:
             if (asked := getattr(settings, name, None)) != (has := getattr(self.settings, name, None)):
                 raise ValueError(f"{name} cannot change during a training: it is {has}, and {asked} is asked for")
         for name in self.optimizers:
-            for group in getattr(self, name).param_groups:
-                group["lr"] *= settings.learning_rate / self.settings.learning_rate
+            getattr(self, name).lr *= settings.learning_rate / self.settings.learning_rate
         for field in fields(settings):
             if hasattr(self, field.name):
                 setattr(self, field.name, getattr(settings, field.name))

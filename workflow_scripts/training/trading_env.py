@@ -138,6 +138,10 @@ class TradingEnv:
         self._write_state(state)
         return state
 
+    def days_ahead(self, steps: int) -> Tensor:
+        """Return the days of the next ``steps`` states, with episodes that start anew after the last day."""
+        return (self.day + torch.arange(steps, device=self.device)) % self.last_day
+
     @property
     def fees(self) -> Tensor:
         """Fees of the last step, (num_envs,)."""

@@ -1,4 +1,5 @@
 import copy
+from types import MethodType
 
 import numpy as np
 import pytest
@@ -46,6 +47,7 @@ def test_the_update_is_elegantrls_where_nothing_was_to_mend(fold, architecture):
     rollout = ours.explore(env, 32)
     theirs = copy.deepcopy(ours)
     theirs.act.get_logprob_entropy = distribution_methods(theirs.act)
+    theirs.optimizer_update = MethodType(AgentPPO.optimizer_update, theirs)
     for optimizer, network in (("act_optimizer", theirs.act), ("cri_optimizer", theirs.cri)):
         setattr(theirs, optimizer, torch.optim.AdamW(network.parameters(), ours.learning_rate))
     ours.generator.manual_seed(11)
@@ -118,7 +120,8 @@ def test_a_rollout_has_a_row_a_step_and_a_column_an_env(fold):
 def test_logprobs_of_a_rollout_are_those_of_its_policy(fold):
     env, agent = make(fold)
     rollout = agent.explore(env, 5)
-    logprob, entropy = agent.logprob_entropy(rollout.states.flatten(0, 1), rollout.actions.flatten(0, 1))
+    inputs = agent.act.inputs(rollout.states.flatten(0, 1))
+    logprob, entropy = agent.logprob_entropy(inputs, rollout.actions.flatten(0, 1))
     torch.testing.assert_close(logprob.view(5, 4), rollout.logprobs, rtol=1e-4, atol=1e-4)
     normal = torch.distributions.Normal(torch.zeros(3), agent.act.action_std_log.detach().exp()[0])
     torch.testing.assert_close(entropy, normal.entropy().sum())

@@ -147,7 +147,7 @@ def test_sacs_logprob_is_that_of_its_squashed_action(fold):
     before = agent.generator.get_state()
     action, logprob = agent.sample_action(state)
     agent.generator.set_state(before)
-    mean, log_std = agent.act.mean_and_log_std(state)
+    mean, log_std = agent.act.mean_and_log_std(agent.act.inputs(state))
     drawn = mean + log_std.exp() * agent.normal(mean.shape)
     squashed = torch.distributions.TransformedDistribution(
         torch.distributions.Normal(mean, log_std.exp()), torch.distributions.TanhTransform(cache_size=1)
