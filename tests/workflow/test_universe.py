@@ -1,4 +1,4 @@
-"""A point-in-time universe through the whole workflow: folds with other tickers, and a backtest with those of its day."""
+"""A point-in-time universe through the whole workflow."""
 
 import pandas as pd
 import pytest

@@ -47,12 +47,12 @@ def diff_market(
     for warning in check_bars(after):
         log.warning(warning)
     revisions = compare_bars(before, after)
+    for line in revisions.lines() or ["the vendor has changed nothing since the lock"]:
+        log.info(line)
     folds = touched_folds(before, after, test_start, turbulence_days, settings)
     backtest = touches_backtest(before, after, test_start, turbulence_days, purge_days)
     write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
     remove_parts(parts)
-    for line in revisions.lines() or ["the vendor has changed nothing since the lock"]:
-        log.info(line)
     log.info(
         f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "
         f"{'the' if backtest else 'no'} backtest"

@@ -121,7 +121,9 @@ def load_bars(market: Market, parts: Path | None = None) -> tuple[pd.DataFrame, 
         )
         note = f"synthetic: the column {SIGNAL!r} moves the next day's expected return by {strength} per unit"
     bars = _select(bars, market)
-    return _with_volatility(bars, market.volatility_ticker) if market.volatility_ticker else bars, note
+    if market.volatility_ticker:
+        bars = _with_volatility(bars, market.volatility_ticker, hold=market.missing == "hold")
+    return bars, note
 
 
 def _from_vendor(market: Market, parts: Path | None) -> tuple[pd.DataFrame, str]:
@@ -147,23 +149,24 @@ def _from_vendor(market: Market, parts: Path | None) -> tuple[pd.DataFrame, str]
     )
 
 
-def _with_volatility(bars: pd.DataFrame, ticker: str) -> pd.DataFrame:
+def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFrame:
     """Return bars in which a ticker's close is a column of all others, the market's volatility, and no row of its own.
 
     Raises:
-        ValueError: the ticker lacks a day that the others have.
+        ValueError: the ticker lacks a day that the others have, and its last close is not to be held.
 
     """
-    own = bars[bars["ticker"] == ticker].drop_duplicates("date").set_index("date")["close"]
     others = bars[bars["ticker"] != ticker].reset_index(drop=True)
-    lacking = others.loc[~others["date"].isin(own.index), "date"]
-    if len(lacking):
+    own = bars[bars["ticker"] == ticker].drop_duplicates("date").set_index("date")["close"].dropna()
+    days = pd.DatetimeIndex(np.sort(others["date"].unique()))
+    by_day = own.reindex(days, method="ffill" if hold else None)
+    if len(lacking := days[by_day.isna()]):
         raise ValueError(
-            f"{ticker}, the volatility_ticker, has no row on {lacking.iloc[0]:%Y-%m-%d} and {lacking.nunique() - 1} "
-            f"more days that the market has; its own run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}: "
-            f"start the market later, or set volatility_ticker: null for the basket's realised volatility"
+            f"{ticker}, the volatility_ticker, has no row on {lacking[0]:%Y-%m-%d} and {len(lacking) - 1} more days "
+            f"that the market has; its own run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}: start the market "
+            f"later, take missing: hold, or set volatility_ticker: null for the basket's realised volatility"
         )
-    return others.assign(**{f"{VOLATILITY}{ticker}": others["date"].map(own)})
+    return others.assign(**{f"{VOLATILITY}{ticker}": others["date"].map(by_day)})
 
 
 def synthetic_bars(

@@ -152,6 +152,11 @@ def test_an_answer_that_is_not_bars_is_refused_and_not_kept(server, tmp_path, bo
     assert not list(tmp_path.glob("*/*"))
 
 
+def test_a_redirection_is_not_followed(server, tmp_path):
+    server.fault = lambda number, query: Answer(302, "<html>moved</html>")
+    assert "is not JSON: '<html>moved</html>'" in refused(tmp_path)
+
+
 def test_an_empty_answer_is_refused(server, tmp_path):
     server.fault = lambda number, query: Answer(204)
     assert "an empty answer" in refused(tmp_path)

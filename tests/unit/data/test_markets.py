@@ -83,4 +83,6 @@ def test_a_volatility_that_lacks_days_is_refused_with_both_remedies(tmp_path):
         ValueError, match=r"VIX, the volatility_ticker, has no row on 2024-01-03 and 1 more days"
     ) as error:
         load_bars(Market("csv", path=path, volatility_ticker="VIX"))
-    assert "start the market later, or set volatility_ticker: null" in str(error.value)
+    assert "start the market later, take missing: hold, or set volatility_ticker: null" in str(error.value)
+    held, _ = load_bars(Market("csv", path=path, volatility_ticker="VIX", missing="hold"))
+    assert list(held.loc[held["ticker"] == "KO", "volatility:VIX"]) == [20, 21, 21, 21]

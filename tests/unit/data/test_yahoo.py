@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from tests.unit.data.stand_ins import Answer, table_of, yahoo
 from workflow_scripts.data.bars import arrange_bars, check_bars
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.markets import Market
+from workflow_scripts.data.markets import Market, load_market
 from workflow_scripts.data.sources.downloads import Parts, Query
 from workflow_scripts.data.sources.yahoo import fetch_yahoo
 
@@ -132,13 +133,18 @@ def test_an_empty_frame_is_an_error(server, tmp_path):
     )
 
 
-def test_a_day_without_prices_is_named(tmp_path, monkeypatch):
-    table = table_of(["AAA"], "2020-01-01", 20)
-    table["AAA"].iloc[5, :4] = np.nan
+def test_a_day_without_prices_is_for_the_markets_policy(tmp_path, monkeypatch):
+    table = table_of(["AAA", "BBB"], "2020-01-01", 20)
+    table["BBB"].iloc[5, :4] = np.nan
+    market = Market("yahoo", start="2020-01-01", end="2020-12-31", tickers=("AAA", "BBB"))
     with yahoo(table) as server:
         monkeypatch.setenv("YAHOO_FINANCE_URL", server.address)
-        message = refused(tmp_path, Query(("AAA",), "2020-01-01", "2020-12-31"))
-    assert message.startswith("AAA on 2020-01-08: Yahoo sent a day without prices (1 such days)")
+        with pytest.raises(ValueError, match=r"BBB on 2020-01-08: open is not a finite number \(1 such rows\)"):
+            download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
+        assert not (tmp_path / "bars.parquet").exists()
+        bars = load_market(replace(market, missing="hold")).bars
+    own = bars[bars["ticker"] == "BBB"].set_index("date")["close"]
+    assert own.loc["2020-01-08"] == own.loc["2020-01-07"]
 
 
 def test_a_cut_connection_is_tried_again_and_then_named(server, tmp_path):

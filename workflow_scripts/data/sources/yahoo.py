@@ -35,8 +35,9 @@ def fetch_yahoo(
 ) -> pd.DataFrame:
     """Return daily bars (date, ticker, open, high, low, close, volume), adjusted for splits and dividends.
 
-    The environment variable YAHOO_FINANCE_URL names another address than Yahoo's own, such as a proxy's. Each ticker is
-    kept in ``parts`` as soon as it is whole.
+    A day that Yahoo sends without prices is a row without them, for the market's policy to judge. The environment
+    variable YAHOO_FINANCE_URL names another address than Yahoo's own, such as a proxy's. Each ticker is kept in
+    ``parts`` as soon as it is whole.
 
     Raises:
         ConnectionError: no answer, or one with an error's status; the message names status, ticker and days.
@@ -93,12 +94,6 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
     table = pd.DataFrame({name: frame[column] * factor for column, name in PRICES.items()})
     table.insert(0, "date", pd.DatetimeIndex(frame.index).tz_localize(None).normalize())
     table.insert(1, "ticker", ticker)
-    bad = table[table["close"].isna()]
-    if len(bad):
-        raise ValueError(
-            f"{ticker} on {bad['date'].iloc[0]:%Y-%m-%d}: Yahoo sent a day without prices ({len(bad)} such days): "
-            f"run again later, or start after it"
-        )
     return table.assign(volume=frame["Volume"].astype("float64")).reset_index(drop=True)
 
 
