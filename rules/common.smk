@@ -239,7 +239,23 @@ runs = [
         seed=config["seeds"]["final"],
     ),
 ]
-ENVIRONMENT = flags(environment=config["environment"])
+
+
+def environment_of(wildcards):
+    """How an action becomes trades on the market of a job: the environment, and what the market has of its own."""
+    name = wildcards.get("market") or SWEEPS[wildcards.sweep]["market"]
+    market = config["markets"][name]
+    own = {key: market[key] for key in ("cost_pct", "initial_cash")}
+    return config["environment"] | {
+        key: value for key, value in own.items() if value is not None
+    }
+
+
+def environment_flags(wildcards):
+    """Flags of a job that trades."""
+    return flags(environment=environment_of(wildcards))
+
+
 # When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
 # resources, which rerun nothing.
 WATCHED = {
@@ -248,14 +264,18 @@ WATCHED = {
     if key.endswith("_minutes") or key == "runs_per_gpu"
 }
 WATCH = flags(training=WATCHED)
-TRAINING = flags(
-    environment=config["environment"],
-    training={
-        key: value
-        for key, value in config["training"].items()
-        if key not in WATCHED and key != "warm_workers"
-    },
-)
+
+
+def training_flags(wildcards):
+    """Flags of a job that trains."""
+    return flags(
+        environment=environment_of(wildcards),
+        training={
+            key: value
+            for key, value in config["training"].items()
+            if key not in WATCHED and key != "warm_workers"
+        },
+    )
 
 
 def last_attempt(wildcards, attempt):

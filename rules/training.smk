@@ -22,7 +22,7 @@ rule train_agent:
         watch=WATCH,
         last_attempt=last_attempt,
     params:
-        settings=TRAINING,
+        settings=training_flags,
         lineage="",
         code=code("training.train_agent"),
     shell:
@@ -48,7 +48,7 @@ if CONTINUING_SWEEPS:
         wildcard_constraints:
             sweep="|".join(CONTINUING_SWEEPS),
         params:
-            settings=TRAINING,
+            settings=training_flags,
             lineage=lambda wildcards, input, output: shlex.join(
                 [
                     *(["--parents", *input.parents] if input.parents else []),
@@ -83,7 +83,7 @@ rule backtest_incumbent:
         test_start=test_start_of_sweep,
         turbulence_days=config["features"]["turbulence_days"],
         purge_days=PURGE_DAYS,
-        settings=TRAINING,
+        settings=training_flags,
         code=code("training.backtest_incumbent"),
     shell:
         "exec {START} workflow_scripts.training.backtest_incumbent --config {input.config:q}"
@@ -114,7 +114,7 @@ rule backtest_baselines:
         turbulence_days=config["features"]["turbulence_days"],
         purge_days=PURGE_DAYS,
         folder=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
-        settings=ENVIRONMENT,
+        settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
         "exec {START} workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
@@ -143,7 +143,7 @@ rule evaluate_baselines:
             if config["markets"][wildcards.market]["source"] == "planted"
             else "--no-oracle"
         ),
-        settings=ENVIRONMENT,
+        settings=environment_flags,
         code=code("training.evaluate_baselines"),
     shell:
         "exec {START} workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"

@@ -1,4 +1,4 @@
-"""A point-in-time universe through the whole workflow."""
+"""Markets that differ in tickers and fees through the whole workflow."""
 
 import pandas as pd
 import pytest
@@ -28,3 +28,18 @@ def test_folds_and_backtest_trade_the_members_of_their_time(toy):
     sweep = toy.folder / "results/sweeps/ppo_smac"
     assert read_json(sweep / "verdict.json")["test_days"] > 50
     assert (sweep / "backtest/rank_1/seed_10/policy.pt").exists()
+
+
+def test_a_markets_own_fees_and_cash_reach_every_job_that_trades_on_it(toy):
+    toy.config["environment"] = {"cost_pct": 0.001, "initial_cash": 1.0e6}
+    toy.config["markets"]["dear"] = toy.config["markets"]["toy"] | {"cost_pct": 0.0035, "initial_cash": 2.0e6}
+    toy.config["sweeps"]["second"] = toy.config["sweeps"]["ppo_smac"] | {"market": "dear"}
+    toy.write_config()
+    plan = toy.snakemake("-n", "--printshellcmds")
+    assert plan.returncode == 0, plan.stdout[-3000:]
+    commands = [line for line in plan.stdout.splitlines() if "--environment.cost-pct" in line]
+    of_second = [line for line in commands if "sweeps/second" in line or "markets/dear" in line]
+    assert len(commands) == 2 * len(of_second) > 0
+    fees = "--environment.cost-pct 0.0035 --environment.initial-cash 2000000.0"
+    assert all(fees in line for line in of_second)
+    assert not any(fees in line for line in commands if line not in of_second)
