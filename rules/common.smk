@@ -39,9 +39,6 @@ try:
 except ValueError as error:
     raise WorkflowError(str(error)) from None
 
-# Each job knows the process that started it, and ends when that one is gone.
-shell.prefix("export FOLDSWEEP_PARENT=$PPID; ")
-
 MARKET = "results/markets/{market}"
 SWEEP = "results/sweeps/{sweep}"
 ROUND = f"{SWEEP}/round_{{round}}"
@@ -288,5 +285,7 @@ if config["training"]["device"] == "auto" and not GPUS and workflow.is_main_proc
     logger.info(
         "training.device is auto and this machine shows no GPU: runs ask for none"
     )
-# Part of the shell lines by its name, so that a change of it reruns nothing.
+# Each job knows the process that started it, and ends when that one is gone; and how a verb that needs torch starts.
+# Both are no part of a rule, so that a change of them reruns nothing.
 START = start_of_a_run(config["training"]["warm_workers"], GPUS, workflow.remote_exec)
+shell.prefix(f"export FOLDSWEEP_PARENT=$PPID FOLDSWEEP_START={shlex.quote(START)}; ")

@@ -26,7 +26,7 @@ rule train_agent:
         lineage="",
         code=code("training.train_agent"),
     shell:
-        "exec {START} workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
+        "exec $FOLDSWEEP_START workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
         " --returns {output.returns:q} {params.settings} {params.lineage}"
         " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
@@ -86,7 +86,7 @@ rule backtest_incumbent:
         settings=training_flags,
         code=code("training.backtest_incumbent"),
     shell:
-        "exec {START} workflow_scripts.training.backtest_incumbent --config {input.config:q}"
+        "exec $FOLDSWEEP_START workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
@@ -117,7 +117,7 @@ rule backtest_baselines:
         settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
-        "exec {START} workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
+        "exec $FOLDSWEEP_START workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
         " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
@@ -146,6 +146,6 @@ rule evaluate_baselines:
         settings=environment_flags,
         code=code("training.evaluate_baselines"),
     shell:
-        "exec {START} workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
+        "exec $FOLDSWEEP_START workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
         " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
         " > {log:q} 2>&1"

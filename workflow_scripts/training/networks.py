@@ -151,7 +151,8 @@ class _Shared(MarketNetwork):
         cash_weight, holding_weight = self.entry().weight[:, -2:].t().contiguous()
         cash = (state[:, :, 1, None] * 2 - 1) * cash_weight
         hidden = market[:, None] + cash[:, :, None]
-        return hidden.addcmul_(self.scaled(state[:, :, 2:])[..., None], holding_weight).relu_()
+        hidden.addcmul_(self.scaled(state[:, :, 2:])[..., None], holding_weight)
+        return torch.relu_(hidden)
 
     def scorer(self, dims: Sequence[int]) -> nn.Sequential:
         """Return the layers that every ticker shares.
