@@ -76,12 +76,12 @@ class PlainSAC(Plain, SAC):
             chosen = [[part[env] for part in self.kept[newest[slot]]] for slot, env in places]
             state, action, reward, next_state = (torch.stack(column) for column in zip(*chosen, strict=True))
             with torch.no_grad():
-                next_action, logprob = self.sample_action(next_state)
+                next_action, logprob = self.sample_action(self.act.inputs(next_state))
                 value = self.cri_target(next_state, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
             target = reward + self.settings.gamma * value
             values = self.cri(state, action)
             loss = sum(torch.nn.functional.smooth_l1_loss(value, target) for value in values)
             self.optimizer_update(self.cri_optimizer, loss)
             AgentPPO.soft_update(self.cri_target, self.cri, self.settings.soft_update_tau)
-            self._update_actor(state)
+            self._update_actor(self.act.inputs(state))
         return {"critic_loss": loss.item()}

@@ -18,7 +18,6 @@ from workflow_scripts.training.trading_env import TradingEnv
 ACTION_SCALE = {"tilt": 2.0, "weights": 3.0, "shares": 1.0}
 ALPHA_LOG_RANGE = (-16.0, 2.0)
 TARGET_NOISE_CLIP = 0.5
-TRANSITION = ("states", "actions", "rewards", "next_states")
 
 
 @dataclass(frozen=True)
@@ -107,40 +106,74 @@ class TD3Settings(DDPGSettings):
 
 
 class Replay:
-    """The last ``size`` vector steps. A transition holds its own next state: nothing is read across a write seam or a
-    new episode, as elegantrl's buffer does, and the end of the data, a truncation, is a transition like any other.
+    """The last ``size`` vector steps.
+
+    A state is kept once: as what follows its predecessor and as where its successor starts. So a vector step knows its
+    row among the states, and what followed it lies in the next row, also where the next step starts another episode,
+    whose first state has a row of its own. Nothing is read across a write seam or a new episode, as elegantrl's buffer
+    does, and the end of the data, a truncation, is a transition like any other. The day is one number a row.
     """
 
     def __init__(self, size: int, env: TradingEnv):
-        shapes: dict[str, tuple[int, ...]] = {
-            "states": (env.state_dim,),
-            "actions": (env.action_dim,),
-            "rewards": (),
-            "next_states": (env.state_dim,),
+        # The final state of each episode has no step that starts from it.
+        capacity = size + -(-size // env.last_day) + 2
+        self.rows = {
+            "portfolios": torch.zeros(capacity, env.num_envs, env.state_dim - 1, device=env.device),
+            "actions": torch.zeros(size, env.num_envs, env.action_dim, device=env.device),
+            "rewards": torch.zeros(size, env.num_envs, device=env.device),
+            "days": torch.zeros(capacity, dtype=torch.long, device=env.device),
+            "starts": torch.zeros(size, dtype=torch.long, device=env.device),
         }
-        self.rows = {name: torch.zeros(size, env.num_envs, *shape, device=env.device) for name, shape in shapes.items()}
-        self.size, self.num_envs, self.added = size, env.num_envs, 0
+        self.size, self.num_envs, self.added, self.written = size, env.num_envs, 0, 0
+        self.follows = False
 
-    def add(self, *transition: Tensor) -> None:
-        """Add a vector step: states, actions, rewards and next states, each (num_envs, …)."""
-        for name, values in zip(TRANSITION, transition, strict=True):
-            self.rows[name][self.added % self.size] = values
+    def add(self, state: Tensor, action: Tensor, reward: Tensor, next_state: Tensor, day: int, last: bool) -> None:
+        """Add a vector step: states, actions, rewards and next states, each (num_envs, …).
+
+        Args:
+            state: where the step starts.
+            action: what was done.
+            reward: what it brought.
+            next_state: where it ends.
+            day: the day of ``next_state``.
+            last: whether the next step starts another episode.
+
+        """
+        if not self.follows:
+            self._write(state, day - 1)
+        place = self.added % self.size
+        self.rows["starts"][place] = (self.written - 1) % len(self.rows["days"])
+        self.rows["actions"][place], self.rows["rewards"][place] = action, reward
+        self._write(next_state, day)
         self.added += 1
+        self.follows = not last
 
-    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Return ``count`` transitions, drawn with replacement."""
+    def _write(self, state: Tensor, day: int) -> None:
+        row = self.written % len(self.rows["days"])
+        self.rows["portfolios"][row], self.rows["days"][row] = state[:, 1:], day
+        self.written += 1
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return states, actions, rewards and next states of ``count`` transitions, drawn with replacement."""
         filled = min(self.added, self.size) * self.num_envs
         drawn = torch.randint(filled, (count,), generator=generator, device=generator.device)
-        return tuple(rows.flatten(0, 1)[drawn] for rows in self.rows.values())
+        starts, env = self.rows["starts"][drawn // self.num_envs], drawn % self.num_envs
+        actions, rewards = (self.rows[name].flatten(0, 1)[drawn] for name in ("actions", "rewards"))
+        return self._states(starts, env), actions, rewards, self._states((starts + 1) % len(self.rows["days"]), env)
+
+    def _states(self, rows: Tensor, env: Tensor) -> Tensor:
+        portfolios = self.rows["portfolios"].flatten(0, 1)[rows * self.num_envs + env]
+        return torch.cat([self.rows["days"][rows, None].float(), portfolios], dim=1)
 
     def saved_state(self) -> dict[str, Any]:
         """Return what the buffer holds."""
-        filled = min(self.added, self.size)
-        return {"added": self.added, **{name: rows[:filled].clone() for name, rows in self.rows.items()}}
+        counts = {"added": self.added, "written": self.written, "follows": self.follows}
+        ends = {name: self.written if name in ("portfolios", "days") else self.added for name in self.rows}
+        return {**counts, **{name: rows[: ends[name]].clone() for name, rows in self.rows.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put back what ``saved_state`` returned."""
-        self.added = state["added"]
+        self.added, self.written, self.follows = (state[name] for name in ("added", "written", "follows"))
         for name, rows in self.rows.items():
             rows[: len(state[name])] = state[name]
 
@@ -207,16 +240,22 @@ class OffPolicyAgent(TradingAgent):
             next_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
             if self.same_day_baseline:
                 reward = reward - reward.mean()
-            self.buffer.add(state, action, reward, next_state)
+            self.buffer.add(state, action, reward, next_state, env.day, truncated)
             state = env.reset() if truncated else next_state
         self.last_state = state
 
-    def update_critics(self, state: Tensor, action: Tensor, target: Tensor) -> Tensor:
+    @staticmethod
+    def soft_update(target_net: nn.Module, current_net: nn.Module, tau: float) -> None:
+        """Let a target network follow its network."""
+        with torch.no_grad():
+            torch._foreach_lerp_(list(target_net.parameters()), list(current_net.parameters()), tau)
+
+    def update_critics(self, inputs: Tensor, action: Tensor, target: Tensor) -> Tensor:
         """Move the critics towards a target (batch,) and their targets after them; return the loss."""
-        values = self.cri(state, action)
+        values = self.cri.evaluate(inputs, action)
         loss: Tensor = self.criterion(values, target.expand_as(values)) * len(values)  # type: ignore[attr-defined]
         self.optimizer_update(self.cri_optimizer, loss)  # type: ignore[attr-defined]
-        self.soft_update(self.cri_target, self.cri, self.settings.soft_update_tau)  # type: ignore[attr-defined]
+        self.soft_update(self.cri_target, self.cri, self.settings.soft_update_tau)
         return loss.detach()
 
     def saved_state(self) -> dict[str, Any]:
@@ -247,9 +286,9 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         with torch.no_grad():
             self.alpha_log.fill_(math.log(self.settings.alpha))
 
-    def sample_action(self, state: Tensor) -> tuple[Tensor, Tensor]:
+    def sample_action(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions within [-1, 1] and their log-probabilities, (batch,) (Haarnoja et al. 2018, appendix C)."""
-        mean, log_std = self.act.mean_and_log_std(self.act.inputs(state))
+        mean, log_std = self.act.mean_and_log_std(inputs)
         noise = self.normal(mean.shape)
         drawn = mean + log_std.exp() * noise
         gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
@@ -258,19 +297,19 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
 
     def explore_action(self, state: Tensor) -> Tensor:
         """Return actions within [-1, 1], drawn from the policy."""
-        action, _ = self.sample_action(state)
+        action, _ = self.sample_action(self.act.inputs(state))
         return action
 
     def update_net(self, updates: int) -> dict[str, float]:
         """Make updates from the buffer, and return what they say."""
         critic_losses, actor_updates = torch.zeros((), device=self.device), 0
         for number in range(1, updates + 1):
-            state, loss = self._update_critics()
+            inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
             self.note_critic_loss(loss)
             if self.actor_is_due(actor_updates, number):
                 actor_updates += 1
-                self._update_actor(state)
+                self._update_actor(inputs)
         return {
             "critic_loss": float(critic_losses) / updates,
             "alpha": float(self.alpha_log.detach().exp()),
@@ -287,18 +326,21 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
     def _update_critics(self) -> tuple[Tensor, Tensor]:
         state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
-            next_action, logprob = self.sample_action(next_state)
-            value = self.cri_target(next_state, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
-        return state, self.update_critics(state, action, reward + self.settings.gamma * value)
+            inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
+            next_action, logprob = self.sample_action(next_inputs)
+            value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
+        return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
 
-    def _update_actor(self, state: Tensor) -> None:
-        action, logprob = self.sample_action(state)
+    def _update_actor(self, inputs: Tensor) -> None:
+        action, logprob = self.sample_action(inputs)
         wanted = self.settings.target_entropy * self.action_dim
         temperature_loss = -(self.alpha_log * (logprob + wanted).detach()).mean()
         self.optimizer_update(self.alpha_optimizer, temperature_loss)
         with torch.no_grad():
             self.alpha_log.clamp_(*ALPHA_LOG_RANGE)
-        objective = (self.cri_target(state, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
+        objective = (
+            self.cri_target.evaluate(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob
+        ).mean()
         self.optimizer_update(self.act_optimizer, -objective)
 
     def saved_state(self) -> dict[str, Any]:
@@ -365,10 +407,10 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
         """Make updates from the buffer, and return what they say."""
         critic_losses = values = torch.zeros((), device=self.device)
         for number in range(updates):
-            state, loss = self._update_critics()
+            inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
             if number % self.update_freq == 0:
-                objective = self.cri_target(state, self.act(state).tanh())[0].mean()
+                objective = self.cri_target.evaluate(inputs, self.act.evaluate(inputs).tanh())[0].mean()
                 self.optimizer_update(self.act_optimizer, -objective)
                 self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
                 values = values + objective.detach()
@@ -380,12 +422,13 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
     def _update_critics(self) -> tuple[Tensor, Tensor]:
         state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
-            next_action = self.act_target(next_state).tanh()
+            inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
+            next_action = self.act_target.evaluate(next_inputs).tanh()
             if self.policy_noise_std:
                 noise = self.policy_noise_std * self.normal(next_action.shape)
                 next_action = (next_action + noise.clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)).clamp(-1, 1)
-            value = self.cri_target(next_state, next_action).amin(dim=0)
-        return state, self.update_critics(state, action, reward + self.settings.gamma * value)
+            value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0)
+        return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
 
 
 class TD3(DDPG, AgentTD3):  # type: ignore[misc]

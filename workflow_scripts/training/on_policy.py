@@ -21,7 +21,7 @@ from workflow_scripts.training.networks import (
 from workflow_scripts.training.trading_agent import Architecture, Hyperparameters, TradingAgent
 from workflow_scripts.training.trading_env import TradingEnv
 
-VALUES_AT_ONCE = 512  # states whose hidden layers stay in a core's cache
+HIDDEN_AT_ONCE = 2**17  # numbers of a hidden layer that stay in a core's second cache
 Floats = NDArray[np.float32]
 
 
@@ -117,10 +117,11 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         noise = torch.empty_like(actions).normal_(generator=self.generator)
         deviation = self.act.action_std_log.exp()
         constant = self.act.action_std_log.sum() + 0.5 * env.action_dim * math.log(2 * math.pi)
-        market = self.act.market_part(env.days_ahead(steps))
+        market, weight = self.act.market_part(env.days_ahead(steps))
         states[0] = self.last_state
         for step in range(steps):
-            mean = self.act.infer(market[step : step + 1], states[step : step + 1])[0, :, :, 0]
+            now = slice(step, step + 1)
+            mean = self.act.infer(market[now], weight, states[now])[0, :, :, 0]
             action = torch.addcmul(mean, deviation, noise[step], out=actions[step])
             state, reward, truncated = env.step(self.to_env(action), states[step + 1], rewards[step])
             if truncated:
@@ -169,10 +170,10 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
 
     def values(self, states: Tensor) -> Tensor:
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …), some days at a time."""
-        days = states[:, 0, 0].long()
-        together = max(1, VALUES_AT_ONCE // states.shape[1])
-        parts = zip(torch.split(days, together), torch.split(states, together), strict=True)
-        return torch.cat([self.cri.infer(self.cri.market_part(some), part) for some, part in parts])
+        market, weight = self.cri.market_part(states[:, 0, 0].long())
+        together = max(1, HIDDEN_AT_ONCE // (states.shape[1] * market[0].numel()))
+        parts = zip(torch.split(market, together), torch.split(states, together), strict=True)
+        return torch.cat([self.cri.infer(some, weight, part) for some, part in parts])
 
     def advantages(self, rewards: Tensor, undones: Tensor, values: Tensor) -> Tensor:
         """Return the generalised advantage estimates (steps, num_envs) (Schulman et al. 2016)."""

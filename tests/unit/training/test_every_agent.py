@@ -107,12 +107,17 @@ def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_
 def test_a_transition_ends_where_the_next_one_starts_except_at_the_datas_end(fold, name):
     env, agent = make(fold, name, buffer_size=1000)
     days = len(fold.train.close) - 1
+    collected, step = [], env.step
+    env.step = lambda action: collected.append(step(action)) or collected[-1]
     agent.explore(env, days + 10)
-    rows = {key: values[: days + 10] for key, values in agent.buffer.rows.items()}
-    same = (rows["next_states"][:-1] == rows["states"][1:]).flatten(1).all(dim=1)
-    assert not same[days - 1]
-    assert same.sum() == days + 8
-    assert (rows["next_states"][:, :, 0] == rows["states"][:, :, 0] + 1).all()
+    rows = agent.buffer.rows
+    starts = rows["starts"][: days + 10]
+    assert (starts[1:] - starts[:-1]).tolist() == [1] * (days - 1) + [2] + [1] * 9  # the final state has a row too
+    assert (rows["days"][starts + 1] == rows["days"][starts] + 1).all()
+    ends = torch.cat(
+        [rows["days"][starts + 1].float().view(-1, 1, 1).expand(-1, 4, 1), rows["portfolios"][starts + 1]], 2
+    )
+    assert torch.equal(ends, torch.stack([state for state, _, _ in collected]))
 
 
 @pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
@@ -134,7 +139,7 @@ def test_the_last_day_bootstraps(fold, name):
             member.value[-1].weight.zero_()
             member.value[-1].bias.fill_(7.0)
     seen = []
-    agent.update_critics = lambda _state, _action, target: seen.append(target) or target.mean()
+    agent.update_critics = lambda _inputs, _action, target: seen.append(target) or target.mean()
     rewards = agent.buffer.rows["rewards"]
     rewards.zero_()
     agent.update_net(1)
@@ -145,7 +150,7 @@ def test_sacs_logprob_is_that_of_its_squashed_action(fold):
     env, agent = make(fold, "sac")
     state = env.reset()
     before = agent.generator.get_state()
-    action, logprob = agent.sample_action(state)
+    action, logprob = agent.sample_action(agent.act.inputs(state))
     agent.generator.set_state(before)
     mean, log_std = agent.act.mean_and_log_std(agent.act.inputs(state))
     drawn = mean + log_std.exp() * agent.normal(mean.shape)
