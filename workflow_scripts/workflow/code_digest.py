@@ -41,7 +41,7 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
     """Return a module's code without comments, docstrings and formatting, and the siblings that it imports."""
     tree = ast.parse(_source(module).read_text())
     imports: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             imports.update(alias.name for alias in node.names if _is_sibling(alias.name))
         elif isinstance(node, ast.ImportFrom) and node.module and _is_sibling(node.module):
@@ -50,6 +50,15 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree), tuple(sorted(imports))
+
+
+def _statements(tree: ast.Module) -> list[ast.AST]:
+    """Return a module and every statement in it; its expressions, most of its nodes, import and document nothing."""
+    seen: list[ast.AST] = [tree]
+    for node in seen:
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            seen.extend(getattr(node, block, ()))
+    return seen
 
 
 def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
