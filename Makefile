@@ -10,11 +10,15 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, a core for each run beside it, and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task $(CORES) --mem 32G --time 240
 
-.PHONY: run explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
+.PHONY: run plan explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
 
 run: setup
 	@$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report
+
+# What the sweeps take and what they can show; downloads and cuts the market, trains for a moment at most.
+plan: setup
+	@$(SNAKEMAKE) plan --quiet host progress reason rules
 
 # How many jobs of each rule would run, and why; starts nothing.
 explain: setup
@@ -70,6 +74,8 @@ check: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/env_throughput.py
+	@$(BIN)/python benchmarks/overhead.py
+	@$(BIN)/python benchmarks/planning.py
 
 clean:
 	rm -rf results .snakemake .mypy_cache .ruff_cache .pytest_cache

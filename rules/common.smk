@@ -51,6 +51,7 @@ FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
 PAIRS = pairs(FOLDS, config["seeds"]["tuning"])
 SWEEPS = config["sweeps"]
+MARKETS_OF_SWEEPS = sorted({sweep["market"] for sweep in SWEEPS.values()})
 CONTINUING_SWEEPS = [name for name, sweep in SWEEPS.items() if continues(sweep)]
 SCHEDULES = schedules(config)
 # A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
@@ -263,16 +264,16 @@ WATCHED = {
 WATCH = flags(training=WATCHED)
 
 
+TRAINING = {
+    key: value
+    for key, value in config["training"].items()
+    if key not in WATCHED and key != "warm_workers"
+}
+
+
 def training_flags(wildcards):
     """Flags of a job that trains."""
-    return flags(
-        environment=environment_of(wildcards),
-        training={
-            key: value
-            for key, value in config["training"].items()
-            if key not in WATCHED and key != "warm_workers"
-        },
-    )
+    return flags(environment=environment_of(wildcards), training=TRAINING)
 
 
 def last_attempt(wildcards, attempt):

@@ -100,3 +100,40 @@ checkpoint collect_trials:
         "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
         " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
         " --incumbent {output.incumbent:q} --backtest {params.backtest:q} > {log:q} 2>&1"
+
+
+rule plan:
+    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
+    input:
+        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
+        folds=expand(f"{MARKET}/folds/fold_0.npz", market=MARKETS_OF_SWEEPS),
+    log:
+        "results/plan.log",
+    conda:
+        "../envs/training.yaml"
+    params:
+        settings=canonical(
+            {
+                "sweeps": SWEEPS,
+                "default": {
+                    name: default_configuration(config, name) for name in SWEEPS
+                },
+                "folds": len(FOLDS),
+                "tuning_seeds": len(config["seeds"]["tuning"]),
+                "final_seeds": len(config["seeds"]["final"]),
+                "trained": len(CANDIDATES) - 1,
+                "backtest_budget": config["backtest"]["budget"],
+                "test_start": {
+                    name: config["markets"][name]["test_start"]
+                    for name in MARKETS_OF_SWEEPS
+                },
+            }
+        ),
+        slots=lambda wildcards: (
+            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
+        ),
+        training=flags(environment=config["environment"], training=TRAINING),
+        code=code("sweeps.plan"),
+    shell:
+        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets results/markets"
+        " --sweeps results/sweeps --slots {params.slots} {params.training} 2> {log:q}"

@@ -62,6 +62,11 @@ def take_device(wanted: Literal["auto", "cpu", "cuda"], runs_per_gpu: int, log: 
     )
 
 
+def uses_cuda(wanted: Literal["auto", "cpu", "cuda"]) -> bool:
+    """Return whether a run with this setting computes on CUDA here."""
+    return wanted != "cpu" and torch.cuda.is_available()
+
+
 def set_arithmetic(device: str, precision: Precision, deterministic: bool) -> None:
     """Say how exactly CUDA multiplies, and whether it must repeat itself; a CPU always does both as well as it can."""
     torch.use_deterministic_algorithms(device == "cpu" or deterministic)

@@ -1,0 +1,81 @@
+import pytest
+
+from workflow_scripts.sweeps.cost import (
+    Batch,
+    cpu_hours,
+    detectable_between_trials,
+    detectable_on_days,
+    hours,
+    past_runs,
+    run_deviation,
+    sweep_batches,
+)
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.training.trials import Trial
+
+
+def test_a_sweep_trains_every_trial_on_every_fold_with_every_seed():
+    sweep = {"optimizer": "smac", "rounds": 2, "round_size": 4, "budget": 6144}
+    assert sweep_batches(sweep, runs_a_trial=3 * 2) == [Batch(4, 24, 6144)] * 2
+
+
+def test_the_rungs_of_a_bracket_have_fewer_trials_of_more_steps():
+    sweep = {"optimizer": "dehb", "rounds": 3, "min_budget": 100, "budget": 900, "eta": 3}
+    assert sweep_batches(sweep, runs_a_trial=2) == [Batch(9, 18, 100), Batch(3, 6, 300), Batch(1, 2, 900)]
+
+
+def test_a_rung_that_continues_pays_for_what_is_new():
+    by_steps = {"optimizer": "dehb", "rounds": 4, "min_budget": 100, "budget": 900, "eta": 3, "continue_training": True}
+    assert sweep_batches(by_steps, 2) == [Batch(9, 18, 100), Batch(3, 6, 200), Batch(1, 2, 600), Batch(3, 6, 300)]
+    by_runs = by_steps | {"fidelity": "runs", "min_runs": 1, "rounds": 3, "eta": 2}
+    assert sweep_batches(by_runs, 4) == [Batch(4, 4, 900), Batch(2, 2, 900), Batch(1, 2, 900)]
+
+
+def test_a_member_of_a_population_trains_for_its_interval_alone():
+    sweep = {"optimizer": "pb2", "rounds": 3, "round_size": 4, "interval": 340}
+    assert sweep_batches(sweep, runs_a_trial=6) == [Batch(4, 24, 340)] * 3
+
+
+def test_a_round_waits_for_its_last_runs():
+    """24 runs of an hour, five at a time, are five hours; the 24 of the next round wait for them."""
+    batches = [Batch(4, 24, 3600)] * 2
+    assert hours(batches, seconds_a_step=1.0, slots=5) == 10
+    assert hours(batches, seconds_a_step=1.0, slots=64) == 2
+    assert cpu_hours(batches, seconds_a_step=1.0) == 48
+
+
+def score(trial, sharpes, status="ok"):
+    runs = [{"sharpe": sharpe} for sharpe in sharpes]
+    return Score("toy", 0, trial, 100, status, None, None, None, {}, runs)
+
+
+def test_what_all_trials_share_does_not_blur_a_comparison():
+    # 1 2 | 3 6: means of the rows 1.5 and 4.5, of the columns 2 and 4, of all 3; residuals +-0.5, one degree of freedom
+    assert run_deviation([score(0, [1, 2]), score(1, [3, 6])]) == pytest.approx(1.0)
+    assert run_deviation([score(0, [1, 2, 3]), score(1, [4, 5, 6])]) == pytest.approx(0.0)
+    assert run_deviation([score(0, [1, 2]), score(1, [3, None], "failed")]) is None
+    assert run_deviation([]) is None
+
+
+def test_the_smallest_visible_difference_is_2_8_standard_errors():
+    """1.96 for a two-sided test at 5 % and 0.84 for a power of 80 %."""
+    assert detectable_between_trials(deviation=1.0, runs=2) == pytest.approx(1.95996 + 0.84162, abs=1e-4)
+    assert detectable_between_trials(deviation=1.0, runs=8) == pytest.approx(2.80158 / 2, abs=1e-4)
+    assert detectable_on_days(504) == pytest.approx(2.80158, abs=1e-4)
+    assert detectable_on_days(504, correlation=0.91) == pytest.approx(0.3 * 2.80158, abs=1e-4)
+
+
+def test_earlier_runs_say_what_a_run_takes(tmp_path):
+    for place, (parts, seconds) in enumerate([({"budget": 1000}, 5.0), ({"budget": 300, "phases": [100, 200]}, 0.5)]):
+        phases = [{"budget": budget, "configuration": {}} for budget in parts.get("phases", [])]
+        folder = tmp_path / "round_0" / f"trial_{place}"
+        run = folder / "fold_0" / "seed_0"
+        run.mkdir(parents=True)
+        (folder / "config.yaml").write_text(Trial("toy", "ppo", 0, place, parts["budget"], {}, None, phases).to_yaml())
+        (run / "train_agent.tsv").write_text(f"s\tmax_rss\tcpu_time\n9.00\t300.00\t{seconds:.2f}\n")
+        (run / "sharpe.json").touch()
+    unfinished = tmp_path / "round_0" / "trial_0" / "fold_1" / "seed_0"
+    unfinished.mkdir(parents=True)
+    (unfinished / "train_agent.tsv").write_text("s\tmax_rss\tcpu_time\n1.00\t300.00\t1.00\n")
+    assert past_runs(tmp_path, "cpu_time") == [(5.0, 1000), (0.5, 100)]
+    assert past_runs(tmp_path, "s") == [(9.0, 1000), (9.0, 100)]

@@ -1,0 +1,29 @@
+"""What `make plan` says before a run and after it."""
+
+import shutil
+
+COUNTS = """\
+ppo_smac: ppo on toy, proposed by smac
+  2 round(s) of 2 trials, 8 runs, 64 vector steps each
+  backtest of 2 configurations, 4 runs, 64 vector steps each
+  2 rounds, 4 trials, 20 runs, 1,280 vector steps × 2 portfolios = 2,560 env-steps
+"""
+
+
+def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_after_it(finished, toy, tmp_path):
+    shutil.copytree(finished.folder / "results" / "markets", toy.folder / "results" / "markets")
+    before = toy.snakemake("plan")
+    assert before.returncode == 0, before.stdout[-3000:]
+    assert COUNTS in before.stdout
+    assert "(the default configuration, trained for a moment)" in before.stdout
+    assert "; 0 of the sweep's runs are done" in before.stdout
+    assert "  40 validation days show a Sharpe difference of 9.94 between unlike policies" in before.stdout
+    assert not (toy.folder / "results" / "sweeps").exists()
+
+    shutil.copytree(finished.folder / "results" / "sweeps", toy.folder / "results" / "sweeps")
+    after = toy.snakemake("plan")
+    assert after.returncode == 0, after.stdout[-3000:]
+    assert COUNTS in after.stdout
+    assert "(16 runs of ppo_smac)" in after.stdout
+    assert "; 16 of the sweep's runs are done" in after.stdout
+    assert "two trials of 4 runs differ visibly from a Sharpe difference of" in after.stdout
