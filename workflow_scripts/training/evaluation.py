@@ -1,10 +1,11 @@
 """The judgement of a policy: one deterministic episode from cash, and the baselines beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from workflow_scripts.data.folds import Segment
 from workflow_scripts.training.agents import make_env
@@ -22,23 +23,63 @@ def evaluate_policy(
     env = make_env(segment, environment, architecture, num_envs=1, device=agent.device)
     agent.act.show(segment)
     try:
-        return run_episode(env, segment, lambda state: agent.to_env(agent.act(state)))
+        with torch.no_grad():
+            market, weight = agent.act.market_part(env.days_ahead(env.last_day))
+
+        def policy(state: Tensor) -> Tensor:
+            outputs = agent.act.infer(market[env.day : env.day + 1], weight, state[None])
+            return agent.to_env(outputs[0, :, :, 0])
+
+        return run_episode(env, segment, policy)
     finally:
         agent.act.show(train)
 
 
-@torch.no_grad()
+def evaluate_snapshots(
+    agent: TradingAgent,
+    snapshots: Sequence[Mapping[str, Tensor]],
+    segment: Segment,
+    environment: EnvironmentSettings,
+    architecture: Architecture,
+) -> list[Episode]:
+    """Return the deterministic episodes of several policies on the window that the agent sees, in one pass.
+
+    Args:
+        agent: whose policy network takes the weights in turn.
+        snapshots: weights of the policy network; each one drives a portfolio of its own.
+        segment: the window.
+        environment: how an action becomes trades.
+        architecture: what a state shows.
+
+    """
+    env = make_env(segment, environment, architecture, num_envs=len(snapshots), device=agent.device)
+    stacked = {name: torch.stack([snapshot[name] for snapshot in snapshots]) for name in snapshots[0]}
+
+    def act(weights: dict[str, Tensor], state: Tensor) -> Tensor:
+        action: Tensor = functional_call(agent.act, weights, (state[None],))
+        return action[0]
+
+    each = torch.vmap(act)
+    return run_episodes(env, segment, lambda state: agent.to_env(each(stacked, state)))
+
+
 def run_episode(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> Episode:
     """Return one episode of the environment's first portfolio, from its present state to the last day."""
+    return run_episodes(env, segment, policy)[0]
+
+
+@torch.no_grad()
+def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
+    """Return an episode a portfolio, from the environment's present state to the last day."""
     state, last = env.state(), False
-    values, turnover = [float(env.asset[0])], []
+    values, traded = [env.asset.clone()], []
     while not last:
-        before = float(env.asset[0])
         state, _, last = env.step(policy(state))
-        values.append(float(env.asset[0]))
-        turnover.append(float(env.traded[0]) / before)
-    path = np.asarray(values)
-    return Episode(segment.dates[1:], path[1:] / path[:-1] - 1, np.asarray(turnover))
+        values.append(env.asset.clone())
+        traded.append(env.traded.clone())
+    path, volume = torch.stack(values).cpu().numpy(), torch.stack(traded).cpu().numpy()
+    returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
+    return [Episode(segment.dates[1:], returns[:, place], turnover[:, place]) for place in range(env.num_envs)]
 
 
 def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:

@@ -143,7 +143,7 @@ class _Shared(MarketNetwork):
 
     def scaled(self, holdings: Tensor) -> Tensor:
         """Return holdings so that 0 is a ticker's even share."""
-        return (holdings * self.shape.tickers).sub_(1).clamp_(-HOLDING_CLIP, HOLDING_CLIP)
+        return (holdings * self.shape.tickers - 1).clamp(-HOLDING_CLIP, HOLDING_CLIP)
 
     def market_part(self, days: Tensor) -> tuple[Tensor, Tensor]:
         """Return (days, tickers, hidden), and the weights (2, hidden) of cash and holding."""

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import logging
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -12,16 +13,24 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
+import numba
 import torch
 
 from workflow_scripts.data.folds import FoldData
 from workflow_scripts.training.agents import AGENTS, make_agent, make_env
 from workflow_scripts.training.checkpoints import UNREADABLE, Checkpoint, checkpoint_key, read_state, write_state
 from workflow_scripts.training.devices import Precision, compute_in_bfloat16, set_arithmetic, take_device
-from workflow_scripts.training.evaluation import evaluate_policy
+from workflow_scripts.training.evaluation import evaluate_policy, evaluate_snapshots
 from workflow_scripts.training.memory import memory_shortage
 from workflow_scripts.training.networks import NetworkShape
-from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
+from workflow_scripts.training.sharpe import (
+    Episode,
+    failed_run,
+    judge_episode,
+    sharpe_ratio,
+    write_result,
+    write_returns,
+)
 from workflow_scripts.training.trading_agent import Architecture, TradingAgent, TrainingFailedError
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 from workflow_scripts.training.trials import Trial
@@ -31,6 +40,7 @@ from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 PROGRESS_LINES = 10
 # Settings that no result depends on: when to save or to give up, and with how many others a device is shared.
 CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
+SNAPSHOTS = 8
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class TrainingSettings:
         precision: how CUDA multiplies matrices; a CPU always takes float32.
         deterministic: whether CUDA repeats itself to the bit, for a slower training; a CPU always does.
         runs_per_gpu: runs that share a GPU and its memory.
+        snapshot: which policy of a training is its result: the last one, or of at most SNAPSHOTS evenly spaced ones the
+            best on the training window.
         limit_minutes: wall minutes after which a training is given up as failed; none gives it all the time it takes.
         checkpoint_minutes: wall minutes between two checkpoints, from which a killed run goes on.
 
@@ -57,6 +69,7 @@ class TrainingSettings:
     precision: Precision = "float32"
     deterministic: bool = False
     runs_per_gpu: int = 1
+    snapshot: Literal["last", "best_in_training"] = "last"
     limit_minutes: float | None = None
     checkpoint_minutes: float = 5.0
 
@@ -120,8 +133,9 @@ def train_and_judge(
 
     """
     device = take_device(training.device, training.runs_per_gpu, log)
-    torch.set_num_threads(1)
+    pin_threads()
     set_arithmetic(device.name, training.precision, training.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     for phase in _phases(trial):
         AGENTS[trial.agent][1].of(phase["configuration"])
     first = _phases(trial)[0]["configuration"]
@@ -150,7 +164,9 @@ def train_and_judge(
         env, agent = build(training.num_envs)
         with _time_limit(training.limit_minutes), checkpoint.watching():
             done = 0 if lineage.parent is None else read_state(lineage.parent, agent, env)
-            _train(agent, env, trial, checkpoint, log, done)
+            _train(agent, env, trial, checkpoint, log, training.snapshot, done)
+        if agent.snapshots:
+            choose_snapshot(agent, data, environment, architecture, log)
         episode = evaluate_policy(agent, data.validation, environment, architecture, data.train)
         memory = evaluate_policy(agent, data.train, environment, architecture, data.train)
         result = judge_episode(episode, memory)
@@ -166,6 +182,9 @@ def train_and_judge(
         env, agent = build(num_envs=1)
     write_bytes(outputs.policy, policy_bytes(agent, trial, training))
     if lineage.state is not None:
+        if agent.snapshots:  # whatever the result, the training goes on from its end
+            agent.act.load_state_dict(agent.snapshots[-1])
+            agent.snapshots.clear()
         write_state(lineage.state, agent, env, trial.budget)
     write_returns(episode if result.status == "ok" else None, outputs.returns)
     write_result(result, outputs.sharpe)
@@ -173,6 +192,25 @@ def train_and_judge(
         f"status={result.status} sharpe={_shown(result.sharpe)} training_sharpe={_shown(result.training_sharpe)} "
         f"annual_turnover={_shown(result.annual_turnover)}" + (f" reason={result.reason!r}" if result.reason else "")
     )
+
+
+def choose_snapshot(
+    agent: TradingAgent,
+    data: FoldData,
+    environment: EnvironmentSettings,
+    architecture: Architecture,
+    log: logging.Logger,
+) -> None:
+    """Give the policy the weights of the snapshot with the highest Sharpe ratio on the training window.
+
+    The validation days have no say: they judge the result. A snapshot that never trades loses to all that do; among
+    equals the last one wins.
+    """
+    episodes = evaluate_snapshots(agent, agent.snapshots, data.train, environment, architecture)
+    sharpes = [sharpe_ratio(episode.daily_returns) if episode.turnover.any() else -math.inf for episode in episodes]
+    best = max(range(len(sharpes)), key=lambda place: (sharpes[place], place))
+    log.info("training_sharpe of the snapshots: " + " ".join(f"{sharpe:.2f}" for sharpe in sharpes) + f"; took {best}")
+    agent.act.load_state_dict(agent.snapshots[best])
 
 
 @contextmanager
@@ -219,16 +257,25 @@ def _phases(trial: Trial) -> list[dict[str, Any]]:
 
 
 def _train(
-    agent: TradingAgent, env: TradingEnv, trial: Trial, checkpoint: Checkpoint, log: logging.Logger, done: int
+    agent: TradingAgent,
+    env: TradingEnv,
+    trial: Trial,
+    checkpoint: Checkpoint,
+    log: logging.Logger,
+    snapshot: str,
+    done: int,
 ) -> None:
     started, shown, budget = time.process_time(), 0, trial.budget
+    agent.snapshots.clear()  # those of a run that this one continues
     done = checkpoint.resume(agent, env) or done
     for phase in _phases(trial):
         if done >= phase["budget"]:
             continue
         agent.reconfigure(AGENTS[trial.agent][1].of(phase["configuration"]))
         for progress in agent.train(env, phase["budget"], done):
-            done = int(progress["steps"])
+            before, done = done, int(progress["steps"])
+            if snapshot != "last" and done * SNAPSHOTS // budget > before * SNAPSHOTS // budget:
+                agent.take_snapshot()
             checkpoint.after_updates(agent, env, done)
             if done * PROGRESS_LINES // budget > shown:
                 shown = done * PROGRESS_LINES // budget
@@ -243,6 +290,15 @@ def _train(
 
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
+
+
+def pin_threads() -> None:
+    """Give this process one thread: independent runs side by side make better use of cores than threads in one.
+
+    torch's kernels and its BLAS (MKL) share one setting; numba's kernels here are not parallel, and are held to it too.
+    """
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
 
 
 def policy_bytes(agent: TradingAgent, trial: Trial, training: TrainingSettings) -> bytes:

@@ -124,6 +124,7 @@ class TradingAgent:
             getattr(self, name).show(segment)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.last_state = env.reset()
+        self.snapshots: list[dict[str, Tensor]] = []
 
     def make_actor(self, architecture: Architecture, shape: NetworkShape, *dims: Any) -> nn.Module:
         """Return the policy network; elegantrl hands over its widths, the state's and the action's."""
@@ -160,6 +161,10 @@ class TradingAgent:
                 raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
             yield {"steps": done, **said}
 
+    def take_snapshot(self) -> None:
+        """Keep the policy's present weights in memory."""
+        self.snapshots.append({name: weight.clone() for name, weight in self.act.state_dict().items()})
+
     def reconfigure(self, settings: Hyperparameters) -> None:
         """Take other hyperparameters in the middle of a training.
 
@@ -183,6 +188,7 @@ class TradingAgent:
             **{name: getattr(self, name).state_dict() for name in (*self.networks, *self.optimizers)},
             "generator": self.generator.get_state(),
             "last_state": self.last_state,
+            "snapshots": self.snapshots,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -191,6 +197,7 @@ class TradingAgent:
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"].cpu())
         self.last_state = state["last_state"]
+        self.snapshots = list(state["snapshots"])
 
     def _elegantrl_config(self, num_envs: int) -> Config:
         config = Config(agent_class=self.upstream)
