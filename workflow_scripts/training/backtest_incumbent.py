@@ -7,6 +7,7 @@ import tyro
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.universes import sealed_data
 from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from workflow_scripts.training.threads import pin_threads
 from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.jobs import start_job
@@ -42,6 +43,7 @@ def backtest_incumbent(
 
     """
     log = start_job("backtest_incumbent", usage)
+    pin_threads()
     trial = read_trial(config)
     log.info(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"

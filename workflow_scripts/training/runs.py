@@ -13,7 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-import numba
 import torch
 
 from workflow_scripts.data.folds import FoldData
@@ -31,6 +30,7 @@ from workflow_scripts.training.sharpe import (
     write_result,
     write_returns,
 )
+from workflow_scripts.training.threads import pin_threads
 from workflow_scripts.training.trading_agent import Architecture, TradingAgent, TrainingFailedError
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 from workflow_scripts.training.trials import Trial
@@ -290,15 +290,6 @@ def _train(
 
 def _shown(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}"
-
-
-def pin_threads() -> None:
-    """Give this process one thread: independent runs side by side make better use of cores than threads in one.
-
-    torch's kernels and its BLAS (MKL) share one setting; numba's kernels here are not parallel, and are held to it too.
-    """
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
 
 
 def policy_bytes(agent: TradingAgent, trial: Trial, training: TrainingSettings) -> bytes:
