@@ -9,6 +9,7 @@ from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, load_market
 from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
 from workflow_scripts.data.sources.downloads import remove_parts
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -49,8 +50,9 @@ def diff_market(
     revisions = compare_bars(before, after)
     for line in revisions.lines() or ["the vendor has changed nothing since the lock"]:
         log.info(line)
-    folds = touched_folds(before, after, test_start, turbulence_days, settings)
-    backtest = touches_backtest(before, after, test_start, turbulence_days, purge_days)
+    old, new = (MarketFeatures.of(table, turbulence_days) for table in (before, after))
+    folds = touched_folds(old, new, test_start, settings)
+    backtest = touches_backtest(old, new, test_start, purge_days)
     write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
     remove_parts(parts)
     log.info(

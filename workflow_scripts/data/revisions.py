@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.folds import FoldSettings, fold_bytes
-from workflow_scripts.data.universes import folds_of_market, sealed_data
+from workflow_scripts.data.universes import MarketFeatures, folds_of_market, sealed_data
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 
@@ -91,16 +91,14 @@ def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
     )
 
 
-def touched_folds(
-    before: pd.DataFrame, after: pd.DataFrame, test_start: str, turbulence_days: int, settings: FoldSettings
-) -> list[int]:
-    """Return the folds whose arrays differ between two states of a market: their runs would be made again.
+def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:
+    """Return the folds whose bytes differ between two states of a market: their runs would be made again.
 
     Raises:
         ValueError: one of the two has fewer days than the folds need.
 
     """
-    pair = [folds_of_market(bars, test_start, turbulence_days, settings) for bars in (before, after)]
+    pair = [folds_of_market(features, test_start, settings) for features in (before, after)]
     return [
         number
         for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
@@ -108,11 +106,9 @@ def touched_folds(
     ]
 
 
-def touches_backtest(
-    before: pd.DataFrame, after: pd.DataFrame, test_start: str, turbulence_days: int, purge_days: int
-) -> bool:
+def touches_backtest(before: MarketFeatures, after: MarketFeatures, test_start: str, purge_days: int) -> bool:
     """Return whether the sealed backtest would train or trade on other numbers."""
-    old, new = (sealed_data(bars, test_start, turbulence_days, purge_days) for bars in (before, after))
+    old, new = (sealed_data(features, test_start, purge_days) for features in (before, after))
     return fold_bytes(old) != fold_bytes(new)
 
 

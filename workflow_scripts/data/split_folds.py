@@ -6,7 +6,7 @@ import tyro
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.folds import FoldSettings, write_fold
-from workflow_scripts.data.universes import folds_of_market
+from workflow_scripts.data.universes import MarketFeatures, folds_of_market
 from workflow_scripts.workflow.jobs import start_job
 
 
@@ -22,9 +22,8 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
 
     """
     log = start_job("split_folds")
-    for index, (data, description) in enumerate(
-        folds_of_market(read_bars(bars), test_start, turbulence_days, settings)
-    ):
+    features = MarketFeatures.of(read_bars(bars), turbulence_days)
+    for index, (data, description) in enumerate(folds_of_market(features, test_start, settings)):
         write_fold(data, description, folds / f"fold_{index}.npz")
         train, validation = description["train"], description["validation"]
         log.info(

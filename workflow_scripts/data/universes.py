@@ -212,15 +212,14 @@ class MarketFeatures:
 
 
 def folds_of_market(
-    bars: pd.DataFrame, test_start: str, turbulence_days: int, settings: FoldSettings
+    features: MarketFeatures, test_start: str, settings: FoldSettings
 ) -> Iterator[tuple[FoldData, dict[str, Any]]]:
     """Yield each fold's arrays and description; the test days are left out.
 
     Raises:
-        ValueError: the market has fewer days than its features and folds need.
+        ValueError: the market has fewer days than its folds need.
 
     """
-    features = MarketFeatures.of(bars, turbulence_days)
     days = first_test_day(features.dates, test_start)
     resolved = settings.resolve(days)
     cuts = walk_forward(
@@ -237,7 +236,6 @@ def folds_of_market(
         yield data, describe_fold(own, cut, resolved, scalers)
 
 
-def sealed_data(bars: pd.DataFrame, test_start: str, turbulence_days: int, purge_days: int) -> FoldData:
+def sealed_data(features: MarketFeatures, test_start: str, purge_days: int) -> FoldData:
     """Return the arrays of the backtest: all days before the test days, and in place of validation the test days."""
-    features = MarketFeatures.of(bars, turbulence_days)
     return cut_fold(*features.of_fold(sealed_fold(features.dates, test_start, purge_days)))[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.universes import sealed_data
+from workflow_scripts.data.universes import MarketFeatures, sealed_data
 from workflow_scripts.training.evaluation import BASELINES, run_baseline
 from workflow_scripts.training.sharpe import sharpe_ratio, write_returns
 from workflow_scripts.training.trading_env import EnvironmentSettings
@@ -32,7 +32,7 @@ def backtest_baselines(
 
     """
     log = start_job("backtest_baselines")
-    data = sealed_data(read_bars(bars), test_start, turbulence_days, purge_days)
+    data = sealed_data(MarketFeatures.of(read_bars(bars), turbulence_days), test_start, purge_days)
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")

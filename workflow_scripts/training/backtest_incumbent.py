@@ -5,7 +5,7 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.universes import sealed_data
+from workflow_scripts.data.universes import MarketFeatures, sealed_data
 from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
 from workflow_scripts.training.threads import pin_threads
 from workflow_scripts.training.trading_env import EnvironmentSettings
@@ -48,7 +48,7 @@ def backtest_incumbent(
     log.info(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"
     )
-    data = sealed_data(read_bars(bars), test_start, turbulence_days, purge_days)
+    data = sealed_data(MarketFeatures.of(read_bars(bars), turbulence_days), test_start, purge_days)
     train_and_judge(trial, data, seed, environment, training, outputs, log, last_attempt)
 
 

@@ -10,17 +10,24 @@ from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, synthetic_bars
 from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
+from workflow_scripts.data.universes import MarketFeatures
 
 PRICES = ["open", "high", "low", "close"]
 DAYS = pd.bdate_range("2000-01-03", periods=240)
 # 61 days of warm-up; fold 0 has the days 61 to 160 and fold 1 those from 101 to 200; test days from day 210 on.
 FOLDS = FoldSettings(2, 60, 40, 0)
-CUT = (f"{DAYS[210]:%Y-%m-%d}", 60)
+TEST_START = f"{DAYS[210]:%Y-%m-%d}"
 
 
 @pytest.fixture
 def bars():
     return synthetic_bars(3, 240, 0.001, 10, 0.01, seed=1).drop(columns="signal")
+
+
+def touched(before, after):
+    """Return the folds that differ, and whether the backtest does."""
+    pair = [MarketFeatures.of(bars, 60) for bars in (before, after)]
+    return touched_folds(*pair, TEST_START, FOLDS), touches_backtest(*pair, TEST_START, 0)
 
 
 def revise(bars, ticker, days, factor):
@@ -33,8 +40,7 @@ def revise(bars, ticker, days, factor):
 def test_equal_bars_have_no_revision(bars):
     revisions = compare_bars(bars, bars.sample(frac=1, random_state=0))
     assert revisions.lines() == []
-    assert touched_folds(bars, bars, *CUT, FOLDS) == []
-    assert not touches_backtest(bars, bars, *CUT, 0)
+    assert touched(bars, bars) == ([], False)
 
 
 def test_a_revised_day_is_named_with_its_ticker_columns_and_size(bars):
@@ -63,22 +69,20 @@ def test_new_and_lost_days_are_counted_by_ticker(bars):
     json.dumps(revisions.describe())
 
 
-@pytest.mark.parametrize(("day", "folds"), [(70, [0]), (130, [0, 1]), (195, [1]), (205, []), (230, [])])
+@pytest.mark.parametrize(("day", "folds"), [(130, [0, 1]), (195, [1]), (205, []), (230, [])])
 def test_a_revision_touches_the_folds_that_hold_its_day(bars, day, folds):
-    after = revise(bars, "S1", [day], 1.01)
-    # Fold 1 begins on day 101, and turbulence looks back on 60 days, but the indicators on all days before.
-    touched = touched_folds(bars, after, *CUT, FOLDS)
-    assert set(folds) <= set(touched)
-    if day > 160:
-        assert touched == folds
-    assert touches_backtest(bars, after, *CUT, 0)
+    assert touched(bars, revise(bars, "S1", [day], 1.01)) == (folds, True)
+
+
+def test_a_revision_before_a_fold_touches_it_through_its_indicators(bars):
+    # Fold 1 begins on day 101; a moving average looks back on 60 days, an exponential one on all.
+    assert touched(bars, revise(bars, "S1", [70], 1.01)) == ([0, 1], True)
 
 
 def test_days_appended_to_the_market_touch_no_fold(bars):
     longer = synthetic_bars(3, 250, 0.001, 10, 0.01, seed=1).drop(columns="signal")
     shorter = longer[longer["date"] <= DAYS[239]].reset_index(drop=True)
-    assert touched_folds(shorter, longer, *CUT, FOLDS) == []
-    assert touches_backtest(shorter, longer, *CUT, 0)
+    assert touched(shorter, longer) == ([], True)
 
 
 def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, monkeypatch):
@@ -97,7 +101,7 @@ def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, mon
         diff_market(
             market,
             **paths,
-            test_start=CUT[0],
+            test_start=TEST_START,
             turbulence_days=60,
             purge_days=0,
             settings=FOLDS,
@@ -114,7 +118,7 @@ def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
     market = Market("csv", path=tmp_path / "prices.csv")
     paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
     rest = {
-        "test_start": CUT[0],
+        "test_start": TEST_START,
         "turbulence_days": 60,
         "purge_days": 0,
         "settings": FOLDS,
