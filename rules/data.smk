@@ -76,9 +76,8 @@ rule diff_market:
         ),
         test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],
         turbulence_days=config["features"]["turbulence_days"],
-        purge_days=PURGE_DAYS,
         settings=flags(settings=config["folds"]),
     shell:
         "exec python -m workflow_scripts.data.diff_market {params.market} --bars {params.bars:q}"
         " --lock {params.lock:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
-        " --purge-days {params.purge_days} {params.settings} --diff {output.diff:q} > {log:q} 2>&1"
+        " {params.settings} --diff {output.diff:q} > {log:q} 2>&1"

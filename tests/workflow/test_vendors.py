@@ -133,3 +133,4 @@ def test_diff_market_says_which_folds_a_revision_touches_before_anything_reruns(
         kept = (folder / "folds/fold_0.npz").read_bytes()
         assert market.snakemake("--until", "split_folds", "--config", "refresh=true").returncode == 0
     assert (folder / "folds/fold_0.npz").read_bytes() == kept
+    assert f"AAA: 1 days revised, {last} to {last}" in (folder / "download_bars.log").read_text()

@@ -38,10 +38,11 @@ def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False
         return kept, [f"dropped for days that they lack: {said}"] if len(counts) else []
     late = [ticker for ticker in close if lacking[ticker].iloc[0]]
     if late and not come_and_go:
-        begins = pd.Timestamp(str(close[late[0]].first_valid_index()))
+        first = close[late[0]].first_valid_index()
+        begins = "has no close" if first is None else f"begins on {pd.Timestamp(str(first)):%Y-%m-%d}"
         raise ValueError(
-            f"{late[0]} begins on {begins:%Y-%m-%d}, and the market on {close.index[0]:%Y-%m-%d} ({len(late)} tickers "
-            f"begin late): missing: hold has no close to repeat; start later, or leave them out"
+            f"{late[0]} {begins}, and the market begins on {close.index[0]:%Y-%m-%d} ({len(late)} tickers begin late): "
+            f"missing: hold has no close to repeat; start later, or leave them out"
         )
     filled = stand_still(bars, pd.DatetimeIndex(close.index), ~lacking)
     if come_and_go:

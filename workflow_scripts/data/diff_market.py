@@ -7,7 +7,7 @@ import tyro
 from workflow_scripts.data.bars import check_bars, read_bars
 from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, load_market
-from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
+from workflow_scripts.data.revisions import compare_bars, touched_folds
 from workflow_scripts.data.sources.downloads import remove_parts
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
@@ -20,7 +20,6 @@ def diff_market(
     lock: Path,
     test_start: str,
     turbulence_days: int,
-    purge_days: int,
     settings: FoldSettings,
     diff: Path,
 ) -> None:
@@ -32,7 +31,6 @@ def diff_market(
         lock: their lock.
         test_start: first test day (YYYY-MM-DD).
         turbulence_days: look-back of turbulence in days.
-        purge_days: days dropped before the test days.
         settings: how the folds are cut.
         diff: the JSON file to write: per ticker the days added, removed and revised, and the folds that they touch.
 
@@ -48,16 +46,17 @@ def diff_market(
     for warning in check_bars(after):
         log.warning(warning)
     revisions = compare_bars(before, after)
-    for line in revisions.lines() or ["the vendor has changed nothing since the lock"]:
+    lines = revisions.lines()
+    for line in lines or ["the vendor has changed nothing since the lock"]:
         log.info(line)
     old, new = (MarketFeatures.of(table, turbulence_days) for table in (before, after))
     folds = touched_folds(old, new, test_start, settings)
-    backtest = touches_backtest(old, new, test_start, purge_days)
-    write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
+    write_json(diff, {**revisions.describe(), "folds": folds, "backtest": bool(lines)})
     remove_parts(parts)
+    # The backtest reads the bars themselves, and so is made again whatever changed in them.
     log.info(
         f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "
-        f"{'the' if backtest else 'no'} backtest"
+        f"{'the' if lines else 'no'} backtest"
     )
 
 

@@ -3,10 +3,12 @@
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import tyro
 
-from workflow_scripts.data.bars import check_bars, write_bars
+from workflow_scripts.data.bars import check_bars, read_bars, write_bars
 from workflow_scripts.data.markets import Market, load_market
+from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.data.sources.downloads import remove_parts
 from workflow_scripts.data.universes import list_name, members_since
 from workflow_scripts.workflow.files import sha256, write_json
@@ -34,6 +36,9 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
     warnings = [*loaded.warnings, *check_bars(table)]
     for warning in warnings:
         log.warning(warning)
+    if bars.exists():
+        for line in _revised(bars, table):
+            log.info(line)
     write_bars(table, bars)
     query = {key: str(value) if isinstance(value, Path) else value for key, value in vars(market).items()}
     write_json(
@@ -55,6 +60,14 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
     )
     remove_parts(parts)
     log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
+
+
+def _revised(bars: Path, table: pd.DataFrame) -> list[str]:
+    """Return how bars differ from those that they replace; nothing where these cannot be read."""
+    try:
+        return compare_bars(read_bars(bars), table).lines()
+    except (ValueError, KeyError):
+        return []
 
 
 if __name__ == "__main__":

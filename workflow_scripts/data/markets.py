@@ -16,6 +16,7 @@ from workflow_scripts.workflow.files import first_line
 
 SIGNAL = "signal"
 FIRST_SYNTHETIC_DAY = "2000-01-03"
+LONGEST_HOLIDAYS = pd.Timedelta(days=14)  # as the Golden Week of an exchange
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,10 @@ def load_market(market: Market, parts: Path | None = None) -> Loaded:
     if universe is not None and market.tickers is None:
         market = replace(market, tickers=tuple(universe["ticker"].unique()))
     bars, note = load_bars(replace(market, tickers=spell_out(market.tickers)), parts)
-    warnings = [survivorship(name, bars["date"].min())] if name else []
+    first = bars["date"].min()
+    warnings = [survivorship(name, first)] if name else []
+    if market.start and first - pd.Timestamp(market.start) > LONGEST_HOLIDAYS:
+        warnings.append(f"the bars begin on {first:%Y-%m-%d}, and start is {market.start}: the source has none before")
     bars, notices = fill_missing(bars, market.missing, come_and_go=universe is not None)
     if universe is not None:
         bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.folds import FoldSettings, fold_bytes
-from workflow_scripts.data.universes import MarketFeatures, folds_of_market, sealed_data
+from workflow_scripts.data.universes import MarketFeatures, folds_of_market
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 
@@ -21,6 +21,7 @@ class Revisions:
         added: ticker to its days that are new.
         removed: ticker to its days that are gone.
         revised: ticker to its days that have other numbers.
+        columns: columns that one of the two lacks.
         detail: ticker to the columns that differ, the largest relative change, and the one factor that explains all of
             them if there is one: the work of a dividend or a split.
 
@@ -30,12 +31,14 @@ class Revisions:
     added: dict[str, pd.DatetimeIndex]
     removed: dict[str, pd.DatetimeIndex]
     revised: dict[str, pd.DatetimeIndex]
+    columns: list[str]
     detail: dict[str, dict[str, Any]]
 
     def describe(self) -> dict[str, Any]:
         """Return the differences as JSON: days as the first and last of each run without a gap in the calendar."""
         return {
             "added": {ticker: self._runs(days) for ticker, days in self.added.items()},
+            "columns": self.columns,
             "removed": {ticker: self._runs(days) for ticker, days in self.removed.items()},
             "revised": {
                 ticker: {**self.detail[ticker], "days": len(days), "runs": self._runs(days)}
@@ -49,8 +52,8 @@ class Revisions:
         return [[f"{days[first]:%Y-%m-%d}", f"{days[last]:%Y-%m-%d}"] for first, last in bounds]
 
     def lines(self) -> list[str]:
-        """Return a line a ticker and kind of difference."""
-        said = []
+        """Return a line a ticker and kind of difference; none for equal bars."""
+        said = [f"columns that one of the two lacks: {', '.join(self.columns)}"] if self.columns else []
         for name, part in (("added", self.added), ("removed", self.removed), ("revised", self.revised)):
             for ticker, days in part.items():
                 line = f"{ticker}: {len(days)} days {name}, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
@@ -76,7 +79,9 @@ def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
         was, now = left.loc[rows.index], right.loc[rows.index]
         relative = ((now - was) / was.where(was != 0)).abs().to_numpy()
         factors = (now["close"] / was["close"]).to_numpy()
-        constant = float(np.ptp(factors)) < SAME_FACTOR * float(np.abs(factors).max()) and not np.isclose(factors[0], 1)
+        # Such work is done on all days from a ticker's first one on.
+        whole = bool(changed.xs(ticker, level="ticker").iloc[: len(rows)].all())
+        constant = whole and np.ptp(factors) < SAME_FACTOR * np.abs(factors).max() and not np.isclose(factors[0], 1)
         detail[str(ticker)] = {
             "columns": [column for column in columns if rows[column].any()],
             "largest_change": float(np.nanmax(relative)) if np.isfinite(relative).any() else 0.0,
@@ -87,6 +92,7 @@ def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
         added=_by_ticker(new.index.difference(old.index)),
         removed=_by_ticker(old.index.difference(new.index)),
         revised=_by_ticker(common[changed.to_numpy()]),
+        columns=sorted(set(old.columns) ^ set(new.columns)),
         detail=detail,
     )
 
@@ -104,12 +110,6 @@ def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str
         for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
         if fold_bytes(old) != fold_bytes(new)
     ]
-
-
-def touches_backtest(before: MarketFeatures, after: MarketFeatures, test_start: str, purge_days: int) -> bool:
-    """Return whether the sealed backtest would train or trade on other numbers."""
-    old, new = (sealed_data(features, test_start, purge_days) for features in (before, after))
-    return fold_bytes(old) != fold_bytes(new)
 
 
 def _by_ticker(index: pd.Index) -> dict[str, pd.DatetimeIndex]:

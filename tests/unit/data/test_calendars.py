@@ -59,8 +59,10 @@ def test_hold_takes_a_row_without_prices_for_a_suspended_day():
 
 
 def test_hold_has_nothing_to_repeat_before_a_tickers_first_bar():
-    with pytest.raises(ValueError, match=r"B begins on 2024-01-03, and the market on 2024-01-01 \(1 tickers"):
+    with pytest.raises(ValueError, match=r"B begins on 2024-01-03, and the market begins on 2024-01-01 \(1"):
         fill_missing(bars(A=[1, 2, 3], B=[None, None, 3]), "hold")
+    with pytest.raises(ValueError, match="B has no close, and the market begins on 2024-01-01"):
+        fill_missing(bars(A=[1, 2], B=[np.nan, np.nan]), "hold")
 
 
 def test_duplicates_are_left_for_the_check():

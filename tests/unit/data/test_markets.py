@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.data.bars import check_bars
-from workflow_scripts.data.markets import Market, load_bars, synthetic_bars
+from workflow_scripts.data.markets import Market, load_bars, load_market, synthetic_bars
 
 
 def test_the_embedded_market_has_twenty_tickers_of_closes_alone():
@@ -18,6 +18,12 @@ def test_tickers_and_days_can_be_chosen():
     bars, _ = load_bars(Market("embedded", start="2022-12-01", end="2022-12-05", tickers=("KO", "PEP")))
     assert sorted(bars["ticker"].unique()) == ["KO", "PEP"]
     assert bars["date"].nunique() == 3
+
+
+def test_a_source_that_begins_after_the_start_is_a_warning():
+    late = load_market(Market("planted", days=100, start="1999-06-01"))
+    assert late.warnings == ("the bars begin on 2000-01-03, and start is 1999-06-01: the source has none before",)
+    assert load_market(Market("planted", days=100, start="1999-12-24")).warnings == ()
 
 
 def test_an_unknown_ticker_is_named():

@@ -9,7 +9,7 @@ from workflow_scripts.data.diff_market import diff_market
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, synthetic_bars
-from workflow_scripts.data.revisions import compare_bars, touched_folds, touches_backtest
+from workflow_scripts.data.revisions import compare_bars, touched_folds
 from workflow_scripts.data.universes import MarketFeatures
 
 PRICES = ["open", "high", "low", "close"]
@@ -25,9 +25,8 @@ def bars():
 
 
 def touched(before, after):
-    """Return the folds that differ, and whether the backtest does."""
-    pair = [MarketFeatures.of(bars, 60) for bars in (before, after)]
-    return touched_folds(*pair, TEST_START, FOLDS), touches_backtest(*pair, TEST_START, 0)
+    """Return the folds that differ."""
+    return touched_folds(*(MarketFeatures.of(bars, 60) for bars in (before, after)), TEST_START, FOLDS)
 
 
 def revise(bars, ticker, days, factor):
@@ -40,7 +39,7 @@ def revise(bars, ticker, days, factor):
 def test_equal_bars_have_no_revision(bars):
     revisions = compare_bars(bars, bars.sample(frac=1, random_state=0))
     assert revisions.lines() == []
-    assert touched(bars, bars) == ([], False)
+    assert touched(bars, bars) == []
 
 
 def test_a_revised_day_is_named_with_its_ticker_columns_and_size(bars):
@@ -71,18 +70,18 @@ def test_new_and_lost_days_are_counted_by_ticker(bars):
 
 @pytest.mark.parametrize(("day", "folds"), [(130, [0, 1]), (195, [1]), (205, []), (230, [])])
 def test_a_revision_touches_the_folds_that_hold_its_day(bars, day, folds):
-    assert touched(bars, revise(bars, "S1", [day], 1.01)) == (folds, True)
+    assert touched(bars, revise(bars, "S1", [day], 1.01)) == folds
 
 
 def test_a_revision_before_a_fold_touches_it_through_its_indicators(bars):
     # Fold 1 begins on day 101; a moving average looks back on 60 days, an exponential one on all.
-    assert touched(bars, revise(bars, "S1", [70], 1.01)) == ([0, 1], True)
+    assert touched(bars, revise(bars, "S1", [70], 1.01)) == [0, 1]
 
 
 def test_days_appended_to_the_market_touch_no_fold(bars):
     longer = synthetic_bars(3, 250, 0.001, 10, 0.01, seed=1).drop(columns="signal")
     shorter = longer[longer["date"] <= DAYS[239]].reset_index(drop=True)
-    assert touched(shorter, longer) == ([], True)
+    assert touched(shorter, longer) == []
 
 
 def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, monkeypatch):
@@ -103,7 +102,6 @@ def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, mon
             **paths,
             test_start=TEST_START,
             turbulence_days=60,
-            purge_days=0,
             settings=FOLDS,
             diff=tmp_path / "data.diff.json",
         )
@@ -113,6 +111,25 @@ def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bars.parquet", "data.diff.json", "data.lock.json"]
 
 
+def test_a_column_that_comes_or_goes_is_named(bars):
+    assert compare_bars(bars, bars.assign(**{"volatility:VIX": 20.0})).lines() == [
+        "columns that one of the two lacks: volatility:VIX"
+    ]
+
+
+def test_a_download_over_bars_says_what_it_revises(tmp_path, bars, capsys):
+    paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
+    market = Market("csv", path=tmp_path / "prices.csv")
+    for table in (bars, revise(bars, "S2", [150], 1.02)):
+        table.to_csv(tmp_path / "prices.csv", index=False)
+        download_bars(market, **paths)
+    said = [line for line in capsys.readouterr().err.splitlines() if "revised" in line]
+    day = f"{DAYS[150]:%Y-%m-%d}"
+    assert [line.partition("INFO ")[2] for line in said] == [
+        f"S2: 1 days revised, {day} to {day}, close, high, low, open by up to 2.00%"
+    ]
+
+
 def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
     bars.to_csv(tmp_path / "prices.csv", index=False)
     market = Market("csv", path=tmp_path / "prices.csv")
@@ -120,7 +137,6 @@ def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
     rest = {
         "test_start": TEST_START,
         "turbulence_days": 60,
-        "purge_days": 0,
         "settings": FOLDS,
         "diff": tmp_path / "d.json",
     }
