@@ -10,7 +10,6 @@ import pandas as pd
 
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars
 from workflow_scripts.data.calendars import Missing, fill_missing
-from workflow_scripts.data.sources.downloads import Parts, Query, last_finished_day
 from workflow_scripts.data.universes import list_name, mark_members, read_universe, spell_out, survivorship
 from workflow_scripts.workflow.files import first_line
 
@@ -131,6 +130,8 @@ def load_bars(market: Market, parts: Path | None = None) -> tuple[pd.DataFrame, 
 
 
 def _from_vendor(market: Market, parts: Path | None) -> tuple[pd.DataFrame, str]:
+    from workflow_scripts.data.sources.downloads import Parts, Query, last_finished_day
+
     if not market.start or not market.tickers:
         raise ValueError(f"source {market.source} needs start and tickers: name the first day and what to ask for")
     tickers = tuple(dict.fromkeys([*market.tickers, *filter(None, [market.volatility_ticker])]))

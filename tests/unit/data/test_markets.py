@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +27,16 @@ def test_a_source_that_begins_after_the_start_is_a_warning():
     late = load_market(Market("planted", days=100, start="1999-06-01"))
     assert late.warnings == ("the bars begin on 2000-01-03, and start is 1999-06-01: the source has none before",)
     assert load_market(Market("planted", days=100, start="1999-12-24")).warnings == ()
+
+
+def test_a_vendors_client_is_imported_only_where_a_market_names_it():
+    """Rules of the other rooms read markets.py too, in environments without these packages."""
+    names = "('alpaca', 'yfinance', 'curl_cffi', 'tenacity', 'requests')"
+    code = (
+        f"import sys, workflow_scripts.data.markets; sys.exit([name for name in {names} if name in sys.modules] or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unknown_ticker_is_named():
