@@ -90,6 +90,15 @@ def fold_of_run(wildcards):
     return f"{market_of(wildcards)}/folds/fold_{wildcards.fold}.npz"
 
 
+# On a file system a fold's description stands beside it. In object storage a job finds what it names, and nothing else.
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+
+
+def description_of_fold(wildcards):
+    """The description of a run's fold, where it has to be fetched."""
+    return str(Path(fold_of_run(wildcards)).with_suffix(".json")) if IN_STORAGE else []
+
+
 def states_of_round_before(wildcards):
     """Every trial's state after the round before, with the run's fold and seed: any of them may be the parent."""
     rounds, number = SCHEDULES[wildcards.sweep], int(wildcards.round) - 1

@@ -94,7 +94,7 @@ checkpoint collect_trials:
             if config["backtest"]["budget"]
             else ""
         ),
-        backtest=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
+        backtest=lambda wildcards, output: str(Path(output.candidates[0]).parents[1]),
         code=code("sweeps.collect_trials"),
     shell:
         "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"

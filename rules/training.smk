@@ -3,6 +3,7 @@ rule train_agent:
     input:
         config=f"{TRIAL}/config.yaml",
         fold=fold_of_run,
+        description=description_of_fold,
     output:
         policy=f"{RUN}/policy.pt",
         sharpe=f"{RUN}/sharpe.json",
@@ -39,6 +40,7 @@ if CONTINUING_SWEEPS:
         input:
             config=f"{TRIAL}/config.yaml",
             fold=fold_of_run,
+            description=description_of_fold,
             parents=states_of_round_before,
         output:
             policy=f"{RUN}/policy.pt",
@@ -113,7 +115,7 @@ rule backtest_baselines:
         test_start=test_start_of_sweep,
         turbulence_days=config["features"]["turbulence_days"],
         purge_days=PURGE_DAYS,
-        folder=lambda wildcards: BACKTEST.format(sweep=wildcards.sweep),
+        folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
@@ -127,6 +129,13 @@ rule evaluate_baselines:
     input:
         folds=expand(
             f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True
+        ),
+        descriptions=(
+            expand(
+                f"{MARKET}/folds/fold_{{fold}}.json", fold=FOLDS, allow_missing=True
+            )
+            if IN_STORAGE
+            else []
         ),
         bars=f"{MARKET}/bars.parquet",
     output:
