@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
 
-# What `make slurm-allocation` asks SLURM for: an H200, a core for each run beside it, and four hours.
-ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task $(CORES) --mem 32G --time 240
+# What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
+ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
 .PHONY: run plan explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
 
@@ -35,7 +35,8 @@ report:
 
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup
-	sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log --wrap "make run CORES=$(CORES) GPUS=$(GPUS)"
+	@sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log \
+		--wrap 'make run CORES=$$SLURM_CPUS_PER_TASK GPUS=$(GPUS)'
 
 # What the vendor of a market has changed since it was locked, and which folds that touches; makes nothing anew.
 diff: setup
