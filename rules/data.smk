@@ -66,6 +66,7 @@ rule diff_market:
         diff=f"{MARKET}/data.diff.json",
     log:
         f"{MARKET}/diff_market.log",
+    localrule: True
     conda:
         "../envs/data.yaml"
     params:

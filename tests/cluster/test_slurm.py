@@ -141,15 +141,14 @@ def test_a_run_past_its_time_limit_is_no_result_and_goes_on_from_its_checkpoint_
     """A training without an end gets one minute, and then two; Snakemake is stopped before those are over."""
     config = unfinished.folder / SWEEP / "backtest/default/config.yaml"
     config.write_text(re.sub(r"budget: \d+", "budget: 1000000000", config.read_text()))
-    process = snakemake(
-        unfinished, "--set-resources", "backtest_incumbent:runtime=1 * attempt", "--", f"{BACKTEST}/sharpe.json"
-    )
+    profile = unfinished.folder / "slurm/config.yaml"
+    profile.write_text(profile.read_text().replace("runtime: 60 * attempt", "runtime: 1 * attempt"))
+    process = snakemake(unfinished, f"{BACKTEST}/sharpe.json")
     log = unfinished.folder / BACKTEST / "backtest_incumbent.log"
     job = await_(lambda: training(cluster, unfinished), 180, unfinished)
-    await_(lambda: "the next start goes on from there" in log.read_text(), 150, unfinished)
-    steps = int(re.search(r"terminated after (\d+) vector steps", log.read_text())[1])
-    await_(lambda: "resumed after" in log.read_text(), 60, unfinished)
-    assert f"resumed after {steps} vector steps" in log.read_text()
+    stopped = re.compile(r"terminated after (\d+) vector steps; the next start goes on from there")
+    steps = await_(lambda: stopped.search(log.read_text()), 150, unfinished)[1]
+    await_(lambda: f"resumed after {steps} vector steps" in log.read_text(), 120, unfinished)
     assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said(unfinished)
     assert cluster.say("squeue", "-h", "-t", "running", "-o", "%l").split() == ["2:00"]
     process.send_signal(signal.SIGINT)
