@@ -74,7 +74,7 @@ check: setup
 	@$(BIN)/snakemake --lint
 
 bench: setup
-	@$(BIN)/python benchmarks/env_throughput.py
+	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
 
