@@ -153,12 +153,16 @@ class _Shared(MarketNetwork):
 
     def first_layer(self, market: Tensor, weight: Tensor, state: Tensor) -> Tensor:
         """Return (days, num_envs, tickers, hidden)."""
-        hidden = torch.empty(*state.shape[:2], *market.shape[1:], device=state.device)
-        if state.device.type == "cpu":
-            _add_portfolios(market.numpy(), weight.numpy(), state.numpy(), hidden.numpy())
-            return hidden
+        if state.device.type != "cpu":
+            return self.first_layer_on_device(market, weight, state)
+        hidden = torch.empty(*state.shape[:2], *market.shape[1:])
+        _add_portfolios(market.numpy(), weight.numpy(), state.numpy(), hidden.numpy())
+        return hidden
+
+    def first_layer_on_device(self, market: Tensor, weight: Tensor, state: Tensor) -> Tensor:
+        """Return what ``first_layer`` returns, by torch."""
         cash = (state[:, :, 1, None] * 2 - 1) * weight[0]
-        torch.add(market[:, None], cash[:, :, None], out=hidden)
+        hidden = market[:, None] + cash[:, :, None]
         return hidden.addcmul_(self.scaled(state[:, :, 2:])[..., None], weight[1]).relu_()
 
     def scorer(self, dims: Sequence[int]) -> nn.Sequential:

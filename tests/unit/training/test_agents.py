@@ -148,3 +148,20 @@ def test_equal_weight_and_buy_and_hold_earn_what_arithmetic_says(fold):
     paid = run_baseline("buy_and_hold", fold.validation, ENVIRONMENT)
     assert paid.daily_returns[0] == pytest.approx(-0.001, rel=1e-2)
     assert paid.turnover[1:].max() == 0
+
+
+@pytest.mark.parametrize("architecture", ["shared", "flat"])
+@pytest.mark.parametrize("mode", ["tilt", "weights"])
+def test_adding_the_market_up_once_a_day_changes_no_action_and_no_value(fold, architecture, mode):
+    env, agent = make(fold, architecture, environment=EnvironmentSettings(mode))
+    states = agent.explore(env, 90).states  # over the data's end at day 79
+    with torch.no_grad():
+        for network in (agent.act, agent.cri):
+            market, weight = network.market_part(states[:, 0, 0].long())
+            inferred = network.infer(market, weight, states)
+            inferred = inferred[..., 0] if network is agent.act else inferred
+            whole = torch.stack([network(state) for state in states])
+            torch.testing.assert_close(inferred, whole, rtol=1e-5, atol=1e-6)
+            if architecture == "shared":
+                on_device = network.first_layer_on_device(market, weight, states)
+                torch.testing.assert_close(on_device, network.first_layer(market, weight, states), rtol=1e-5, atol=1e-6)
