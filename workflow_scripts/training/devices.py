@@ -69,7 +69,9 @@ def uses_cuda(wanted: Literal["auto", "cpu", "cuda"]) -> bool:
 
 def set_arithmetic(device: str, precision: Precision, deterministic: bool) -> None:
     """Say how exactly CUDA multiplies, and whether it must repeat itself; a CPU always does both as well as it can."""
-    torch.use_deterministic_algorithms(device == "cpu" or deterministic)
+    # The same as use_deterministic_algorithms, which imports torch's compiler only to tell it: a second of every run.
+    torch.set_deterministic_debug_mode("error" if device == "cpu" or deterministic else "default")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_float32_matmul_precision("highest" if device == "cpu" or precision == "float32" else "high")
 
 

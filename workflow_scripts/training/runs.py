@@ -135,7 +135,6 @@ def train_and_judge(
     device = take_device(training.device, training.runs_per_gpu, log)
     pin_threads()
     set_arithmetic(device.name, training.precision, training.deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     for phase in _phases(trial):
         AGENTS[trial.agent][1].of(phase["configuration"])
     first = _phases(trial)[0]["configuration"]

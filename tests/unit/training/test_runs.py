@@ -59,6 +59,24 @@ def test_two_runs_of_the_same_inputs_are_byte_identical(two_runs):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+def test_a_run_does_not_import_torchs_compiler(tmp_path, fold_file):
+    (tmp_path / "config.yaml").write_text(TRIAL.to_yaml())
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from workflow_scripts.training.runs import Outputs, TrainingSettings\n"
+        "from workflow_scripts.training.train_agent import train_agent\n"
+        f"folder, fold = Path({str(tmp_path)!r}), Path({str(fold_file)!r})\n"
+        "outputs = Outputs(folder / 'policy.pt', folder / 'sharpe.json', folder / 'returns.parquet')\n"
+        "training = TrainingSettings(num_envs=4, device='cpu')\n"
+        "train_agent(folder / 'config.yaml', fold, 0, outputs, training=training)\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "sharpe.json").exists()
+
+
 def test_a_run_states_its_result(two_runs):
     result = json.loads((two_runs[0] / "sharpe.json").read_text())
     assert result["status"] == "ok"
