@@ -10,7 +10,7 @@ import io
 import json
 import os
 import platform
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -340,7 +340,7 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
 
 
 def peak_megabytes(whose: str) -> float:
-    """Return the most memory that a process takes for a round of PPO, above what it takes to get there."""
+    """Return the most memory that a process of its own takes for a round of PPO, above what it takes to get there."""
     code = f"import benchmarks.speed as speed; speed.report_peak({whose!r})"
     done = subprocess.run([sys.executable, "-c", code], cwd=FOLDER.parent, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
@@ -350,14 +350,17 @@ def report_peak(whose: str) -> None:
     """Print what a round of PPO adds to this process's peak memory, in MB."""
     pin_threads()
     segment = window(TICKERS)
-    run = (
-        iterate_ours("ppo", segment, PPO_SETTINGS, "flat", "shares", ENVS)[0]
-        if whose == "ours"
-        else iterate_theirs(AgentPPO, segment, PPO_SETTINGS)
-    )
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if whose == "ours":
+        run = iterate_ours("ppo", segment, PPO_SETTINGS, "flat", "shares", ENVS)[0]
+    else:
+        run = iterate_theirs(AgentPPO, segment, PPO_SETTINGS)
+    status = Path("/proc/self/status")
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of setting up
+    before = status.read_text()
     run()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    marks = (re.search(rf"{key}:\s+(\d+)", text) for key, text in (("VmRSS", before), ("VmHWM", status.read_text())))
+    least, most = (int(mark[1]) for mark in marks if mark)
+    print((most - least) / 1024)
 
 
 def main() -> None:
