@@ -150,7 +150,7 @@ def _from_vendor(market: Market, parts: Path | None) -> tuple[pd.DataFrame, str]
     origin = market.source.capitalize()
     return (
         arrange_bars(bars, origin),
-        f"{origin}{feed}: daily bars adjusted for the splits and dividends known after {today}",
+        f"{origin}{feed}: daily bars adjusted for the splits and dividends known by the end of {today}",
     )
 
 

@@ -196,7 +196,8 @@ def _check_market(name: str, market: Settings) -> None:
     tickers = market["tickers"]
     if isinstance(tickers, str) and tickers not in TICKER_LISTS:
         raise ValueError(
-            f"config.yaml, markets.{name}.tickers: {tickers!r} is not among the lists {', '.join(TICKER_LISTS)}"
+            f"config.yaml, markets.{name}.tickers: {tickers!r} is not among the lists {', '.join(TICKER_LISTS)}; "
+            f"your own is written [KO, PEP]"
         )
     if market["universe"] and market["missing"] == "drop_ticker":
         raise ValueError(

@@ -166,6 +166,11 @@ def test_nobody_at_the_address_is_named(tmp_path, monkeypatch):
     assert "no whole answer from Yahoo after 4 attempts" in refused(tmp_path)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_download_warns_of_nothing(server, tmp_path):
+    assert len(fetch(tmp_path)) == 40
+
+
 def test_the_vix_is_a_column_and_no_ticker_and_nothing_lies_in_the_users_folders(server, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     market = Market("yahoo", start="2020-01-01", end="2020-12-31", tickers=("AAA", "BBB"), volatility_ticker="^VIX")

@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -72,14 +73,16 @@ def _state_of_this_process() -> str:
 def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: float) -> pd.DataFrame:
     asked = f"{ticker} from {query.start} to {query.end}"
     try:
-        frame = yfinance.Ticker(ticker, session=session).history(
-            start=query.start,
-            end=(pd.Timestamp(query.end) + pd.Timedelta(days=1)).strftime("%Y-%m-%d"),  # Yahoo leaves its end out
-            auto_adjust=False,
-            actions=False,
-            keepna=True,
-            timeout=timeout_seconds,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of pandas, about yfinance's code
+            frame = yfinance.Ticker(ticker, session=session).history(
+                start=query.start,
+                end=(pd.Timestamp(query.end) + pd.Timedelta(days=1)).strftime("%Y-%m-%d"),  # Yahoo leaves its end out
+                auto_adjust=False,
+                actions=False,
+                keepna=True,
+                timeout=timeout_seconds,
+            )
     except _RefusedError as error:
         raise ConnectionError(f"{error} for {asked}; run again later: the tickers that came are kept") from None
     except Exception as error:  # yfinance raises whatever its parsing met, from KeyError to AttributeError
