@@ -172,8 +172,12 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …), some days at a time."""
         market, weight = self.cri.market_part(states[:, 0, 0].long())
         together = max(1, HIDDEN_AT_ONCE // (states.shape[1] * market[0].numel()))
-        parts = zip(torch.split(market, together), torch.split(states, together), strict=True)
-        return torch.cat([self.cri.infer(some, weight, part) for some, part in parts])
+        # Written into one array: small results kept between the large ones of each part would leave holes behind them.
+        values = torch.empty(states.shape[:2], device=self.device)
+        for first in range(0, len(states), together):
+            part = slice(first, first + together)
+            values[part] = self.cri.infer(market[part], weight, states[part])
+        return values
 
     def advantages(self, rewards: Tensor, undones: Tensor, values: Tensor) -> Tensor:
         """Return the generalised advantage estimates (steps, num_envs) (Schulman et al. 2016)."""
