@@ -10,6 +10,8 @@ GIB = 1 << 30
 CONTEXT_BYTES = 400 << 20
 # Forward, backward and their gradients hold a batch's activations about this often.
 UPDATE_COPIES = 3
+# Rewards, values, advantages, returns, probabilities, and what is computed on the way from one to the other.
+NUMBERS_A_STEP = 12
 
 
 def training_bytes(
@@ -17,27 +19,26 @@ def training_bytes(
 ) -> int:
     """Return about how many bytes a training takes beside CUDA's context.
 
-    On-policy: a rollout, and the critic's activations over all of it at once. Off-policy: the buffer, twice, since a
-    checkpoint copies it. Both: the activations of an update's batch.
+    On-policy: a rollout, its noise, and some numbers a step that become advantages. Off-policy: the buffer, twice,
+    since a checkpoint copies it. Both: the activations of an update's batch and of a vector step.
     """
-    seen, update = _activations(shape, architecture)
-    state = 2 + shape.tickers
-    batch = settings.batch_size * update * UPDATE_COPIES
+    width, hidden = _sizes(shape, architecture)
+    batch = settings.batch_size * 2 * (width + sum(hidden)) * UPDATE_COPIES
+    step = 2 * num_envs * hidden[0]
     if isinstance(settings, OffPolicySettings):
-        return FLOAT * (2 * settings.buffer_size * num_envs * (2 * state + shape.tickers + 1) + batch)
-    rows = min(settings.horizon_len, budget) * num_envs
-    rollout = rows * (state + 2 * shape.tickers + 7)
-    return FLOAT * (rollout + max(rows * seen, batch + rollout))
+        kept = 2 * settings.buffer_size * num_envs * (shape.tickers + 1 + shape.tickers + 1)
+    else:
+        kept = min(settings.horizon_len, budget) * num_envs * (2 + 3 * shape.tickers + NUMBERS_A_STEP)
+    return FLOAT * (kept + step + batch)
 
 
-def _activations(shape: NetworkShape, architecture: Architecture) -> tuple[int, int]:
-    """Return how many numbers a state takes: at most at once while a critic is evaluated, and in all for an update."""
+def _sizes(shape: NetworkShape, architecture: Architecture) -> tuple[int, list[int]]:
+    """Return how many numbers a network reads of a state, and the widths of its hidden layers, all tickers together."""
     if architecture == "flat":
-        width = shape.flat_features + shape.tickers + 1
-        return width + 2 * shape.net_dims[0], 2 * width + 2 * sum(shape.net_dims)
+        return shape.flat_features + shape.tickers + 1, list(shape.net_dims)
     width = shape.ticker_features + shape.market_features + 2
     hidden = [max(8, size // SHARED_WIDTH_DIVISOR) for size in shape.net_dims]
-    return shape.tickers * (width + 2 * hidden[0]), shape.tickers * (2 * width + 2 * sum(hidden))
+    return shape.tickers * width, [shape.tickers * size for size in hidden]
 
 
 def memory_shortage(
