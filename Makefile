@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 GPUS ?= 1
+SLURM_TESTS ?= slurm
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPUS)
@@ -60,11 +61,11 @@ test: setup
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
 
 test-slow: setup
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow and not slurm"
 
 # SLURM itself, on this machine: installs it with apt-get where it is missing, and says why where it cannot.
 test-slurm: setup
-	@$(BIN)/python -m pytest -m slurm -rs tests/cluster
+	@$(BIN)/python -m pytest -m "$(SLURM_TESTS)" -rs tests/cluster
 
 check: setup
 	@$(BIN)/ruff check .

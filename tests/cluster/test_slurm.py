@@ -123,6 +123,7 @@ def test_a_run_that_is_cancelled_is_no_result_and_is_submitted_again(cluster, lo
     assert len(re.findall(r"submitted with SLURM jobid \d+ \(log: \S*/rule_backtest_incumbent/", said(unfinished))) == 2
 
 
+@pytest.mark.slow
 def test_a_node_that_dies_takes_no_result_with_it_and_the_run_is_queued_again(cluster, local, snakemake, unfinished):
     process = snakemake(unfinished)
     job = await_(lambda: training(cluster, unfinished), 180, unfinished)
@@ -135,6 +136,7 @@ def test_a_node_that_dies_takes_no_result_with_it_and_the_run_is_queued_again(cl
     assert "Restarts=1" in cluster.say("scontrol", "show", "job", job)
 
 
+@pytest.mark.slow
 def test_a_run_past_its_time_limit_is_no_result_and_goes_on_from_its_checkpoint_with_more_time(
     cluster, snakemake, unfinished
 ):
