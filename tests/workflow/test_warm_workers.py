@@ -58,7 +58,9 @@ class Project:
         self.verb("wait", WAIT)
 
     def edit(self, path: str, pattern: str, new: str) -> None:
-        text, count = re.subn(pattern, new, (self.folder / path).read_text(), flags=re.DOTALL if "?" in pattern else 0)
+        text, count = re.subn(
+            pattern, new, (self.folder / path).read_text(), flags=re.DOTALL if "?" in pattern else re.MULTILINE
+        )
         assert count == 1
         (self.folder / path).write_text(text)
 
@@ -270,6 +272,13 @@ def test_a_folder_that_others_can_enter_is_not_used(project):
     assert (code, out) == project.run("tell", warm=False)[:2]
     assert err.startswith(f"no warm worker ({folder} is not a folder that this user alone can enter)")
     assert list(folder.iterdir()) == []
+
+
+def test_a_python_without_handles_of_processes_starts_the_run_itself(project):
+    project.edit(CLIENT, r"^import fcntl$", "import fcntl, os; del os.pidfd_open")
+    code, out, err = project.run("tell")
+    assert (code, out) == project.run("tell", warm=False)[:2]
+    assert "no warm worker (module 'os' has no attribute 'pidfd_open'): starting a process of its own" in err
 
 
 def test_without_a_server_a_run_has_a_process_of_its_own(project):

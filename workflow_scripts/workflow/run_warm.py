@@ -22,6 +22,8 @@ SERVER = "workflow_scripts.workflow.serve_warm"
 STARTED = b"started"
 # A server needs 3 to 5 seconds of CPU for its imports; one that says nothing for so long is stuck.
 PATIENCE_SECONDS = 180.0
+# What a Python that was built for an old kernel or C library says where it lacks pidfd_open or setsid.
+NOT_BUILT_IN = (AttributeError, NotImplementedError)
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT)
 # What a process inherits, beside its environment: a server serves those alone that would hand it the very same.
 INHERITED = ("Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "CapBnd", "CapEff", "NoNewPrivs", "Cpus_allowed")
@@ -33,7 +35,7 @@ def run_warm(module: str, arguments: list[str]) -> NoReturn:
         owner = int(os.environ.get("FOLDSWEEP_PARENT", os.getppid()))
         owner_end = os.pidfd_open(owner)
         connection = _request(owner, owner_end, "\0".join([os.getcwd(), module, *arguments]))  # noqa: PTH109
-    except OSError as error:
+    except (OSError, *NOT_BUILT_IN) as error:
         sys.stderr.write(f"no warm worker ({error}): starting a process of its own\n")
         sys.stderr.flush()
         os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
