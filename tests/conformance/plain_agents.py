@@ -60,7 +60,7 @@ class PlainSAC(Plain, SAC):
             if at_random:
                 action = torch.empty(env.num_envs, env.action_dim).uniform_(-1, 1, generator=self.generator)
             else:
-                action = self.explore_action(state)
+                action = self.explore_action(self.act.outputs(self.act.inputs(state)))
             self.last_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
             self.kept.append((state, action, reward - reward.mean(), self.last_state))
             if truncated:
@@ -76,7 +76,7 @@ class PlainSAC(Plain, SAC):
             chosen = [[part[env] for part in self.kept[newest[slot]]] for slot, env in places]
             state, action, reward, next_state = (torch.stack(column) for column in zip(*chosen, strict=True))
             with torch.no_grad():
-                next_action, logprob = self.sample_action(self.act.inputs(next_state))
+                next_action, logprob = self.sample_action(self.act.outputs(self.act.inputs(next_state)))
                 value = self.cri_target(next_state, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
             target = reward + self.settings.gamma * value
             values = self.cri(state, action)

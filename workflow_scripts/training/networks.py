@@ -193,9 +193,9 @@ class _Noise(MarketNetwork):
         """Return the mean action, (batch, action_dim)."""
         return self.outputs(inputs)[:, :, 0]
 
-    def mean_and_log_std(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def mean_and_log_std(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of the action, (batch, action_dim) each."""
-        mean, log_std = self.outputs(inputs).unbind(dim=2)
+        mean, log_std = outputs.unbind(dim=2)
         return mean, (log_std + self.initial_log_std).clamp(*LOG_STD_RANGE)
 
 

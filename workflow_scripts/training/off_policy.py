@@ -214,8 +214,8 @@ class OffPolicyAgent(TradingAgent):
         """Return standard normal numbers from the agent's own generator."""
         return torch.empty(shape, device=self.device).normal_(generator=self.generator)
 
-    def explore_action(self, state: Tensor) -> Tensor:
-        """Return actions within [-1, 1], with the noise of exploration."""
+    def explore_action(self, outputs: Tensor) -> Tensor:
+        """Return actions within [-1, 1], with the noise of exploration, for a policy network's outputs."""
         raise NotImplementedError
 
     def update_net(self, updates: int) -> dict[str, float]:
@@ -231,12 +231,13 @@ class OffPolicyAgent(TradingAgent):
     def explore(self, env: TradingEnv, steps: int) -> None:
         """Collect ``steps`` vector steps into the buffer; the first collection of all acts uniformly at random."""
         state, at_random = self.last_state, self.buffer.added == 0
-        for _ in range(steps):
+        market, weight = self.act.market_part(env.days_ahead(steps))
+        for step in range(steps):
             if at_random:
                 action = torch.empty(env.num_envs, env.action_dim, device=self.device)
                 action.uniform_(-1, 1, generator=self.generator)
             else:
-                action = self.explore_action(state)
+                action = self.explore_action(self.act.infer(market[step : step + 1], weight, state[None])[0])
             next_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
             if self.same_day_baseline:
                 reward = reward - reward.mean()
@@ -286,18 +287,18 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         with torch.no_grad():
             self.alpha_log.fill_(math.log(self.settings.alpha))
 
-    def sample_action(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def sample_action(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions within [-1, 1] and their log-probabilities, (batch,) (Haarnoja et al. 2018, appendix C)."""
-        mean, log_std = self.act.mean_and_log_std(inputs)
+        mean, log_std = self.act.mean_and_log_std(outputs)
         noise = self.normal(mean.shape)
         drawn = mean + log_std.exp() * noise
         gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
         logprob = gaussian - 2 * (math.log(2) - drawn - softplus(-2 * drawn))
         return drawn.tanh(), logprob.sum(dim=1)
 
-    def explore_action(self, state: Tensor) -> Tensor:
+    def explore_action(self, outputs: Tensor) -> Tensor:
         """Return actions within [-1, 1], drawn from the policy."""
-        action, _ = self.sample_action(self.act.inputs(state))
+        action, _ = self.sample_action(outputs)
         return action
 
     def update_net(self, updates: int) -> dict[str, float]:
@@ -327,12 +328,12 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
-            next_action, logprob = self.sample_action(next_inputs)
+            next_action, logprob = self.sample_action(self.act.outputs(next_inputs))
             value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
         return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
 
     def _update_actor(self, inputs: Tensor) -> None:
-        action, logprob = self.sample_action(inputs)
+        action, logprob = self.sample_action(self.act.outputs(inputs))
         wanted = self.settings.target_entropy * self.action_dim
         temperature_loss = -(self.alpha_log * (logprob + wanted).detach()).mean()
         self.optimizer_update(self.alpha_optimizer, temperature_loss)
@@ -398,9 +399,9 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
     policy_noise_std = 0.0
     update_freq = 1
 
-    def explore_action(self, state: Tensor) -> Tensor:
-        """Return actions within [-1, 1], with the noise of exploration."""
-        action: Tensor = self.act(state).tanh()
+    def explore_action(self, outputs: Tensor) -> Tensor:
+        """Return actions within [-1, 1], with the noise of exploration, for a policy network's outputs."""
+        action = outputs[:, :, 0].tanh()
         return (action + self.settings.explore_noise_std * self.normal(action.shape)).clamp(-1, 1)
 
     def update_net(self, updates: int) -> dict[str, float]:

@@ -150,9 +150,9 @@ def test_sacs_logprob_is_that_of_its_squashed_action(fold):
     env, agent = make(fold, "sac")
     state = env.reset()
     before = agent.generator.get_state()
-    action, logprob = agent.sample_action(agent.act.inputs(state))
+    action, logprob = agent.sample_action(agent.act.outputs(agent.act.inputs(state)))
     agent.generator.set_state(before)
-    mean, log_std = agent.act.mean_and_log_std(agent.act.inputs(state))
+    mean, log_std = agent.act.mean_and_log_std(agent.act.outputs(agent.act.inputs(state)))
     drawn = mean + log_std.exp() * agent.normal(mean.shape)
     squashed = torch.distributions.TransformedDistribution(
         torch.distributions.Normal(mean, log_std.exp()), torch.distributions.TanhTransform(cache_size=1)
