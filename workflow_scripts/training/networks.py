@@ -296,6 +296,10 @@ class SharedQ(_Shared):
         value: Tensor = self.value(hidden.mean(dim=1))
         return value.squeeze(1)
 
+    def judge(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,): rows are so narrow that apart, as in ``FlatQ``, states and actions take longer."""
+        return self.evaluate(self.joined(inputs, action))
+
 
 class _Flat(MarketNetwork):
     def __init__(self, shape: NetworkShape, output_dim: int, gain: float, action_dim: int = 0):
@@ -384,6 +388,13 @@ class FlatQ(_Flat):
         value: Tensor = self.net(joined)
         return value.squeeze(1)
 
+    def judge(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return values, (batch,), whose gradient reaches the actions alone: a tenth of what the first layer sees."""
+        entry, seen = self.entry(), inputs.shape[1]
+        state_part = functional.linear(inputs, entry.weight[:, :seen], entry.bias)
+        hidden = torch.addmm(state_part, action, entry.weight[:, seen:].t()).relu_()
+        return after_first(self.net, hidden).squeeze(1)
+
 
 class Ensemble(nn.Module):
     """Independent networks of values of state and action."""
@@ -409,6 +420,10 @@ class Ensemble(nn.Module):
         networks = self._networks()
         joined = networks[0].joined(inputs, action)
         return torch.stack([network.evaluate(joined) for network in networks])
+
+    def judge(self, inputs: Tensor, action: Tensor) -> Tensor:
+        """Return the values of ``evaluate`` for an actor to climb: their gradient needs to reach the actions alone."""
+        return torch.stack([network.judge(inputs, action) for network in self._networks()])
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

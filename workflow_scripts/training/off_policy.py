@@ -340,7 +340,7 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         with torch.no_grad():
             self.alpha_log.clamp_(*ALPHA_LOG_RANGE)
         objective = (
-            self.cri_target.evaluate(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob
+            self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob
         ).mean()
         self.optimizer_update(self.act_optimizer, -objective)
 
@@ -411,7 +411,7 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
             inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
             if number % self.update_freq == 0:
-                objective = self.cri_target.evaluate(inputs, self.act.evaluate(inputs).tanh())[0].mean()
+                objective = self.cri_target.judge(inputs, self.act.evaluate(inputs).tanh())[0].mean()
                 self.optimizer_update(self.act_optimizer, -objective)
                 self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
                 values = values + objective.detach()

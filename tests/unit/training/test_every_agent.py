@@ -161,6 +161,20 @@ def test_sacs_logprob_is_that_of_its_squashed_action(fold):
     torch.testing.assert_close(logprob, squashed.log_prob(drawn.tanh()).sum(dim=1), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("architecture", ["shared", "flat"])
+@pytest.mark.parametrize("action_mode", ["tilt", "weights"])
+def test_critics_judge_an_actor_by_the_values_that_they_learn(fold, architecture, action_mode):
+    env, agent = make(fold, "sac", EnvironmentSettings(action_mode), architecture)
+    inputs, found = agent.act.inputs(env.reset()), []
+    for values_of in (agent.cri_target.evaluate, agent.cri_target.judge):
+        action = torch.full((env.num_envs, env.action_dim), 0.5, requires_grad=True)
+        values = values_of(inputs, action)
+        values.sum().backward()
+        found.append((values.detach(), action.grad))
+    assert found[0][1].abs().min() > 0
+    torch.testing.assert_close(*found)
+
+
 def test_modsac_updates_its_actor_less_often_while_its_critics_are_unreliable(fold):
     env, agent = make(fold, "modsac", reliable_tau=1e-9)
     agent.explore(env, 32)
