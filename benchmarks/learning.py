@@ -36,10 +36,10 @@ NUM_ENVS = 32
 TRAININGS: dict[str, tuple[int, dict[str, Any]]] = {
     "ppo": (12_800, {"lambda_entropy": 1e-4, "horizon_len": 256, "repeat_times": 32}),
     "a2c": (12_800, {"lambda_entropy": 1e-4}),
-    "ddpg": (6400, {"learning_rate": 1e-3, "explore_noise_std": 0.5}),
-    "td3": (6400, {}),
-    "sac": (4800, {"alpha": 0.001, "batch_size": 512}),
-    "modsac": (4800, {"alpha": 0.001, "batch_size": 512}),
+    "ddpg": (6400, {"learning_rate": 1e-3, "soft_update_tau": 0.05, "explore_noise_std": 0.8}),
+    "td3": (6400, {"learning_rate": 1e-3, "soft_update_tau": 0.05, "explore_noise_std": 1.0}),
+    "sac": (4800, {"learning_rate": 6e-4, "soft_update_tau": 0.05, "target_entropy": 0.4}),
+    "modsac": (4800, {"learning_rate": 6e-4, "soft_update_tau": 0.05, "target_entropy": 0.4}),
 }
 GAMMA = 0.9
 SEEDS = range(5)

@@ -18,6 +18,7 @@ from workflow_scripts.training.trading_env import TradingEnv
 ACTION_SCALE = {"tilt": 2.0, "weights": 3.0, "shares": 1.0}
 ALPHA_LOG_RANGE = (-16.0, 2.0)
 TARGET_NOISE_CLIP = 0.5
+SATURATION_PENALTY = 0.03
 
 
 @dataclass(frozen=True)
@@ -389,7 +390,11 @@ class ModSAC(SAC):
 
 
 class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
-    """Deep deterministic policy gradient (Lillicrap et al. 2016)."""
+    """Deep deterministic policy gradient (Lillicrap et al. 2016).
+
+    Mended: elegantrl's actor runs into the flat ends of tanh on the noise of the first critics, and stays there. Squared
+    outputs before tanh are penalised, as Andrychowicz et al. (2017, appendix A) do.
+    """
 
     upstream: ClassVar[Any] = AgentDDPG
     networks: ClassVar[tuple[str, ...]] = ("act", "act_target", "cri", "cri_target")
@@ -411,8 +416,9 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
             inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
             if number % self.update_freq == 0:
-                objective = self.cri_target.judge(inputs, self.act.evaluate(inputs).tanh())[0].mean()
-                self.optimizer_update(self.act_optimizer, -objective)
+                output = self.act.evaluate(inputs)
+                objective = self.cri_target.judge(inputs, output.tanh())[0].mean()
+                self.optimizer_update(self.act_optimizer, SATURATION_PENALTY * output.square().mean() - objective)
                 self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
                 values = values + objective.detach()
         return {
