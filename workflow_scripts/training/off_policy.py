@@ -392,8 +392,8 @@ class ModSAC(SAC):
 class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
     """Deep deterministic policy gradient (Lillicrap et al. 2016).
 
-    Mended: elegantrl's actor runs into the flat ends of tanh on the noise of the first critics, and stays there. Squared
-    outputs before tanh are penalised, as Andrychowicz et al. (2017, appendix A) do.
+    Mended: on the noise of its first critics elegantrl's actor runs into the flat ends of tanh, and stays there.
+    Squared outputs before tanh are penalised, as Andrychowicz et al. (2017, appendix A) do.
     """
 
     upstream: ClassVar[Any] = AgentDDPG
