@@ -22,6 +22,7 @@ LARGEST_TILT = 3.0
 NEWTON_STEPS = 4
 LOG_RETURN_SCALE = 100.0
 BLOCK = 64  # portfolios whose working arrays stay in a core's first cache
+WIDE_BLOCK = 128  # the same where the working arrays are few
 # Times this a quotient is never below the true one: its floor is what cash can buy, or one more, which a product tells.
 ABOVE_ONE = 1 + 2.0**-51
 SHARES_REWARD_SCALE = 2.0**-12
@@ -112,6 +113,9 @@ class TradingEnv:
         if self._compiled:
             # A row a ticker and a column a portfolio, so that the kernels' inner loops run over contiguous portfolios.
             self._money = tuple(array.numpy() for array in (self.cash, self._rows, self.asset, self.traded))
+            # The kernels' working arrays come from torch, which aligns them with cache lines; numba would not.
+            self._lines = torch.empty(self.tickers + 1, WIDE_BLOCK).numpy()
+            self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
         self.reset()
 
     def reset(self) -> Tensor:
@@ -171,23 +175,35 @@ class TradingEnv:
         state = torch.empty(self.num_envs, self.state_dim, device=self.device) if state is None else state
         reward = torch.empty(self.num_envs, device=self.device) if reward is None else reward
         if self._compiled:
-            self._trade(action, reward)
+            self._step(action, state, reward)
         else:
             self._trade_on_device(action, reward)
-        self._write_state(state)
+            self._write_state(state)
         return state, reward, self.day == self.last_day
 
-    def _trade(self, action: Tensor, reward: Tensor) -> None:
-        settings, price = self.settings, self._prices[self.day]
-        arrays = (action.contiguous().numpy(), price, settings.cost_pct, *self._money, reward.numpy())
-        if settings.action_mode == "shares":
-            _trade_shares(settings.max_stock, *arrays)
-        else:
-            _trade_weights(settings.action_mode == "weights", settings.rebalance_rate, *arrays)
+    def _step(self, action: Tensor, state: Tensor, reward: Tensor) -> None:
+        settings, mode = self.settings, self.settings.action_mode
+        _step(
+            mode == "shares",
+            mode == "weights",
+            self.observe == "weights",
+            settings.max_stock,
+            settings.rebalance_rate,
+            settings.cost_pct,
+            self.day,
+            self._prices[self.day],
+            action.contiguous().numpy(),
+            *self._money,
+            reward.numpy(),
+            state.numpy(),
+            self._lines,
+            self._sums,
+        )
 
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:
-            _observe(self.observe == "weights", self.day, self._prices[self.day], *self._money[:3], state.numpy())
+            arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._lines, self._sums)
+            _observe(self.observe == "weights", self.day, *arrays)
             return
         if self.observe == "shares":
             state[:, 1] = self.cash * CASH_SCALE
@@ -323,13 +339,18 @@ def _trade_shares(
     asset: Floats,
     traded: Floats,
     reward: NDArray[np.float32],
+    orders: NDArray[np.float32],
+    sums: Floats,
 ) -> None:
-    """Fill integer orders in column order; a buy stops where cash no longer covers price and fee."""
+    """Fill integer orders in column order; a buy stops where cash no longer covers price and fee.
+
+    An order is one change of a holding, bought above zero and sold below, so that what it costs is the larger of what
+    buying and what selling it would.
+    """
     envs, tickers = action.shape
-    orders = np.empty((tickers, BLOCK), np.float32)
-    money, worth, volume = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
-    for first in range(0, envs, BLOCK):
-        block = slice(first, min(first + BLOCK, envs))
+    money, worth, volume = sums[0], sums[1], sums[2]
+    for first in range(0, envs, WIDE_BLOCK):
+        block = slice(first, min(first + WIDE_BLOCK, envs))
         acted, before = action[block], asset[block]
         count = len(before)
         for env in range(count):
@@ -341,15 +362,15 @@ def _trade_shares(
             unit, net = close * (1 + cost), close * (1 - cost)
             per_unit = 1 / unit * ABOVE_ONE
             for env in range(count):
-                part, held = np.float64(order[env]), row[env]
+                part, held, free = np.float64(order[env]), row[env], money[env]
                 wanted = np.trunc(part * max_stock) if abs(part) >= DEAD_ZONE else 0.0
-                affordable = np.floor(money[env] * per_unit)
-                affordable -= 1.0 if affordable * unit > money[env] else 0.0
-                bought, sold = min(max(wanted, 0.0), affordable), min(max(-wanted, 0.0), held)
-                money[env] = money[env] - unit * bought + net * sold
-                row[env] = held + bought - sold
-                worth[env] += close * (held + bought - sold)
-                volume[env] += close * (bought + sold)
+                affordable = np.floor(free * per_unit)
+                affordable -= 1.0 if affordable * unit > free else 0.0
+                change = min(max(wanted, -held), affordable)
+                money[env] = free - max(unit * change, net * change)
+                row[env] = held + change
+                worth[env] += close * (held + change)
+                volume[env] += close * abs(change)
         paid, moved, gain = cash[block], traded[block], reward[block]
         for env in range(count):
             after = money[env] + worth[env]
@@ -443,12 +464,14 @@ def _observe(
     holdings: Floats,
     asset: Floats,
     state: NDArray[np.float32],
+    shown: NDArray[np.float32],
+    sums: Floats,
 ) -> None:
     """Write the day, and cash and holdings as weights of the portfolio's value or as ElegantRL scales them."""
     tickers, envs = holdings.shape
-    shown, per_value = np.empty((tickers + 1, BLOCK), np.float32), np.empty(BLOCK)
-    for first in range(0, envs, BLOCK):
-        block = slice(first, min(first + BLOCK, envs))
+    per_value = sums[0]
+    for first in range(0, envs, WIDE_BLOCK):
+        block = slice(first, min(first + WIDE_BLOCK, envs))
         worth, free, out = asset[block], cash[block], state[block]
         count = len(free)
         if weights:
@@ -471,3 +494,31 @@ def _observe(
             line[0] = day
             for column in range(tickers + 1):
                 line[column + 1] = shown[column, env]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _step(
+    shares: bool,
+    softmax: bool,
+    weights: bool,
+    max_stock: int,
+    rate: float,
+    cost: float,
+    day: int,
+    price: Floats,
+    action: NDArray[np.float32],
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+    state: NDArray[np.float32],
+    lines: NDArray[np.float32],
+    sums: Floats,
+) -> None:
+    """Trade and observe in one call from Python: to hand its arguments over takes a microsecond."""
+    if shares:
+        _trade_shares(max_stock, action, price, cost, cash, holdings, asset, traded, reward, lines, sums)
+    else:
+        _trade_weights(softmax, rate, action, price, cost, cash, holdings, asset, traded, reward)
+    _observe(weights, day, price, cash, holdings, asset, state, lines, sums)
