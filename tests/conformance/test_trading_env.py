@@ -69,12 +69,12 @@ def test_an_order_fills_at_the_close_of_the_next_day(mode):
 @pytest.mark.parametrize(("tickers", "cash"), [(4, 20_000.0), (7, 1000.0), (28, 1e6)])
 def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, tickers, cash):
     close = prices(tickers=tickers)
-    kernel, fused = (make(mode, num_envs=67, close=close, initial_cash=cash) for _ in range(2))
+    kernel, fused = (make(mode, num_envs=131, close=close, initial_cash=cash) for _ in range(2))
     fused._compiled = False
     exact = {} if mode == "weights" else {"rtol": 0, "atol": 0}  # but for the last bit of three exponentials
     for action in actions(kernel):
         plain = []
-        for row in range(0, 67, 6):
+        for row in range(0, 131, 6):
             order = action[row].double().tolist()
             portfolio = (close[kernel.day + 1].tolist(), kernel.cash[row].item(), kernel.holdings[row].tolist())
             if mode == "shares":

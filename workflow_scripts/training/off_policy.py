@@ -340,9 +340,7 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         self.optimizer_update(self.alpha_optimizer, temperature_loss)
         with torch.no_grad():
             self.alpha_log.clamp_(*ALPHA_LOG_RANGE)
-        objective = (
-            self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob
-        ).mean()
+        objective = (self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
         self.optimizer_update(self.act_optimizer, -objective)
 
     def saved_state(self) -> dict[str, Any]:
