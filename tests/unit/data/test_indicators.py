@@ -20,7 +20,7 @@ def test_28_tickers_give_the_plans_283_numbers():
     data, _ = cut_fold(features, walk_forward(79, 1, 50, 20, 5)[0])
     env = make_env(data.train, EnvironmentSettings(), "flat", num_envs=2)
     agent = PPO(data.train, env, PPOSettings(), architecture="flat")
-    assert agent.act.observation(env.state()).shape == (2, 283)
+    assert agent.act.inputs(env.state()).shape == (2, 283)
 
 
 def test_turbulence_of_a_day_compares_it_with_the_days_before():
