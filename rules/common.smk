@@ -17,6 +17,7 @@ from workflow_scripts.workflow.settings import (
     default_configuration,
     explain,
     flags,
+    fold_count,
     gpus_of_a_run,
     market_settings,
     proposal_settings,
@@ -47,7 +48,7 @@ RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
 BACKTEST = f"{SWEEP}/backtest"
 BACKTEST_RUN = f"{BACKTEST}/{{candidate}}/seed_{{seed}}"
 
-FOLDS = range(config["folds"].get("n_folds") or config["folds"]["count"])
+FOLDS = range(fold_count(config))
 PURGE_DAYS = config["folds"].get("gap_days", config["folds"].get("purge_days"))
 PAIRS = pairs(FOLDS, config["seeds"]["tuning"])
 SWEEPS = config["sweeps"]

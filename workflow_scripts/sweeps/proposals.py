@@ -6,7 +6,7 @@ from typing import Any
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
-from workflow_scripts.sweeps.history import Score, rank
+from workflow_scripts.sweeps.history import Score, at_full_budget, rank
 from workflow_scripts.sweeps.optimizers import Proposal
 from workflow_scripts.sweeps.search_space import adapted, to_dict
 from workflow_scripts.workflow.schedule import POPULATION, Round, continues
@@ -54,7 +54,7 @@ def warm_start(space: ConfigurationSpace, warm: Sequence[Score], top: int) -> li
 
     A hyperparameter that the other sweep does not have keeps its default; a number outside the bounds moves to them.
     """
-    best = [score for score in rank(warm) if score.status == "ok"]
+    best = [score for score in rank(at_full_budget(warm)) if score.status == "ok"]
     start = [space.get_default_configuration()]
     for score in best:
         configuration = adapted(space, score.configuration)

@@ -95,9 +95,14 @@ def check_settings(config: Settings) -> None:
         )
 
 
+def fold_count(config: Settings) -> int:
+    """Return the number of folds, in whichever form config.yaml has them."""
+    return int(config["folds"].get("n_folds") or config["folds"]["count"])
+
+
 def runs_of_a_trial(config: Settings) -> int:
     """Return how many (fold, seed) pairs judge a trial."""
-    return int(config["folds"].get("n_folds") or config["folds"]["count"]) * len(config["seeds"]["tuning"])
+    return fold_count(config) * len(config["seeds"]["tuning"])
 
 
 def schedules(config: Settings) -> dict[str, list[Round]]:

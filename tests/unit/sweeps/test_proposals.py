@@ -64,6 +64,14 @@ def test_what_another_space_had_is_moved_into_this_one():
     ]
 
 
+def test_a_low_rungs_lucky_trial_warms_nothing():
+    space = build_space(SPACE)
+    low, full = space.sample_configuration(2)
+    high_rate, low_rate = sorted((low, full), key=lambda each: -each["learning_rate"])
+    warm = judged([high_rate], 0, 10) + judged([low_rate], 1, 90)  # the higher score, at the lower budget
+    assert warm_start(space, warm, top=1)[1] == low_rate
+
+
 def test_failed_trials_warm_nothing():
     space = build_space(SPACE)
     warm = judged(space.sample_configuration(3), status="failed")
