@@ -219,6 +219,7 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
     def give_up(_signal: int, _frame: FrameType | None) -> None:
         raise TrainingFailedError(f"out of time: the training took longer than limit_minutes {minutes}")
 
+    gradients = torch.is_grad_enabled()
     before = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, 60 * (minutes or 0))
     try:
@@ -226,6 +227,7 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        torch.set_grad_enabled(gradients)  # a signal that strikes while no_grad is entered or left keeps it on
 
 
 def _digest(data: FoldData) -> str:

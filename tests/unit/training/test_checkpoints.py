@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from tests.unit.training.test_runs import CONFIGURATION, OUTPUTS
 from workflow_scripts.training import runs
@@ -86,6 +87,17 @@ def test_a_training_past_its_time_is_a_failed_run(tmp_path, fold):
     result = json.loads((tmp_path / "sharpe.json").read_text())
     assert result["status"] == "failed"
     assert result["reason"] == "out of time: the training took longer than limit_minutes 0.001"
+
+
+def test_a_time_limit_that_strikes_inside_no_grad_leaves_gradients_on(tmp_path, fold, monkeypatch):
+    def hang(*_args):
+        torch.set_grad_enabled(False)
+        time.sleep(60)
+
+    monkeypatch.setattr(runs, "_train", hang)
+    settings = TrainingSettings(num_envs=4, device="cpu", limit_minutes=0.001)
+    train_and_judge(LONG, fold, 0, EnvironmentSettings(), settings, outputs(tmp_path), logging.getLogger())
+    assert torch.is_grad_enabled()
 
 
 def test_out_of_memory_is_an_error_while_attempts_are_left_and_then_a_result(tmp_path, fold, monkeypatch):
