@@ -15,6 +15,7 @@ from workflow_scripts.workflow.settings import (
     VENDORS,
     check_settings,
     default_configuration,
+    environment_settings,
     explain,
     flags,
     fold_count,
@@ -250,13 +251,9 @@ runs = [
 
 
 def environment_of(wildcards):
-    """How an action becomes trades on the market of a job: the environment, and what the market has of its own."""
+    """How an action becomes trades on the market of a job."""
     name = wildcards.get("market") or SWEEPS[wildcards.sweep]["market"]
-    market = config["markets"][name]
-    own = {key: market[key] for key in ("cost_pct", "initial_cash")}
-    return config["environment"] | {
-        key: value for key, value in own.items() if value is not None
-    }
+    return environment_settings(config, name)
 
 
 def environment_flags(wildcards):

@@ -3,31 +3,56 @@
 import math
 
 
-def trade_shares(action, price, cash, shares, max_stock, cost):
-    for ticker, order in enumerate(action):
-        wanted = 0.0 if abs(order) < 0.1 else float(math.trunc(order * max_stock))
+def trade_shares(action, price, cash, shares, max_stock, cost, tax):
+    for ticker, wanted in enumerate(ordered_shares(action, max_stock)):
         while wanted > 0 and price[ticker] * (1 + cost) * wanted > cash:
             wanted -= 1
         bought, sold = max(wanted, 0.0), min(max(-wanted, 0.0), shares[ticker])
-        cash = cash - price[ticker] * (1 + cost) * bought + price[ticker] * (1 - cost) * sold
+        cash = cash - price[ticker] * (1 + cost) * bought + price[ticker] * (1 - (cost + tax)) * sold
         shares[ticker] += bought - sold
     return cash, shares
 
 
-def trade_weights(target, price, cash, shares, rate, cost):
+def trade_weights(target, price, cash, shares, rate, cost, tax):
+    rates = (-(cost + tax), cost)
     held = [amount * unit for amount, unit in zip(shares, price, strict=True)]
     value = after = cash + fold_sum(held)
     weights = [worth * (1 / value) for worth in held]
     weights = [weight + rate * (goal - weight) for weight, goal in zip(weights, target, strict=True)]
     for _ in range(4):  # Newton's method on: value after fees = value − fees
         gaps = [weight * after - worth for weight, worth in zip(weights, held, strict=True)]
-        slope = fold_sum([weight if gap > 0 else -weight for weight, gap in zip(weights, gaps, strict=True)])
-        after = after - (after - value + cost * fold_sum([abs(gap) for gap in gaps])) / (1 + cost * slope)
+        slope = fold_sum([rates[gap > 0] * weight for weight, gap in zip(weights, gaps, strict=True)])
+        after = after - (after - value + fold_sum([rates[gap > 0] * gap for gap in gaps])) / (1 + slope)
     wanted = [weight * after for weight in weights]
-    traded = fold_sum([abs(want - worth) for want, worth in zip(wanted, held, strict=True)])
-    return value - cost * traded - fold_sum(wanted), [
+    gaps = [want - worth for want, worth in zip(wanted, held, strict=True)]
+    return value - fold_sum([rates[gap > 0] * gap for gap in gaps]) - fold_sum(wanted), [
         want * (1 / unit) for want, unit in zip(wanted, price, strict=True)
     ]
+
+
+def ordered_shares(action, max_stock):
+    return [0.0 if abs(order) < 0.1 else float(math.trunc(order * max_stock)) for order in action]
+
+
+def fill_lots(orders, sales_first, price, cash, shares, lot, cost, tax, min_fee):
+    def fee(value):
+        return max(cost * value, min_fee)
+
+    columns = range(len(orders))
+    for ticker in sorted(columns, key=lambda ticker: orders[ticker] > 0) if sales_first else columns:
+        lots = float(math.trunc(orders[ticker] / lot))
+        if lots < 0:
+            sold = min(-lots * lot, shares[ticker])
+            proceeds = sold * price[ticker] - fee(sold * price[ticker]) - tax * (sold * price[ticker])
+            if sold > 0 and cash + proceeds >= 0:
+                cash, shares[ticker] = cash + proceeds, shares[ticker] - sold
+        while lots > 0:
+            value = lots * (lot * price[ticker])
+            if value + fee(value) <= cash:
+                cash, shares[ticker] = cash - (value + fee(value)), shares[ticker] + lots * lot
+                break
+            lots -= 1
+    return cash, shares
 
 
 def tilt_target(action):

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conformance.reference_env import softmax_target, tilt_target, trade_shares, trade_weights
+from tests.conformance.reference_env import (
+    fill_lots,
+    ordered_shares,
+    softmax_target,
+    tilt_target,
+    trade_shares,
+    trade_weights,
+)
 from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
 
 MODES = ("tilt", "weights", "shares")
@@ -38,16 +45,20 @@ def test_different_actions_end_in_different_portfolios(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("cost", [0.0, 0.001, 0.05])
-def test_cash_is_never_negative_and_value_changes_by_holdings_and_fees_alone(mode, cost):
-    env = make(mode, cost_pct=cost)
+@pytest.mark.parametrize("rules", [{}, {"sell_tax_pct": 0.01}, {"lot_size": 10, "min_fee": 5.0, "sell_tax_pct": 0.001}])
+def test_cash_is_never_negative_and_value_changes_by_holdings_and_fees_alone(mode, cost, rules):
+    env = make(mode, cost_pct=cost, **rules)
     close = prices()
     for action in actions(env):
         held, before, day = env.holdings.clone(), env.asset.clone(), env.day
         env.step(action)
-        move = torch.as_tensor(close[day + 1] - close[day])
-        expected = before + held @ move - env.fees
+        price = torch.as_tensor(close[day + 1])
+        change = (env.holdings - held) * price
+        fees = (cost * change.abs()).clamp(min=rules.get("min_fee", 0.0)) * (change != 0)
+        fees = (fees + rules.get("sell_tax_pct", 0.0) * (-change).clamp(min=0)).sum(dim=1)
+        expected = before + held @ (price - torch.as_tensor(close[day])) - fees
         torch.testing.assert_close(env.asset, expected, rtol=1e-9, atol=0)
-        torch.testing.assert_close(env.fees, cost * env.traded, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(env.traded, change.abs().sum(dim=1), rtol=1e-9, atol=1e-6)
         assert (env.cash >= 0).all()
         assert (env.holdings >= 0).all()
 
@@ -65,11 +76,29 @@ def test_an_order_fills_at_the_close_of_the_next_day(mode):
     assert env.asset.item() == pytest.approx(20_000 + shares * 20, rel=1e-6)
 
 
+def trade_plainly(settings, order, price, cash, shares):
+    fees = settings.cost_pct, settings.sell_tax_pct
+    if settings.action_mode == "shares":
+        after, wanted = trade_shares(order, price, cash, shares.copy(), settings.max_stock, *fees)
+        orders = ordered_shares(order, settings.max_stock)
+    else:
+        target = tilt_target(order) if settings.action_mode == "tilt" else softmax_target(order)
+        after, wanted = trade_weights(target, price, cash, shares, settings.rebalance_rate, *fees)
+        orders = [want - held for want, held in zip(wanted, shares, strict=True)]
+    if not (settings.lot_size or settings.min_fee):
+        return after, wanted
+    lot = max(settings.lot_size, 1)
+    return fill_lots(orders, settings.action_mode != "shares", price, cash, shares, lot, *fees, settings.min_fee)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("tickers", "cash"), [(4, 20_000.0), (7, 1000.0), (28, 1e6)])
-def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, tickers, cash):
+@pytest.mark.parametrize(
+    "rules", [{}, {"sell_tax_pct": 0.002}, {"lot_size": 3}, {"min_fee": 7.5, "sell_tax_pct": 0.02}]
+)
+def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, tickers, cash, rules):
     close = prices(tickers=tickers)
-    kernel, fused = (make(mode, num_envs=131, close=close, initial_cash=cash) for _ in range(2))
+    kernel, fused = (make(mode, num_envs=131, close=close, initial_cash=cash, **rules) for _ in range(2))
     fused._compiled = False
     exact = {} if mode == "weights" else {"rtol": 0, "atol": 0}  # but for the last bit of three exponentials
     for action in actions(kernel):
@@ -77,12 +106,7 @@ def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, t
         for row in range(0, 131, 6):
             order = action[row].double().tolist()
             portfolio = (close[kernel.day + 1].tolist(), kernel.cash[row].item(), kernel.holdings[row].tolist())
-            if mode == "shares":
-                plain.append(trade_shares(order, *portfolio, kernel.settings.max_stock, kernel.settings.cost_pct))
-            else:
-                target = tilt_target(order) if mode == "tilt" else softmax_target(order)
-                rate, cost = kernel.settings.rebalance_rate, kernel.settings.cost_pct
-                plain.append(trade_weights(target, *portfolio, rate, cost))
+            plain.append(trade_plainly(kernel.settings, order, *portfolio))
         state, reward, _ = kernel.step(action)
         other_state, other_reward, _ = fused.step(action)
         for name in ("cash", "holdings", "asset", "traded"):
@@ -157,6 +181,32 @@ def test_a_buy_stops_where_cash_no_longer_covers_price_and_fee():
     env.step(torch.tensor([[1.0, 1.0]]))
     assert env.holdings.tolist() == [[9.0, 0.0]]  # ten would cost 101
     assert env.cash.item() == pytest.approx(100 - 9 * 10.1)
+
+
+def test_lots_minimum_fee_and_tax_by_hand():
+    close = np.array([[10.0, 20.0]] * 4)
+    rules = {"lot_size": 10, "min_fee": 5.0, "cost_pct": 0.01, "sell_tax_pct": 0.1}
+    env = make("tilt", num_envs=1, close=close, random_start=False, initial_cash=1000.0, rebalance_rate=1.0, **rules)
+    env.step(torch.zeros(1, 2))  # half of the value after fees each, down to whole lots: 40 at 10 and 20 at 20
+    assert env.holdings.tolist() == [[40.0, 20.0]]
+    assert env.cash.item() == pytest.approx(1000 - 400 - 400 - 2 * 5)
+    env.step(torch.tensor([[-1.0, 0.0]]))  # all of the first goes: 400 less the least fee and the tax
+    assert env.holdings.tolist() == [[0.0, 20.0]]
+    assert env.cash.item() == pytest.approx(190 + 400 - 5 - 40)
+    env.step(torch.tensor([[-1.0, 1.0]]))  # another 20 cost 400 and 5; 30 would cost 600
+    assert env.holdings.tolist() == [[0.0, 40.0]]
+    assert env.cash.item() == pytest.approx(545 - 400 - 5)
+
+
+def test_a_sale_whose_fee_nothing_covers_is_not_made():
+    close = np.full((4, 2), 1.0)
+    rules = {"min_fee": 50.0, "max_stock": 10}
+    env = make("shares", num_envs=1, close=close, random_start=False, initial_cash=60.0, **rules)
+    env.step(torch.tensor([[1.0, 0.0]]))
+    assert env.holdings.tolist() == [[10.0, 0.0]]
+    env.step(torch.tensor([[-1.0, 1.0]]))
+    assert env.holdings.tolist() == [[10.0, 0.0]]
+    assert env.cash.item() == 0.0
 
 
 def test_tilt_zero_is_equal_weight_and_the_rate_is_the_share_of_the_way():

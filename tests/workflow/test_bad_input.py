@@ -53,6 +53,11 @@ def change(config, path, value):
             "fill",
             "config.yaml, markets.toy.missing: 'fill' is not one of ['error', 'drop_ticker'",
         ),
+        (
+            "environment",
+            {"action_mode": "shares", "lot_size": 500},
+            "config.yaml, environment.max_stock: the largest order of 100 shares is less than a lot of market toy, 500",
+        ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of ['auto', 'cpu', 'cuda']"),
     ],
 )

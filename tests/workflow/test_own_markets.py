@@ -32,7 +32,8 @@ def test_folds_and_backtest_trade_the_members_of_their_time(toy):
 
 def test_a_markets_own_fees_and_cash_reach_every_job_that_trades_on_it(toy):
     toy.config["environment"] = {"cost_pct": 0.001, "initial_cash": 1.0e6}
-    toy.config["markets"]["dear"] = toy.config["markets"]["toy"] | {"cost_pct": 0.0035, "initial_cash": 2.0e6}
+    own = {"cost_pct": 0.0035, "sell_tax_pct": 0.0005, "min_fee": 5.0, "lot_size": 100, "initial_cash": 2.0e6}
+    toy.config["markets"]["dear"] = toy.config["markets"]["toy"] | own
     toy.config["sweeps"]["second"] = toy.config["sweeps"]["ppo_smac"] | {"market": "dear"}
     toy.write_config()
     plan = toy.snakemake("-n", "--printshellcmds")
@@ -40,6 +41,6 @@ def test_a_markets_own_fees_and_cash_reach_every_job_that_trades_on_it(toy):
     commands = [line for line in plan.stdout.splitlines() if "--environment.cost-pct" in line]
     of_second = [line for line in commands if "sweeps/second" in line or "markets/dear" in line]
     assert len(commands) == 2 * len(of_second) > 0
-    fees = "--environment.cost-pct 0.0035 --environment.initial-cash 2000000.0"
-    assert all(fees in line for line in of_second)
-    assert not any(fees in line for line in commands if line not in of_second)
+    flags = {f"--environment.{name.replace('_', '-')} {value}" for name, value in own.items()}
+    assert all(flag in line for flag in flags for line in of_second)
+    assert not any(flag in line for flag in flags for line in commands if line not in of_second)

@@ -1,6 +1,7 @@
 """The judgement of a policy: one deterministic episode from cash, and the baselines beside it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -93,12 +94,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     """
     if name not in BASELINES:
         raise ValueError(f"no baseline {name!r}: there are {', '.join(BASELINES)}")
-    daily = EnvironmentSettings(
-        action_mode="tilt",
-        rebalance_rate=1.0,
-        cost_pct=environment.cost_pct,
-        initial_cash=environment.initial_cash,
-    )
+    daily = replace(environment, action_mode="tilt", rebalance_rate=1.0)
     env = make_env(segment, daily, "shared", num_envs=1)
     equal = torch.zeros(1, env.action_dim)
     if name == "equal_weight":

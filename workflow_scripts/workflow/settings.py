@@ -75,6 +75,7 @@ def check_settings(config: Settings) -> None:
     """
     for name, market in config["markets"].items():
         _check_market(name, market)
+        _check_orders(name, environment_settings(config, name))
     for name, space in config["search_spaces"].items():
         for hyperparameter, entry in space.items():
             _check_hyperparameter(f"search_spaces.{name}.{hyperparameter}", entry)
@@ -211,6 +212,15 @@ def _check_market(name: str, market: Settings) -> None:
         )
 
 
+def _check_orders(name: str, environment: Settings) -> None:
+    lot, most = environment["lot_size"], environment["max_stock"]
+    if environment["action_mode"] == "shares" and most < lot:
+        raise ValueError(
+            f"config.yaml, environment.max_stock: the largest order of {most} shares is less than a lot of market "
+            f"{name}, {lot}: no order would ever fill"
+        )
+
+
 def _check_hyperparameter(key: str, entry: Settings) -> None:
     kind, default = entry["type"], entry["default"]
     if kind == "constant":
@@ -240,6 +250,12 @@ def market_settings(market: Settings) -> dict[str, Any]:
     if settings.get("volatility_ticker") == "auto":
         settings["volatility_ticker"] = VOLATILITY_TICKERS.get(market["source"])
     return settings
+
+
+def environment_settings(config: Settings, market: str) -> dict[str, Any]:
+    """Return how an action becomes trades on a market: the environment, and what the market has of its own."""
+    environment, own = config["environment"], config["markets"][market]
+    return {key: value if own.get(key) is None else own[key] for key, value in environment.items()}
 
 
 def proposal_settings(config: Settings, sweep: str) -> dict[str, Any]:
