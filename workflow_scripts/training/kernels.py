@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.training.transpose import transpose
+
 DEAD_ZONE = 0.1
 LARGEST_TILT = 3.0
 NEWTON_STEPS = 4
@@ -38,7 +40,8 @@ EVEN = tuple(
 )
 
 
-@_compiled  # type: ignore[untyped-decorator]
+# Products and sums may fuse here, and here only: what is shown is rounded to float32, money is not.
+@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
 def _tanh(value: np.float32) -> np.float32:
     """Return tanh of a number that is not negative; off by 4e-7 at most."""
     value = min(value, TANH_LIMIT)
@@ -92,9 +95,7 @@ def _trade_shares(
         block = slice(first, min(first + WIDE_BLOCK, envs))
         acted, before = action[block], asset[block]
         count = len(before)
-        for env in range(count):
-            for ticker in range(tickers):
-                orders[ticker, env] = acted[env, ticker]
+        transpose(acted, orders[:tickers, :count])
         money[:count], worth[:], volume[:] = cash[block], 0.0, 0.0
         for ticker in range(tickers):
             close, row, order = price[ticker], holdings[ticker, block], orders[ticker]
@@ -314,11 +315,8 @@ def observe(
                 row, target = holdings[ticker, block], shown[ticker + 1]
                 for env in range(count):
                     target[env] = _tanh(np.float32(row[env] * SHARES_SCALE))
-        for env in range(count):
-            line = out[env]
-            line[0] = day
-            for column in range(tickers + 1):
-                line[column + 1] = shown[column, env]
+        out[:, 0] = day
+        transpose(shown[: tickers + 1, :count], out[:, 1:])
 
 
 @_compiled  # type: ignore[untyped-decorator]

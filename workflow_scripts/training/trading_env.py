@@ -10,7 +10,9 @@ same order, sums over tickers included, so that money is equal bit by bit (in ``
 exponential).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -135,6 +137,7 @@ class TradingEnv:
             # The kernels' working arrays come from torch, which aligns them with cache lines; numba would not.
             self._lines = torch.empty(self.tickers + 1, WIDE_BLOCK).numpy()
             self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
+            self._step = self._kernel()
         self.reset()
 
     def reset(self) -> Tensor:
@@ -194,25 +197,21 @@ class TradingEnv:
         state = torch.empty(self.num_envs, self.state_dim, device=self.device) if state is None else state
         reward = torch.empty(self.num_envs, device=self.device) if reward is None else reward
         if self._compiled:
-            self._step(action, state, reward)
+            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._lines, self._sums
+            self._step(self.day, self._prices[self.day], *arrays)
         else:
             self._trade_on_device(action, reward)
             self._write_state(state)
         return state, reward, self.day == self.last_day
 
-    def _step(self, action: Tensor, state: Tensor, reward: Tensor) -> None:
-        settings, mode, cost = self.settings, self.settings.action_mode, self.settings.cost_pct
-        modes = mode == "shares", mode == "weights", self.observe == "weights"
-        arrays = (
-            *(self.day, self._prices[self.day], action.contiguous().numpy(), *self._money),
-            *(reward.numpy(), state.numpy(), self._lines, self._sums),
-        )
+    def _kernel(self) -> Callable[..., None]:
+        """Return the compiled step with what never changes filled in: to look it up at every step takes a tenth."""
+        settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
+        modes = settings.action_mode == "shares", settings.action_mode == "weights", self.observe == "weights"
         numbers = settings.max_stock, settings.rebalance_rate
         if settings.in_lots:
-            fees = settings.lot, cost, settings.sell_tax_pct, settings.min_fee
-            kernels.step_in_lots(*modes, *numbers, *fees, *arrays)
-        else:
-            kernels.step(*modes, *numbers, cost, cost + settings.sell_tax_pct, *arrays)
+            return partial(kernels.step_in_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
+        return partial(kernels.step, *modes, *numbers, cost, cost + tax)
 
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:
