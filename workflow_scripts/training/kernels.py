@@ -1,14 +1,18 @@
 """The compiled kernels that step the portfolios of trading_env.py on a CPU.
 
-They work on a row a ticker and a column a portfolio, a block of portfolios at a time. Their inner loops run over slices
-from 0 on: an index that could be negative would keep the compiler from vector instructions.
+They are in one module since numba's cache knows a kernel's own file only. They work on a row a ticker and a column a
+portfolio, a block of portfolios at a time. Their inner loops run over slices from 0 on: an index that could be negative
+would keep the compiler from vector instructions.
 """
+
+from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
-
-from workflow_scripts.training.transpose import transpose
 
 DEAD_ZONE = 0.1
 LARGEST_TILT = 3.0
@@ -21,6 +25,7 @@ ABOVE_ONE = 1 + 2.0**-51
 SHARES_REWARD_SCALE = 2.0**-12
 CASH_SCALE = 2.0**-18
 SHARES_SCALE = 2.0**-10
+SIDE = 4  # rows and columns that are transposed at a time
 
 Floats = NDArray[np.float64]
 
@@ -50,6 +55,62 @@ def _tanh(value: np.float32) -> np.float32:
     odd = ((((odd * square + ODD[5]) * square + ODD[4]) * square + ODD[3]) * square + ODD[2]) * square + ODD[1]
     even = ((even * square + EVEN[2]) * square + EVEN[1]) * square + EVEN[0]
     return value * (odd * square + ODD[0]) / even
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _transpose_block(_context: Any, source: Any, target: Any) -> Any:
+    """Write the transpose of a SIDE × SIDE float32 array, its rows contiguous, over another such array."""
+
+    def generate(context: Any, builder: Any, signature: Any, arrays: Any) -> Any:
+        vector = ir.VectorType(ir.FloatType(), SIDE)
+        (reads, writes) = (
+            _rows(context, builder, kind, array, vector) for kind, array in zip(signature.args, arrays, strict=True)
+        )
+        rows = [builder.load(pointer, align=4) for pointer in reads]
+        width = 1
+        while width < SIDE:  # swap the squares off the diagonal, of one number, then of two by two
+            lower = [lane if not lane & width else SIDE + lane - width for lane in range(SIDE)]
+            upper = [lane + width if not lane & width else SIDE + lane for lane in range(SIDE)]
+            for first in (row for row in range(SIDE) if not row & width):
+                pair = rows[first], rows[first + width]
+                rows[first], rows[first + width] = (_shuffle(builder, *pair, lanes) for lanes in (lower, upper))
+            width *= 2
+        for row, pointer in zip(rows, writes, strict=True):
+            builder.store(row, pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, target), generate
+
+
+def _rows(context: Any, builder: Any, kind: Any, array: Any, vector: Any) -> list[Any]:
+    """Return pointers to the first SIDE rows of an array."""
+    block = context.make_array(kind)(context, builder, array)
+    stride = cgutils.unpack_tuple(builder, block.strides)[0]
+    first = builder.ptrtoint(block.data, stride.type)
+    offsets = (builder.mul(stride, ir.Constant(stride.type, row)) for row in range(SIDE))
+    return [builder.inttoptr(builder.add(first, offset), vector.as_pointer()) for offset in offsets]
+
+
+def _shuffle(builder: Any, first: Any, second: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), SIDE), lanes))
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def transpose(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Write the transpose of ``source``, (rows, columns), over ``target``, (columns, rows); rows are contiguous.
+
+    Four rows and columns at a time, in vector registers: numba's compiler would move the numbers one by one.
+    """
+    rows, columns = source.shape
+    for first in range(0, rows - SIDE + 1, SIDE):
+        block = slice(first, first + SIDE)
+        for column in range(0, columns - SIDE + 1, SIDE):
+            across = slice(column, column + SIDE)
+            _transpose_block(source[block, across], target[across, block])
+    whole = columns - columns % SIDE
+    for row in range(rows):
+        for column in range(whole if row < rows - rows % SIDE else 0, columns):
+            target[column, row] = source[row, column]
 
 
 @_compiled  # type: ignore[untyped-decorator]
