@@ -17,10 +17,11 @@ def test_every_agent_beats_equal_weight_and_reaches_two_fifths_of_the_oracle(age
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("agent", ["ppo", "a2c"])
-def test_with_flat_networks_the_on_policy_agents_learn_their_training_days(agent):
-    runs = [learn(agent, "planted", "flat", "tilt", seed) for seed in (0, 1)]
-    assert all((run.training_sharpe or 0.0) > 1.0 for run in runs), runs
+@pytest.mark.parametrize("agent", TRAININGS)
+def test_with_flat_networks_every_agent_beats_equal_weight_where_days_outnumber_the_numbers_seen(agent):
+    runs = [learn(agent, "planted, 3 tickers", "flat", "tilt", seed) for seed in SEEDS]
+    assert sum((run.sharpe or 0.0) > run.equal_weight for run in runs) >= 4, runs
+    assert statistics.mean(run.training_sharpe or 0.0 for run in runs) > 0.5, runs
 
 
 @pytest.mark.slow

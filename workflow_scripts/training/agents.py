@@ -58,12 +58,16 @@ def make_env(
     device: str | torch.device = "cpu",
     random_start: bool = False,
 ) -> TradingEnv:
-    """Return the environment of a segment, with the states that an architecture reads."""
+    """Return the environment of a segment, with the states that an architecture reads.
+
+    Cash and holdings are shown as weights, but for ``flat`` with orders of shares as ElegantRL does. Its tanh of
+    shares × 2^-10 is near 1 beyond 2000, which a target weight soon asks for: a critic would not see what is held.
+    """
     return TradingEnv(
         segment.close,
         num_envs,
         environment,
-        observe="weights" if architecture == "shared" else "shares",
+        observe="shares" if architecture == "flat" and environment.action_mode == "shares" else "weights",
         seed=seed,
         device=device,
         random_start=random_start,

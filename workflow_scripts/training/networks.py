@@ -39,6 +39,8 @@ class NetworkShape:
         flat_features: all numbers that the flat architecture sees of a day.
         net_dims: widths of the hidden layers.
         initial_log_std: logarithm of the exploration noise's initial standard deviation.
+        portfolio_scale: what the flat architecture multiplies cash and holdings by, so that they are about as large as
+            the other numbers: the tickers where a state holds weights, 1 where it holds ElegantRL's tanh.
 
     """
 
@@ -48,9 +50,12 @@ class NetworkShape:
     flat_features: int
     net_dims: tuple[int, ...]
     initial_log_std: float
+    portfolio_scale: float = 1.0
 
     @classmethod
-    def of(cls, segment: Segment, net_dims: tuple[int, ...], initial_log_std: float) -> "NetworkShape":
+    def of(
+        cls, segment: Segment, net_dims: tuple[int, ...], initial_log_std: float, portfolio_scale: float = 1.0
+    ) -> "NetworkShape":
         """Return the shape that fits a segment."""
         return cls(
             tickers=segment.ticker_features.shape[1],
@@ -59,6 +64,7 @@ class NetworkShape:
             flat_features=segment.flat_features.shape[1],
             net_dims=net_dims,
             initial_log_std=initial_log_std,
+            portfolio_scale=portfolio_scale,
         )
 
 
@@ -313,7 +319,8 @@ class _Flat(MarketNetwork):
 
     def inputs(self, state: Tensor) -> Tensor:
         """Return the plan's observation: cash, holdings, closes, indicators, turbulence and volatility."""
-        return torch.cat([state[:, 1:], self.table.index_select(0, state[:, 0].long())], dim=1)
+        portfolio = state[:, 1:] * self.shape.portfolio_scale
+        return torch.cat([portfolio, self.table.index_select(0, state[:, 0].long())], dim=1)
 
     def entry(self) -> nn.Linear:
         """Return the first layer."""
@@ -323,7 +330,7 @@ class _Flat(MarketNetwork):
         """Return (days, hidden), and the weights (hidden, 1 + tickers) of cash and holdings."""
         entry, portfolio = self.entry(), self.shape.tickers + 1
         market = functional.linear(self.table[days], entry.weight[:, portfolio:], entry.bias)
-        return market.detach(), entry.weight.detach()[:, :portfolio]
+        return market.detach(), entry.weight.detach()[:, :portfolio] * self.shape.portfolio_scale
 
     def first_layer(self, market: Tensor, weight: Tensor, state: Tensor) -> Tensor:
         """Return (days, num_envs, hidden)."""

@@ -109,7 +109,8 @@ class TradingAgent:
         self.settings = settings
         self.same_day_baseline = same_day_baseline
         self.action_mode = env.settings.action_mode
-        shape = NetworkShape.of(segment, (settings.net_dims_0, settings.net_dims_1), initial_log_std)
+        scale = env.tickers if env.observe == "weights" else 1
+        shape = NetworkShape.of(segment, (settings.net_dims_0, settings.net_dims_1), initial_log_std, scale)
         self.act_class = partial(self.make_actor, architecture, shape)
         self.cri_class = partial(self.make_critic, architecture, shape)
         with for_elegantrl():
