@@ -1,8 +1,8 @@
 """Do the agents learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
 
 Prints a Markdown table and draws the learning curves (docs/learning.svg); each run trains on a market of its own and is
-judged on the 4000 days that follow. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's seven cases about ten
-minutes on one core, each off-policy agent about nine); only a run of all agents draws.
+judged on the 4000 days that follow. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's seven cases about
+ten minutes on one core, each off-policy agent about nine); only a run of all agents draws.
 """
 
 import statistics
