@@ -8,8 +8,8 @@ the incumbent.
 - ``changing``: what a member gains in an interval depends on hyperparameters whose best values move during the
   training; ``random`` is as many members that keep a random configuration.
 
-Prints a Markdown table a game. Run it with ``python benchmarks/optimizers.py [seeds] [game …]``; 20 seeds of all games
-take about an hour and a half on one core, most of it SMAC's.
+Prints a Markdown table a game, and one of what a round's proposals take after 200 trials (``time``). Run it with
+``python benchmarks/optimizers.py [seeds] [game …]``; 20 seeds of all games take hours on one core, most of it SMAC's.
 """
 
 import statistics
@@ -39,6 +39,7 @@ from workflow_scripts.workflow.seeds import derive_seed
 ROOT = Path(__file__).resolve().parents[1]
 NOISE, TRIALS, ROUND_SIZE, DESIGN, BUDGET, MIN_BUDGET, ETA = 0.25, 50, 5, 10, 900, 100, 3
 MEMBERS, INTERVALS, QUANTILE = 20, 20, 0.25
+EARLIER = 200
 GAMES = {
     "noisy": ("random", "smac", "smac_live", "smac_gp", "tpe", "optuna_gp"),
     "budget": ("random", "smac_hyperband", "dehb"),
@@ -159,6 +160,23 @@ def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tup
     return reached[rank(last)[0].trial], took
 
 
+def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, float]:
+    """Return how many trials the first full round after EARLIER trials proposes, and in how many CPU seconds."""
+    sweep = settings(optimizer, seed=0) | {"rounds": EARLIER}
+    rounds = schedule(sweep, 1)
+    space.seed(0)
+    rng, history, number = np.random.default_rng(0), list[Score](), 0
+    while len(history) < EARLIER or rounds[number].size < rounds[0].size:
+        budget = rounds[number].budget
+        for place in range(rounds[number].size):
+            value = float(rng.standard_normal())
+            history.append(score(number, place, budget, value, space.sample_configuration(), None))
+        number += 1
+    began = time.process_time()
+    choose(sweep, space, history, rounds[: number + 1])
+    return rounds[number].size, time.process_time() - began
+
+
 def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int], tuple[float, float]]:
     """Return what plays an optimizer."""
     if optimizer == "smac_live":
@@ -170,8 +188,14 @@ def main() -> None:
     """Print a table a game, a row an optimizer as it is finished; differences to random are paired by seed."""
     torch.set_num_threads(1)
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
-    for game in sys.argv[2:] or GAMES:
+    for game in sys.argv[2:] or (*GAMES, "time"):
         space = build_space(_ppo_space())
+        if game == "time":
+            print(f"\n| after {EARLIER} trials | trials proposed | CPU s |\n|---|---|---|")
+            for optimizer in (*GAMES["noisy"][3:], "smac", *GAMES["budget"]):
+                proposed, took = time_proposals(space, optimizer)
+                print(f"| {optimizer} | {proposed} | {took:.1f} |", flush=True)
+            continue
         print(
             f"\n| {game} | true value of the incumbent, {len(seeds)} seeds | beyond random | CPU s of the last round |"
         )

@@ -29,6 +29,7 @@ from workflow_scripts.workflow.seeds import derive_seed
 
 DETERMINISTIC_SEED = 209652396  # SMAC's name for "this target is deterministic"
 CHALLENGERS = {"forest": 10_000, "gp": 1000}  # as the facades have it
+GP_RESTARTS = 3  # of the search for its hyperparameters; SMAC's 10, for every proposal, take half of a round's time
 PRIOR_DECAY = 5.0  # trials after which a prior begins to fade, a tenth of a sweep of fifty (Hvarfner et al. 2022, piBO)
 Model = Literal["forest", "gp"]
 FACADES = {"forest": HyperparameterOptimizationFacade, "gp": BlackBoxFacade}
@@ -129,6 +130,8 @@ def _facade(
     model = facade.get_model(scenario)
     if kind == "forest":
         model._rf_opts["n_jobs"] = 1
+    else:
+        model._n_restarts = GP_RESTARTS
     maximizer = LocalAndSortedRandomSearch(space, challengers=CHALLENGERS[kind], local_search_iterations=10, seed=seed)
     maximizer._local_search.__class__ = _ReproducibleLocalSearch
     acquisition = facade.get_acquisition_function(scenario)
