@@ -291,7 +291,8 @@ def last_attempt(wildcards, attempt):
 GPUS = gpus_of_a_run(config["training"]["device"], os.environ)
 if config["training"]["device"] == "auto" and not GPUS and workflow.is_main_process:
     logger.info(
-        "training.device is auto and this machine shows no GPU: no run asks for one, unless a profile says so"
+        "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
+        "no run asks for one, unless a profile says so"
     )
 # Each job knows the process that started it, and ends when that one is gone; and how a verb that needs torch starts.
 # Both are no part of a rule, so that a change of them reruns nothing.

@@ -28,12 +28,18 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
         lock: the JSON file to write: source, query, versions, row count and sha256 of the bars.
         refreshed: when the user asked for a new download, or "never"; kept in the lock.
 
+    Raises:
+        ValueError: what is wrong with the bars, with the market's name and where they come from.
+
     """
     log = start_job("download_bars")
     parts = bars.with_name("bars.parts")
-    loaded = load_market(market, parts)
+    try:
+        loaded = load_market(market, parts)
+        warnings = [*loaded.warnings, *check_bars(loaded.bars)]
+    except ValueError as error:
+        raise ValueError(f"market {bars.parent.name} ({market.path or market.source}): {error}") from error
     table, note = loaded.bars, loaded.note
-    warnings = [*loaded.warnings, *check_bars(table)]
     for warning in warnings:
         log.warning(warning)
     if bars.exists():

@@ -95,7 +95,8 @@ def walk_forward(
         raise ValueError(
             f"{count} folds of {train_days} training, {purge_days} purged and {validation_days} validation days need "
             f"{needed} days, but the market has {days} between its warm-up and its test days: "
-            "lower folds.count or start the market earlier"
+            "lower folds.count or folds.train_days, start the market earlier, or lower features.turbulence_days, the "
+            "days of its warm-up"
         )
     folds = []
     for index in range(count):

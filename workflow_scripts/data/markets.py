@@ -251,7 +251,10 @@ def _select(bars: pd.DataFrame, market: Market) -> pd.DataFrame:
     wanted = {*(market.tickers or known), *filter(None, [market.volatility_ticker])}
     unknown = sorted(wanted - known)
     if unknown:
-        raise ValueError(f"the market has no ticker {', '.join(unknown)}: it has {', '.join(sorted(known))}")
+        raise ValueError(
+            f"there is no ticker {', '.join(unknown)}, which tickers or volatility_ticker of config.yaml names: add "
+            f"its bars, or name one of {', '.join(sorted(known))}"
+        )
     keep = bars["ticker"].isin(wanted)
     for bound, kept in ((market.start, bars["date"].ge), (market.end, bars["date"].le)):
         if bound:

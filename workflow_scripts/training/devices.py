@@ -44,6 +44,7 @@ def take_device(wanted: Literal["auto", "cpu", "cuda"], runs_per_gpu: int, log: 
     """
     if wanted == "cpu":
         return CPU
+    asked = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
     devices = visible_devices(os.environ, torch.cuda.device_count())
     if not devices and wanted == "auto":
         return CPU
@@ -57,7 +58,7 @@ def take_device(wanted: Literal["auto", "cpu", "cuda"], runs_per_gpu: int, log: 
             )
             return Device("cuda", torch.cuda.mem_get_info()[1] // runs_per_gpu, lease)
     raise ValueError(
-        f"training.device is {wanted} and CUDA_VISIBLE_DEVICES is {os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}, "
+        f"training.device is {wanted} and CUDA_VISIBLE_DEVICES is {asked}, "
         f"but torch sees no CUDA device here: set training.device to cpu, or start the run where there is one"
     )
 

@@ -89,7 +89,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     ``equal_weight`` trades back to equal weights every day; ``buy_and_hold`` buys equal weights once.
 
     Raises:
-        ValueError: no such baseline.
+        ValueError: no such baseline, or it can buy nothing.
 
     """
     if name not in BASELINES:
@@ -98,9 +98,18 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     env = make_env(segment, daily, "shared", num_envs=1)
     equal = torch.zeros(1, env.action_dim)
     if name == "equal_weight":
-        return run_episode(env, segment, lambda _: equal)
-    env.step(equal)
-    bought = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
-    turnover = np.zeros(len(bought))
-    turnover[0] = float(env.traded[0]) / environment.initial_cash
-    return Episode(segment.dates[1:], bought / np.concatenate([[environment.initial_cash], bought[:-1]]) - 1, turnover)
+        episode = run_episode(env, segment, lambda _: equal)
+    else:
+        env.step(equal)
+        values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
+        turnover = np.zeros(len(values))
+        turnover[0] = float(env.traded[0]) / daily.initial_cash
+        returns = values / np.concatenate([[daily.initial_cash], values[:-1]]) - 1
+        episode = Episode(segment.dates[1:], returns, turnover)
+    if not episode.turnover.any():
+        raise ValueError(
+            f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
+            f"{daily.lot * segment.close.min():,.0f}, and initial_cash is {daily.initial_cash:,.0f} for {env.tickers} "
+            f"tickers: lower the market's lot_size or raise its initial_cash"
+        )
+    return episode

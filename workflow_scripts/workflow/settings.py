@@ -63,6 +63,8 @@ def explain(path: Iterable[str | int], message: str, remedy: str = "") -> str:
     hint = ""
     if "is not of type 'number'" in message:
         hint = " (in YAML write 1.0e-5, not 1e-5, which is read as text)"
+    if key.startswith("markets.") and ".tickers" in key and "is not of type 'string'" in message:
+        hint = " (put tickers of digits in quotes)"
     return f"config.yaml, {key}: {message}{hint}{remedy or '; README.md lists every key with its meaning'}"
 
 

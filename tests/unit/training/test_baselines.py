@@ -49,3 +49,10 @@ def test_the_baselines_of_each_fold_are_written_with_the_oracle_beside_them(plan
     assert row["fold"] == 0
     assert row["oracle"] > row["equal_weight"]
     assert set(row["oracle_parameters"]) == {"gain", "speed"}
+
+
+@pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold"])
+def test_a_baseline_that_can_buy_nothing_is_refused_in_numbers(planted, name):
+    _, fold, _ = planted
+    with pytest.raises(ValueError, match=rf"{name} cannot buy a single lot: of 100000 .* initial_cash is 1,000,000"):
+        run_baseline(name, fold.validation, EnvironmentSettings(lot_size=100_000))
