@@ -177,6 +177,15 @@ def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, floa
     return rounds[number].size, time.process_time() - began
 
 
+def print_times(space: ConfigurationSpace) -> None:
+    """Print a row an optimizer that proposes rounds of trials."""
+    print(f"\n| after {EARLIER} trials | trials proposed | CPU s |\n|---|---|---|")
+    for optimizer in dict.fromkeys((*GAMES["noisy"], *GAMES["budget"])):
+        if optimizer != "smac_live":
+            proposed, took = time_proposals(space, optimizer)
+            print(f"| {optimizer} | {proposed} | {took:.1f} |", flush=True)
+
+
 def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int], tuple[float, float]]:
     """Return what plays an optimizer."""
     if optimizer == "smac_live":
@@ -191,10 +200,7 @@ def main() -> None:
     for game in sys.argv[2:] or (*GAMES, "time"):
         space = build_space(_ppo_space())
         if game == "time":
-            print(f"\n| after {EARLIER} trials | trials proposed | CPU s |\n|---|---|---|")
-            for optimizer in (*GAMES["noisy"][3:], "smac", *GAMES["budget"]):
-                proposed, took = time_proposals(space, optimizer)
-                print(f"| {optimizer} | {proposed} | {took:.1f} |", flush=True)
+            print_times(space)
             continue
         print(
             f"\n| {game} | true value of the incumbent, {len(seeds)} seeds | beyond random | CPU s of the last round |"

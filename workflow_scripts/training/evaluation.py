@@ -109,7 +109,8 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     if not episode.turnover.any():
         raise ValueError(
             f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
-            f"{daily.lot * segment.close.min():,.0f}, and initial_cash is {daily.initial_cash:,.0f} for {env.tickers} "
-            f"tickers: lower the market's lot_size or raise its initial_cash"
+            f"{daily.lot * segment.close.min():,.0f} and {daily.min_fee:,.0f} of fee at least, and initial_cash is "
+            f"{daily.initial_cash:,.0f} for {env.tickers} tickers: lower the market's lot_size or min_fee, "
+            f"or raise its initial_cash"
         )
     return episode

@@ -131,6 +131,13 @@ def _fold_sum(rows: Floats, columns: int) -> None:
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def _whole_shares(part: np.float32, max_stock: int) -> float:
+    """Return what ElegantRL's action orders of a ticker, bought above zero."""
+    order = np.float64(part)
+    return np.trunc(order * max_stock) if abs(order) >= DEAD_ZONE else 0.0
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def _trade_shares(
     max_stock: int,
     action: NDArray[np.float32],
@@ -163,8 +170,7 @@ def _trade_shares(
             unit, net = close * (1 + buy_cost), close * (1 - sell_cost)
             per_unit = 1 / unit * ABOVE_ONE
             for env in range(count):
-                part, held, free = np.float64(order[env]), row[env], money[env]
-                wanted = np.trunc(part * max_stock) if abs(part) >= DEAD_ZONE else 0.0
+                held, free, wanted = row[env], money[env], _whole_shares(order[env], max_stock)
                 affordable = np.floor(free * per_unit)
                 affordable -= 1.0 if affordable * unit > free else 0.0
                 change = min(max(wanted, -held), affordable)
@@ -282,14 +288,19 @@ def _order_lots(
     if shares:
         for ticker in range(tickers):
             for env in range(envs):
-                part = np.float64(action[env, ticker])
-                orders[ticker, env] = np.trunc(part * max_stock) if abs(part) >= DEAD_ZONE else 0.0
+                orders[ticker, env] = _whole_shares(action[env, ticker], max_stock)
     else:
         spoilt = np.empty(envs), np.empty(envs, dtype=np.float32)
         money = cash.copy(), orders, asset.copy()
         _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, *spoilt)
         orders -= holdings
     return np.trunc(orders / lot) * lot
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _spent(lots: float, of_a_lot: float, cost: float, min_fee: float) -> float:
+    """Return what lots cost that are bought in one order, their fee included."""
+    return lots * of_a_lot + max(cost * (lots * of_a_lot), min_fee)
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -329,17 +340,45 @@ def _fill_lots(
                     of_a_lot = lot * close
                     lots = np.floor(min(money / (1 + cost), money - min_fee) / of_a_lot) + 1
                     lots = max(min(order / lot, lots), 0.0)
-                    value = lots * of_a_lot
-                    while lots > 0 and value + max(cost * value, min_fee) > money:
+                    while lots > 0 and _spent(lots, of_a_lot, cost, min_fee) > money:
                         lots -= 1
-                        value = lots * of_a_lot
                     if lots > 0:
-                        money -= value + max(cost * value, min_fee)
-                        volume += value
+                        money -= _spent(lots, of_a_lot, cost, min_fee)
+                        volume += lots * of_a_lot
                         holdings[ticker, env] = held + lots * lot
         for ticker in range(tickers):
             worth += holdings[ticker, env] * price[ticker]
         cash[env], asset[env], traded[env] = money, money + worth, volume
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def trade_lots(
+    shares: bool,
+    softmax: bool,
+    max_stock: int,
+    rate: float,
+    lot: int,
+    cost: float,
+    tax: float,
+    min_fee: float,
+    action: NDArray[np.float32],
+    price: Floats,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+) -> None:
+    """Trade whole lots under a minimum fee; apart from ``step``, so that only those who want it compile it."""
+    before = asset.copy()
+    money = cash, holdings, asset
+    orders = _order_lots(shares, softmax, max_stock, rate, lot, action, price, cost, cost + tax, *money)
+    _fill_lots(orders, not shares, price, lot, cost, tax, min_fee, *money, traded)
+    for env in range(len(reward)):
+        if shares:
+            reward[env] = (asset[env] - before[env]) * SHARES_REWARD_SCALE
+        else:
+            reward[env] = np.log(asset[env] / before[env]) * LOG_RETURN_SCALE
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -407,40 +446,4 @@ def step(
         _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, lines, sums)
     else:
         _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, reward)
-    observe(weights, day, price, cash, holdings, asset, state, lines, sums)
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def step_in_lots(
-    shares: bool,
-    softmax: bool,
-    weights: bool,
-    max_stock: int,
-    rate: float,
-    lot: int,
-    cost: float,
-    tax: float,
-    min_fee: float,
-    day: int,
-    price: Floats,
-    action: NDArray[np.float32],
-    cash: Floats,
-    holdings: Floats,
-    asset: Floats,
-    traded: Floats,
-    reward: NDArray[np.float32],
-    state: NDArray[np.float32],
-    lines: NDArray[np.float32],
-    sums: Floats,
-) -> None:
-    """Trade whole lots under a minimum fee, and observe."""
-    before = asset.copy()
-    money = cash, holdings, asset
-    orders = _order_lots(shares, softmax, max_stock, rate, lot, action, price, cost, cost + tax, *money)
-    _fill_lots(orders, not shares, price, lot, cost, tax, min_fee, *money, traded)
-    for env in range(len(reward)):
-        if shares:
-            reward[env] = (asset[env] - before[env]) * SHARES_REWARD_SCALE
-        else:
-            reward[env] = np.log(asset[env] / before[env]) * LOG_RETURN_SCALE
     observe(weights, day, price, cash, holdings, asset, state, lines, sums)

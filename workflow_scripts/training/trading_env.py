@@ -114,6 +114,7 @@ class TradingEnv:
                 f"an episode needs two days or more of finite prices above zero; these have shape {close.shape}"
             )
         self.settings, self.observe, self.random_start = settings, observe, random_start
+        self._in_lots = settings.in_lots
         self.num_envs, self.tickers = num_envs, close.shape[1]
         self.last_day = len(close) - 1
         self.device = torch.device(device)
@@ -137,7 +138,7 @@ class TradingEnv:
             # The kernels' working arrays come from torch, which aligns them with cache lines; numba would not.
             self._lines = torch.empty(self.tickers + 1, WIDE_BLOCK).numpy()
             self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
-            self._step = self._kernel()
+            self._kernel = self._choose_kernel()
         self.reset()
 
     def reset(self) -> Tensor:
@@ -152,7 +153,7 @@ class TradingEnv:
             weights = self.rng.dirichlet(np.ones(self.tickers + 1), self.num_envs)
             holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[0]
             cash *= weights[:, 0]
-        if self.settings.in_lots:
+        if self._in_lots:
             whole = np.floor(holdings / self.settings.lot) * self.settings.lot
             if self.settings.action_mode != "shares":
                 cash += (holdings - whole) @ self._prices[0]
@@ -196,22 +197,25 @@ class TradingEnv:
         self.day += 1
         state = torch.empty(self.num_envs, self.state_dim, device=self.device) if state is None else state
         reward = torch.empty(self.num_envs, device=self.device) if reward is None else reward
-        if self._compiled:
-            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._lines, self._sums
-            self._step(self.day, self._prices[self.day], *arrays)
-        else:
+        if not self._compiled:
             self._trade_on_device(action, reward)
             self._write_state(state)
+        elif self._in_lots:
+            self._kernel(action.contiguous().numpy(), self._prices[self.day], *self._money, reward.numpy())
+            self._write_state(state)
+        else:
+            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._lines, self._sums
+            self._kernel(self.day, self._prices[self.day], *arrays)
         return state, reward, self.day == self.last_day
 
-    def _kernel(self) -> Callable[..., None]:
-        """Return the compiled step with what never changes filled in: to look it up at every step takes a tenth."""
+    def _choose_kernel(self) -> Callable[..., None]:
+        """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
         settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
-        modes = settings.action_mode == "shares", settings.action_mode == "weights", self.observe == "weights"
+        modes = settings.action_mode == "shares", settings.action_mode == "weights"
         numbers = settings.max_stock, settings.rebalance_rate
-        if settings.in_lots:
-            return partial(kernels.step_in_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
-        return partial(kernels.step, *modes, *numbers, cost, cost + tax)
+        if self._in_lots:
+            return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
+        return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
 
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:
@@ -230,18 +234,12 @@ class TradingEnv:
 
     def _trade_on_device(self, action: Tensor, reward: Tensor) -> None:
         settings, price, before = self.settings, self._on_device[self.day], self.asset.clone()
-        if settings.in_lots:
+        if self._in_lots:
             self._trade_lots_on_device(action.double(), price)
         elif settings.action_mode == "shares":
             self._trade_shares_on_device(action.double(), price)
         else:
-            held = self.holdings * price
-            wanted, value = self._wanted_worth(action.double(), held)
-            gap, invested = wanted - held, _sum_over_tickers(wanted)
-            self.traded.copy_(_sum_over_tickers(gap.abs()))
-            self.holdings.copy_(wanted * (1 / price))
-            self.cash.copy_((value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested).clamp(min=0))
-            self.asset.copy_(self.cash + invested)
+            self._trade_weights_on_device(action.double(), price)
         if settings.action_mode == "shares":
             reward.copy_((self.asset - before) * SHARES_REWARD_SCALE)
         else:
@@ -270,7 +268,7 @@ class TradingEnv:
         self.asset.copy_(cash + sum(worth, torch.zeros_like(cash)))
 
     def _trade_lots_on_device(self, action: Tensor, price: Tensor) -> None:
-        """Fill orders of whole lots as ``kernels.step_in_lots`` does."""
+        """Fill orders of whole lots as the compiled kernel does."""
         settings, lot, cash, traded = self.settings, self.settings.lot, self.cash, torch.zeros_like(self.cash)
         in_shares = settings.action_mode == "shares"
         if in_shares:
@@ -310,6 +308,15 @@ class TradingEnv:
         self.cash.copy_(cash)
         self.traded.copy_(traded)
         self.asset.copy_(cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
+
+    def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
+        held = self.holdings * price
+        wanted, value = self._wanted_worth(action, held)
+        gap, invested = wanted - held, _sum_over_tickers(wanted)
+        self.traded.copy_(_sum_over_tickers(gap.abs()))
+        self.holdings.copy_(wanted * (1 / price))
+        self.cash.copy_((value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested).clamp(min=0))
+        self.asset.copy_(self.cash + invested)
 
     def _wanted_worth(self, action: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
         """Return what the portfolios are to hold in money, (num_envs, tickers), and their values before fees."""
