@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers import smac
 from workflow_scripts.sweeps.optimizers.smac import initial_points, propose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
@@ -47,6 +48,14 @@ def test_a_batch_holds_distinct_configurations_near_the_better_half():
     assert len({json.dumps(to_dict(configuration)) for configuration in batch}) == 4
     known = {json.dumps(score.configuration) for score in history}
     assert not known & {json.dumps(to_dict(configuration)) for configuration in batch}
+
+
+def test_the_bound_on_leaves_that_saves_memory_changes_no_proposal(monkeypatch):
+    space = build_space(SPACE)
+    history = judged(initial_points(space, 40, seed=0))
+    bounded = propose(space, history, 8, 2, seed=0, initial_design=5)
+    monkeypatch.setattr(smac, "MOST_LEAVES", 2**20)
+    assert propose(space, history, 8, 2, seed=0, initial_design=5) == bounded
 
 
 def test_other_rounds_and_seeds_draw_other_candidates():

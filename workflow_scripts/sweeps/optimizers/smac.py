@@ -29,6 +29,7 @@ from workflow_scripts.workflow.seeds import derive_seed
 
 DETERMINISTIC_SEED = 209652396  # SMAC's name for "this target is deterministic"
 CHALLENGERS = {"forest": 10_000, "gp": 1000}  # as the facades have it
+MOST_LEAVES = 4096  # a tree reserves memory for its most leaves: for SMAC's million, half of a round's time went there
 GP_RESTARTS = 3  # of the search for its hyperparameters; SMAC's 10, for every proposal, take half of a round's time
 PRIOR_DECAY = 5.0  # trials after which a prior begins to fade, a tenth of a sweep of fifty (Hvarfner et al. 2022, piBO)
 Model = Literal["forest", "gp"]
@@ -129,7 +130,7 @@ def _facade(
     scenario = UnsavedScenario(space, deterministic=True, n_trials=10**6, seed=seed, output_directory=folder)
     model = facade.get_model(scenario)
     if kind == "forest":
-        model._rf_opts["n_jobs"] = 1
+        model._rf_opts |= {"n_jobs": 1, "max_leaf_nodes": MOST_LEAVES}
     else:
         model._n_restarts = GP_RESTARTS
     maximizer = LocalAndSortedRandomSearch(space, challengers=CHALLENGERS[kind], local_search_iterations=10, seed=seed)
