@@ -1,6 +1,7 @@
 """What every optimizer must do as a function of the trials so far; smac's own tests are in test_smac.py."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from ConfigSpace import Configuration
@@ -111,6 +112,13 @@ def test_hyperbands_model_reads_the_highest_budget_that_has_enough_trials():
     history = judged(configurations, 0, 10) + judged(configurations[:3], 1, 30) + judged(configurations[:1], 2, 90)
     assert {score.budget for score in smac_hyperband.informative(history, 3)} == {30}
     assert {score.budget for score in smac_hyperband.informative(history, 4)} == {10}
+
+
+def test_hyperbands_model_reads_every_configuration_where_rungs_differ_in_runs():
+    configurations = build_space(SPACE).sample_configuration(9)
+    low = [replace(score, runs=[{}]) for score in judged(configurations, 0, 90)]
+    high = [replace(score, runs=[{}] * 3) for score in judged(configurations[:3], 1, 90)]
+    assert smac_hyperband.informative(low + high, 4) == high + low[3:]
 
 
 def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):
