@@ -1,10 +1,12 @@
-"""Is an optimizer better than random search at equal cost? Three games over PPO's ten hyperparameters.
+"""Is an optimizer better than random search at equal cost? Four games over PPO's ten hyperparameters.
 
 Every optimizer runs in the rounds and through the functions that the workflow calls; what counts is the true value of
 the incumbent.
 
 - ``noisy``: a trial's score is the function plus noise. ``smac_live`` is the package's own loop, one trial at a time.
-- ``budget``: a trial at a lower budget costs less, says the value with more noise, and flatters a high learning rate.
+- ``steps``: a trial at a lower budget costs less, scores less, and flatters a short horizon (more updates in as many
+  steps), though a long one is better; as ``fidelity: steps`` may.
+- ``runs``: a trial judged on fewer runs costs less and has more noise; as ``fidelity: runs`` has.
 - ``changing``: what a member gains in an interval depends on hyperparameters whose best values move during the
   training; ``random`` is as many members that keep a random configuration.
 
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,37 +33,41 @@ from scipy.stats import t
 from smac import HyperparameterOptimizationFacade
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
+from workflow_scripts.sweeps.optimizers import Proposal
 from workflow_scripts.sweeps.optimizers.smac import UnsavedScenario
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
-from workflow_scripts.workflow.schedule import Round, schedule
+from workflow_scripts.workflow.schedule import HYPERBAND, Round, schedule
 from workflow_scripts.workflow.seeds import derive_seed
 
 ROOT = Path(__file__).resolve().parents[1]
-NOISE, TRIALS, ROUND_SIZE, DESIGN, BUDGET, MIN_BUDGET, ETA = 0.25, 50, 5, 10, 900, 100, 3
+NOISE, TRIALS, ROUND_SIZE, DESIGN = 0.25, 50, 5, 10
+BUDGET, MIN_BUDGET, RUNS, MIN_RUNS, ETA = 900, 100, 9, 1, 3
 MEMBERS, INTERVALS, QUANTILE = 20, 20, 0.25
 EARLIER = 200
 GAMES = {
     "noisy": ("random", "smac", "smac_live", "smac_gp", "tpe", "optuna_gp"),
-    "budget": ("random", "smac_hyperband", "dehb"),
+    "steps": ("random", "smac_hyperband", "dehb"),
+    "runs": ("random", "smac_hyperband", "dehb"),
     "changing": ("random", "pbt", "pb2"),
 }
 
 
-def settings(optimizer: str, seed: int) -> dict[str, Any]:
-    """Return a sweep's settings of about TRIALS full budgets."""
-    sweep = {"optimizer": optimizer, "round_size": ROUND_SIZE, "rounds": TRIALS // ROUND_SIZE, "budget": BUDGET}
-    sweep |= {"min_budget": MIN_BUDGET, "eta": ETA, "seed": seed, "initial_design": DESIGN}
-    if optimizer in ("dehb", "smac_hyperband"):
+def settings(optimizer: str, seed: int, fidelity: str = "steps") -> dict[str, Any]:
+    """Return a sweep's settings of about TRIALS full trials."""
+    sweep: dict[str, Any] = {"optimizer": optimizer, "budget": BUDGET, "seed": seed, "initial_design": DESIGN}
+    sweep |= {"round_size": ROUND_SIZE, "rounds": TRIALS // ROUND_SIZE}
+    sweep |= {"fidelity": fidelity, "min_budget": MIN_BUDGET, "runs": RUNS, "min_runs": MIN_RUNS, "eta": ETA}
+    if optimizer in HYPERBAND:
         sweep["rounds"] = 1
-        while cost(schedule({**sweep, "rounds": sweep["rounds"] + 1}, 1)) <= TRIALS:
+        while cost(schedule({**sweep, "rounds": sweep["rounds"] + 1}, RUNS)) <= TRIALS:
             sweep["rounds"] += 1
     return sweep
 
 
 def cost(rounds: Sequence[Round]) -> float:
-    """Return the cost of rounds in trials at full budget."""
-    return sum(round_.size * round_.budget for round_ in rounds) / BUDGET
+    """Return the cost of rounds in full trials."""
+    return sum(round_.size * round_.budget * round_.runs for round_ in rounds) / BUDGET / RUNS
 
 
 def true_value(configuration: Configuration) -> float:
@@ -71,28 +78,35 @@ def true_value(configuration: Configuration) -> float:
 
 
 def score(
-    number: int, place: int, budget: int, value: float, configuration: Configuration, parent: int | None
+    number: int, place: int, fidelity: tuple[int, int], value: float, proposal: Proposal, parent: int | None = None
 ) -> Score:
     """Return a trial of a game."""
-    return Score("toy", number, place, budget, "ok", None, value, None, to_dict(configuration), parent=parent)
+    budget, runs = fidelity
+    configuration = to_dict(proposal.configuration)
+    return Score("toy", number, place, budget, "ok", None, value, None, configuration, [{}] * runs, parent)
 
 
-def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int) -> tuple[float, float]:
+def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int, fidelity: str = "steps") -> tuple[float, float]:
     """Return the true value of the incumbent, and the CPU seconds of the last round's proposals."""
-    sweep, rng = settings(optimizer, seed), np.random.default_rng(derive_seed(seed, "noise"))
+    sweep, rng = settings(optimizer, seed, fidelity), np.random.default_rng(derive_seed(seed, "noise"))
     history: list[Score] = []
-    rounds, took = schedule(sweep, 1), 0.0
-    rate = list(space.keys()).index("learning_rate")
+    rounds, took = schedule(sweep, RUNS), 0.0
+    horizon = list(space.keys()).index("horizon_len")
+    judged: dict[Configuration, np.ndarray[Any, Any]] = {}
     for number, round_ in enumerate(rounds):
         began = time.process_time()
         members = choose(sweep, space, history, rounds[: number + 1])
         took = time.process_time() - began
         for place, member in enumerate(members):
-            share = round_.budget / BUDGET
-            flattery = (1 - share) * float(member.configuration.get_array()[rate])
-            noise = NOISE * share**-0.5 * rng.standard_normal()
-            value = true_value(member.configuration) + flattery + noise
-            history.append(score(number, place, round_.budget, value, member.configuration, None))
+            configuration = member.configuration
+            lacks = (1 - round_.budget / BUDGET) * float(configuration.get_array()[horizon])
+            if fidelity == "steps":
+                noise = NOISE * rng.standard_normal()
+            else:  # a rung keeps the runs of the rung below
+                if configuration not in judged:
+                    judged[configuration] = NOISE * RUNS**0.5 * rng.standard_normal(RUNS)
+                noise = judged[configuration][: round_.runs].mean()
+            history.append(score(number, place, round_.fidelity, true_value(configuration) - lacks + noise, member))
     best = rank(at_full_budget(history))[0]
     return true_value(Configuration(space, values=best.configuration)), took
 
@@ -146,14 +160,7 @@ def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tup
             for place, member in enumerate(members)
         ]
         history += [
-            score(
-                number,
-                place,
-                number + 1,
-                reached[place] + 0.05 * rng.standard_normal(),
-                each.configuration,
-                each.parent,
-            )
+            score(number, place, (number + 1, 1), reached[place] + 0.05 * rng.standard_normal(), each, each.parent)
             for place, each in enumerate(members)
         ]
     last = [each for each in history if each.round == INTERVALS - 1]
@@ -163,14 +170,13 @@ def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tup
 def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, float]:
     """Return how many trials the first full round after EARLIER trials proposes, and in how many CPU seconds."""
     sweep = settings(optimizer, seed=0) | {"rounds": EARLIER}
-    rounds = schedule(sweep, 1)
+    rounds = schedule(sweep, RUNS)
     space.seed(0)
     rng, history, number = np.random.default_rng(0), list[Score](), 0
     while len(history) < EARLIER or rounds[number].size < rounds[0].size:
-        budget = rounds[number].budget
         for place in range(rounds[number].size):
-            value = float(rng.standard_normal())
-            history.append(score(number, place, budget, value, space.sample_configuration(), None))
+            drawn = Proposal(space.sample_configuration())
+            history.append(score(number, place, rounds[number].fidelity, float(rng.standard_normal()), drawn))
         number += 1
     began = time.process_time()
     choose(sweep, space, history, rounds[: number + 1])
@@ -180,7 +186,7 @@ def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, floa
 def print_times(space: ConfigurationSpace) -> None:
     """Print a row an optimizer that proposes rounds of trials."""
     print(f"\n| after {EARLIER} trials | trials proposed | CPU s |\n|---|---|---|")
-    for optimizer in dict.fromkeys((*GAMES["noisy"], *GAMES["budget"])):
+    for optimizer in dict.fromkeys((*GAMES["noisy"], *GAMES["steps"])):
         if optimizer != "smac_live":
             proposed, took = time_proposals(space, optimizer)
             print(f"| {optimizer} | {proposed} | {took:.1f} |", flush=True)
@@ -190,7 +196,9 @@ def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int]
     """Return what plays an optimizer."""
     if optimizer == "smac_live":
         return play_live_smac
-    return play_population if game == "changing" else play_rounds
+    return (
+        play_population if game == "changing" else partial(play_rounds, fidelity="runs" if game == "runs" else "steps")
+    )
 
 
 def main() -> None:
