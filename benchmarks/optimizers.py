@@ -196,9 +196,9 @@ def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int]
     """Return what plays an optimizer."""
     if optimizer == "smac_live":
         return play_live_smac
-    return (
-        play_population if game == "changing" else partial(play_rounds, fidelity="runs" if game == "runs" else "steps")
-    )
+    if game == "changing":
+        return play_population
+    return partial(play_rounds, fidelity="runs" if game == "runs" else "steps")
 
 
 def main() -> None:
