@@ -1,0 +1,101 @@
+"""Settings: typed, bounded, described, and checked where they are made; every other form of them is derived from here."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+
+class SettingError(ValueError):
+    """A setting that cannot be; its message is one line that names the key, what is wrong and what to do.
+
+    Attributes:
+        path: names of the keys from the outermost to the one that is wrong, below the settings that raised it.
+        reason: what is wrong with it.
+
+    """
+
+    def __init__(self, path: tuple[str | int, ...], reason: str):
+        self.path, self.reason = path, reason
+        super().__init__(f"{'.'.join(map(str, path))}: {reason}" if path else reason)
+
+    def below(self, *path: str | int) -> "SettingError":
+        """Return the error as seen from settings that hold those that raised it."""
+        return SettingError((*path, *self.path), self.reason)
+
+
+class Settings(BaseModel):
+    """A group of settings. A field states its key once: type, bounds, default, and in ``description`` its meaning.
+
+    Unknown keys are refused, and so are true and false in place of a number; settings do not change once they are made.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_booleans_as_numbers(cls, values: Any) -> Any:
+        """Pydantic takes true for 1."""
+        for key, value in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field is not None and "bool" not in str(field.annotation):
+                raise ValueError(f"{key}: {str(value).lower()} is not a number or a text")
+        return values
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Return the settings that plain values spell.
+
+        Raises:
+            SettingError: an unknown key, or a value of the wrong type or out of bounds; the first of them.
+
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise explained(error, cls.model_fields) from None
+
+
+def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:
+    """Return the first of Pydantic's complaints as one line.
+
+    Args:
+        error: what Pydantic raised.
+        known: the keys that there are, for a hint at the nearest one.
+
+    """
+    # An unknown key first: what it was meant to be is then also missing.
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    path = tuple(part for part in first["loc"] if isinstance(part, int) or "[" not in part)
+    if first["type"] == "extra_forbidden":
+        return unknown_key(path, known)
+    if isinstance(cause := first.get("ctx", {}).get("error"), SettingError):
+        return cause.below(*path)
+    return SettingError(path, _reason(first))
+
+
+def unknown_key(path: tuple[str | int, ...], known: Mapping[str, Any]) -> SettingError:
+    """Return the error of a key that nobody reads, with the nearest one that there is."""
+    near = get_close_matches(str(path[-1]), known, n=1)
+    return SettingError(path, f"unknown key; {f'did you mean {near[0]}?' if near else f'there are {", ".join(known)}'}")
+
+
+def _reason(detail: ErrorDetails) -> str:
+    shown, limits = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "is required"
+        case "value_error":
+            return str(limits["error"])
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as kind:
+            sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
+            return f"{shown!r} is not {sign} {next(iter(limits.values()))}"
+        case "literal_error":
+            return f"{shown!r} is not one of {str(limits['expected']).replace(chr(39), '')}"
+        case "finite_number":
+            return f"{shown!r} is not a finite number"
+        case _:
+            said = detail["msg"].removeprefix("Input should be ").split(", unable to parse")[0]
+            return f"{shown!r} is not {said}"
