@@ -16,8 +16,9 @@ from workflow_scripts.analysis.statistics import (
     percentile_interval,
     probabilistic_sharpe_ratio,
 )
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
-from workflow_scripts.training.sharpe import TRADING_DAYS_A_YEAR, RunResult, read_result, read_returns
+from workflow_scripts.training.sharpe import RunResult, read_result, read_returns
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
 

@@ -8,7 +8,7 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from workflow_scripts.training.sharpe import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 
 EULER_GAMMA = 0.5772156649015329
 Array = NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.training.sharpe import TRADING_DAYS_A_YEAR
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.schedule import continues, schedule
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, first_line, read_json, whole_file, write_json
 
 if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
     import pandas as pd
 
-TRADING_DAYS_A_YEAR = 252
 
 Status = Literal["ok", "flat", "failed"]
 

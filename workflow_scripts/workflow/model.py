@@ -1,4 +1,4 @@
-"""Settings: typed, bounded, described, and checked where they are made; every other form of them is derived from here."""
+"""Settings: typed, bounded, described, checked where they are made; all their other forms are derived from here."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -41,7 +41,7 @@ class Settings(BaseModel):
         for key, value in values.items() if isinstance(values, Mapping) else ():
             field = cls.model_fields.get(key)
             if isinstance(value, bool) and field is not None and "bool" not in str(field.annotation):
-                raise ValueError(f"{key}: {str(value).lower()} is not a number or a text")
+                raise SettingError((key,), f"{str(value).lower()} is not a number or a text")
         return values
 
     @classmethod
@@ -79,7 +79,8 @@ def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:
 def unknown_key(path: tuple[str | int, ...], known: Mapping[str, Any]) -> SettingError:
     """Return the error of a key that nobody reads, with the nearest one that there is."""
     near = get_close_matches(str(path[-1]), known, n=1)
-    return SettingError(path, f"unknown key; {f'did you mean {near[0]}?' if near else f'there are {", ".join(known)}'}")
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return SettingError(path, f"unknown key; {hint}")
 
 
 def _reason(detail: ErrorDetails) -> str:
@@ -91,7 +92,7 @@ def _reason(detail: ErrorDetails) -> str:
             return str(limits["error"])
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as kind:
             sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
-            return f"{shown!r} is not {sign} {next(iter(limits.values()))}"
+            return f"{shown!r} is not {sign} {next(iter(limits.values())):g}"
         case "literal_error":
             return f"{shown!r} is not one of {str(limits['expected']).replace(chr(39), '')}"
         case "finite_number":

@@ -1,0 +1,35 @@
+from typing import Literal
+
+import pytest
+from pydantic import Field
+
+from workflow_scripts.workflow.model import SettingError, Settings
+
+
+class Walk(Settings):
+    pace: float = Field(1.0, gt=0, description="metres per second")
+    steps: int = Field(10, ge=1, description="steps")
+    gait: Literal["walk", "run"] = Field("walk", description="how")
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"pce": 2}, "pce: unknown key; did you mean pace?"),
+        ({"colour": 2}, "colour: unknown key; there are pace, steps, gait"),
+        ({"pace": 0}, "pace: 0 is not > 0"),
+        ({"pace": float("nan")}, "pace: nan is not a finite number"),
+        ({"steps": 2.5}, "steps: 2.5 is not a valid integer, got a number with a fractional part"),
+        ({"steps": True}, "steps: true is not a number or a text"),
+        ({"pace": "fast"}, "pace: 'fast' is not a valid number"),
+        ({"gait": "fly"}, "gait: 'fly' is not one of walk or run"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_key_value_and_remedy(values, line):
+    with pytest.raises(SettingError) as error:
+        Walk.of(values)
+    assert str(error.value) == line
+
+
+def test_text_that_is_a_number_is_taken_as_one():
+    assert Walk.of({"pace": "1e-4", "steps": "3"}) == Walk(pace=1e-4, steps=3)
