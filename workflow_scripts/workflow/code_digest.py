@@ -1,4 +1,4 @@
-"""A digest of what a module does: its parsed code and that of every sibling module it imports."""
+"""A digest of what a module does: its parsed code and that of every module of the project that it imports."""
 
 import ast
 import hashlib
@@ -7,48 +7,61 @@ from pathlib import Path
 
 PACKAGE = "workflow_scripts"
 ROOT = Path(__file__).resolve().parents[2]
+# The exception whose text is a result: sharpe.json states it. What any other one says stops a job, and changes nothing.
+TEXT_IS_A_RESULT = "TrainingFailedError"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_digest(module: str) -> str:
-    """Return a hex digest that changes with the behaviour of a module, not with its comments or formatting.
+def code_digest(*modules: str) -> str:
+    """Return a hex digest that changes with the behaviour of modules, not with comments, formatting or messages.
 
     Args:
-        module: name below the package, such as ``training.train_agent``.
+        modules: names below the package, such as ``training.train_agent``, or of the user's own modules, which lie in
+            the working folder.
 
     Raises:
-        FileNotFoundError: the package has no such module.
+        FileNotFoundError: there is no such module.
 
     """
     digest = hashlib.sha256()
-    for name in sorted(_with_imports(f"{PACKAGE}.{module}")):
+    for name in modules_behind(*modules):
         digest.update(f"{name}\n{_parsed(name)[0]}\n".encode())
     return digest.hexdigest()
 
 
-def _with_imports(module: str) -> set[str]:
+def modules_behind(*modules: str) -> list[str]:
+    """Return the modules that a digest covers: the given ones and all that these import, directly or not."""
     seen: set[str] = set()
-    pending = [module]
+    pending = [f"{PACKAGE}.{name}" if _exists(f"{PACKAGE}.{name}") else name for name in modules]
     while pending:
         name = pending.pop()
         if name not in seen:
             seen.add(name)
             pending.extend(_parsed(name)[1])
-    return seen
+    return sorted(seen)
 
 
 @cache
 def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
-    """Return a module's code without comments, docstrings and formatting, and the siblings that it imports."""
-    tree = ast.parse(_source(module).read_text())
+    """Return a module's code without what changes no result, and the project's modules that it imports."""
+    tree = ast.parse(_source(module).read_text(encoding="utf-8"))
     imports: set[str] = set()
     for node in _statements(tree):
         if isinstance(node, ast.Import):
-            imports.update(alias.name for alias in node.names if _is_sibling(alias.name))
-        elif isinstance(node, ast.ImportFrom) and node.module and _is_sibling(node.module):
+            imports.update(alias.name for alias in node.names if _exists(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module and _exists(node.module):
             imports.add(node.module)
             imports.update(name for alias in node.names if _exists(name := f"{node.module}.{alias.name}"))
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _docstring(node):
-            node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, ast.Raise):
+            _silence(node)
+        elif isinstance(node, ast.Assert):
+            node.msg = None
+        for block in ("body", "orelse", "finalbody"):
+            if statements := getattr(node, block, None):
+                first = int(block == "body" and isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node) is not None)
+                kept = [statement for statement in statements[first:] if not _is_log_line(statement)]
+                setattr(node, block, kept or [ast.Pass()])
     return ast.unparse(tree), tuple(sorted(imports))
 
 
@@ -56,24 +69,40 @@ def _statements(tree: ast.Module) -> list[ast.AST]:
     """Return a module and every statement in it; its expressions, most of its nodes, import and document nothing."""
     seen: list[ast.AST] = [tree]
     for node in seen:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]  # names for the type checker, which nothing runs
         for block in ("body", "orelse", "finalbody", "handlers", "cases"):
             seen.extend(getattr(node, block, ()))
     return seen
 
 
-def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    return ast.get_docstring(node, clean=False) is not None
+def _silence(node: ast.Raise) -> None:
+    """Drop what an exception says, but for the one whose text is a result."""
+    if isinstance(node.exc, ast.Call) and ast.unparse(node.exc.func).rpartition(".")[2] != TEXT_IS_A_RESULT:
+        node.exc = node.exc.func
 
 
-def _is_sibling(module: str) -> bool:
-    return module == PACKAGE or module.startswith(f"{PACKAGE}.")
+def _is_log_line(statement: ast.AST) -> bool:
+    """Return whether a statement is a call such as ``log.info(…)``."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in LOG_LEVELS):
+        return False
+    return ast.unparse(call.func.value).rpartition(".")[2] == "log"
 
 
 def _exists(module: str) -> bool:
-    path = ROOT.joinpath(*module.split("."))
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+    return _path(module) is not None
 
 
 def _source(module: str) -> Path:
-    path = ROOT.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    path = _path(module)
+    if path is None:
+        raise FileNotFoundError(f"there is no module {module}, neither in {ROOT} nor in the working folder {Path.cwd()}")
+    return path
+
+
+def _path(module: str) -> Path | None:
+    """Return the file of a module of the project, or of the user's in the working folder."""
+    folder = ROOT if module.split(".")[0] == PACKAGE else Path()
+    path = folder.joinpath(*module.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.exists()), None)

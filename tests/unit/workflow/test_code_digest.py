@@ -51,3 +51,35 @@ def test_an_edit_of_what_is_not_imported_does_not(package):
 def test_a_module_that_does_not_exist_is_an_error(package):
     with pytest.raises(FileNotFoundError):
         code_digest("a.nothing")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("raise ValueError(f'{ONE} is wrong')", "raise ValueError('so is two')", True),
+        ("raise ValueError('wrong')", "raise TypeError('wrong')", False),
+        ("raise TrainingFailedError('diverged')", "raise TrainingFailedError('burst')", False),
+        ("log.info('done')", "log.info('all done')", True),
+        ("assert ONE, 'one'", "assert ONE, 'two'", True),
+        ("assert ONE", "assert not ONE", False),
+        ("return ONE", "return -ONE", False),
+    ],
+)
+def test_what_only_words_change_does_not_change_it(package, before, after, same):
+    text = "ONE = 1\ndef tell(log):\n    "
+    first = digest_after(package, "b/deep.py", text + before)
+    assert (digest_after(package, "b/deep.py", text + after) == first) == same
+
+
+def test_names_for_the_type_checker_are_no_import(package):
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pkg.b import other\nONE = 1\n"
+    digest_after(package, "b/deep.py", text)
+    assert module.modules_behind("a.verb") == ["pkg.a.noun", "pkg.a.verb", "pkg.b", "pkg.b.deep"]
+
+
+def test_a_users_module_in_the_working_folder_counts_with_what_it_imports(package, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    (tmp_path / "mine/agents.py").write_text("import helpers\nfrom pkg.a.noun import number\nimport os\n")
+    (tmp_path / "mine/helpers.py").write_text("HALF = 0.5\n")
+    assert set(module.modules_behind("agents")) == {"agents", "helpers", "pkg.a.noun", "pkg.b", "pkg.b.deep"}

@@ -1,0 +1,1 @@
+"""config.yaml as a whole: the rooms' settings put together; what Snakemake's own process imports, so nothing heavy."""

@@ -1,0 +1,354 @@
+"""config.yaml: what each key means, and all that a workflow needs to know of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from workflow_scripts.config.spaces import Space, default_configuration, find_space, in_domain, read_space
+from workflow_scripts.data.settings import FeatureSettings, FoldSettings
+from workflow_scripts.data.sources.base import Day, Source
+from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.optimizers.base import Optimizer, Round
+from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.workflow import registry
+from workflow_scripts.workflow.model import SettingError, Settings, unknown_key
+from workflow_scripts.workflow.paths import NAME
+
+AGENTS = "workflow_scripts.training.agents"
+OPTIMIZERS = "workflow_scripts.sweeps.optimizers"
+SOURCES = "workflow_scripts.data.sources"
+# What a market may have of its own; null or absent takes the environment's.
+MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash")
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+Kind = TypeVar("Kind")
+Made = TypeVar("Made")
+
+
+class Seeds(Settings):
+    """Seeds of the runs; every configuration gets the same ones."""
+
+    tuning: tuple[Seed, ...] = Field((0, 1), min_length=1, description="seeds that judge a trial during the sweep")
+    final: tuple[Seed, ...] = Field(
+        (100, 101, 102, 103, 104),
+        min_length=2,
+        description="seeds of the sealed backtest, two or more; none may be a tuning seed",
+    )
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        for key, seeds in (("tuning", self.tuning), ("final", self.final)):
+            if len(set(seeds)) < len(seeds):
+                raise SettingError((key,), f"{list(seeds)} names a seed twice")
+        if shared := sorted(set(self.tuning) & set(self.final)):
+            raise SettingError((), f"{shared} are both tuning and final seeds; the backtest needs unseen ones")
+        return self
+
+
+class WarmStart(Settings):
+    """A sweep of the same agent, on this or another market, whose best trials the first round starts from."""
+
+    sweep: str | None = Field(None, description="its name; null starts from nothing")
+    top: int = Field(3, ge=1, description="how many of its best trials, behind the default configuration")
+
+
+class Backtest(Settings):
+    """The sealed backtest on the test days."""
+
+    top: int = Field(3, ge=1, description="best configurations to train anew beside the default configuration")
+    budget: int | None = Field(
+        None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
+    )
+    resamples: int = Field(2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="coverage of the intervals")
+
+
+class Importance(Settings):
+    """Hyperparameter importance."""
+
+    resamples: int = Field(
+        20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
+    )
+
+
+class MarketKeys(Settings):
+    """What a market has beside the keys of its source, and fees, lots and cash of its own."""
+
+    test_start: Day = Field(description="first test day (YYYY-MM-DD); no sweep reads a day from it on")
+
+
+class SweepKeys(Settings):
+    """What every sweep has; its optimizer adds keys of its own."""
+
+    agent: str = Field(description="the algorithm, or `module:Class` for your own")
+    market: str = Field(description="name of a market")
+    search_space: str | None = Field(
+        None,
+        description="a file of hyperparameters: its path, or its name in `search_spaces/`; null takes the agent's name",
+    )
+    optimizer: str = Field("smac", description="what proposes the configurations, or `module:Class` for your own")
+    objective: str = Field("sharpe", description="what a run's value is, or `module:function` for your own")
+    rounds: int = Field(3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round")
+    seed: Seed = Field(0, description="seed of the proposals")
+    warm_start: WarmStart = Field(WarmStart(), description=str(WarmStart.__doc__))
+
+
+class TopLevel(Settings):
+    """config.yaml's outermost keys."""
+
+    markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
+    folds: dict[str, Any] = Field({}, description="walk-forward folds of the days before test_start")
+    features: FeatureSettings = Field(FeatureSettings(), description="features of every market")
+    environment: EnvironmentSettings = Field(
+        EnvironmentSettings(),
+        description="how an action becomes trades, the same in training, validation and backtest",
+    )
+    training: TrainingSettings = Field(TrainingSettings(), description="what every run has in common")
+    seeds: Seeds = Field(Seeds(), description=str(Seeds.__doc__))
+    sweeps: dict[Name, dict[str, Any]] = Field(min_length=1, description="the sweeps by name")
+    backtest: Backtest = Field(Backtest(), description=str(Backtest.__doc__))
+    importance: Importance = Field(Importance(), description=str(Importance.__doc__))
+    replay: bool = Field(
+        False, description="propose every round again instead of keeping the rounds that stand in results/"
+    )
+    refresh: bool = Field(
+        False, description="download the vendors' markets anew; a fold whose bytes stay the same reruns nothing"
+    )
+
+
+@dataclass(frozen=True)
+class Market:
+    """A market: where its bars come from, when its test days begin, and how one trades on it."""
+
+    source: Source
+    test_start: str
+    environment: EnvironmentSettings
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep: one optimizer tuning one agent on one market.
+
+    Attributes:
+        keys: what every sweep has.
+        agent: the agent's hyperparameters, a class.
+        optimizer: what proposes, with its own settings.
+        space_file: where the search space stands.
+        space: the search space.
+        runs: how many (fold, seed) pairs judge a trial at full budget.
+
+    """
+
+    keys: SweepKeys
+    agent: type[Agent]
+    optimizer: Optimizer
+    space_file: str
+    space: Space
+    runs: int
+
+    @cached_property
+    def schedule(self) -> list[Round]:
+        """The rounds of the sweep."""
+        return self.optimizer.schedule(self.keys.rounds, self.runs)
+
+    @property
+    def default(self) -> dict[str, Any]:
+        """The default configuration."""
+        return default_configuration(self.space)
+
+    def decisions(self) -> dict[str, Any]:
+        """Return what the sweep's proposals depend on, as a round's manifest keeps it; the number of rounds is no part.
+
+        An objective other than the Sharpe ratio is named: proposals rest on the values that it makes.
+        """
+        keys = self.keys
+        asked = {"agent": keys.agent, "market": keys.market, "optimizer": keys.optimizer, "seed": keys.seed}
+        asked |= self.optimizer.decisions(self.runs)
+        if keys.warm_start.sweep is not None:
+            asked["warm_start"] = keys.warm_start.model_dump()
+        if keys.objective != "sharpe":
+            asked["objective"] = keys.objective
+        return {**asked, "search_space": {name: entry.spelled() for name, entry in self.space.items()}}
+
+
+@dataclass(frozen=True)
+class Config:
+    """config.yaml, read and checked.
+
+    Attributes:
+        top: the outermost keys.
+        folds: how the folds are cut.
+        markets: the markets by name.
+        sweeps: the sweeps by name.
+
+    """
+
+    top: TopLevel
+    folds: FoldSettings
+    markets: dict[str, Market]
+    sweeps: dict[str, Sweep]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The (fold, seed) pairs in the order in which they judge a trial: all folds with the first seed first."""
+        return [(fold, seed) for seed in self.top.seeds.tuning for fold in range(self.folds.fold_count)]
+
+
+def read_config(values: Mapping[str, Any]) -> Config:
+    """Return config.yaml's settings.
+
+    Args:
+        values: what the file spells.
+
+    Raises:
+        SettingError: a key or value is wrong, in itself or beside others; one line that names it and the remedy.
+
+    """
+    top = TopLevel.of(values)
+    folds = _below(("folds",), lambda: FoldSettings.of(top.folds))
+    markets = {
+        name: _below(("markets", name), lambda keys=keys: _market(keys, top.environment))
+        for name, keys in top.markets.items()
+    }
+    runs = folds.fold_count * len(top.seeds.tuning)
+    sweeps = {
+        name: _below(("sweeps", name), lambda keys=keys: _sweep(keys, markets, runs))
+        for name, keys in top.sweeps.items()
+    }
+    for name in sweeps:
+        _below(("sweeps",), lambda name=name: _check_warm_start(name, sweeps))
+    return Config(top, folds, markets, sweeps)
+
+
+def _below(path: tuple[str, ...], read: Callable[[], Made]) -> Made:
+    """Return what ``read`` makes; an error says below which keys it stands."""
+    try:
+        return read()
+    except SettingError as error:
+        raise error.below(*path) from None
+
+
+def _find(key: str, package: str, name: str, kind: type[Kind]) -> type[Kind]:
+    try:
+        return registry.find(package, name, kind)
+    except ValueError as error:
+        raise SettingError((key,), str(error)) from None
+
+
+def _market(keys: Mapping[str, Any], environment: EnvironmentSettings) -> Market:
+    if "source" not in keys:
+        raise SettingError(("source",), f"is required: one of {', '.join(registry.names(SOURCES))}")
+    source = _find("source", SOURCES, str(keys["source"]), Source)
+    own = {key: keys[key] for key in MARKETS_OWN if keys.get(key) is not None}
+    of_market = {key: value for key, value in keys.items() if key in MarketKeys.model_fields}
+    of_source = {key: value for key, value in keys.items() if key not in (*MARKETS_OWN, *of_market)}
+    known = [*MarketKeys.model_fields, *MARKETS_OWN, *source.model_fields]
+    _refuse_unknown(keys, known, f"source {keys['source']}", SOURCES, Source)
+    market = Market(
+        source.of(of_source),
+        MarketKeys.of(of_market).test_start,
+        EnvironmentSettings.of({**environment.model_dump(), **own}),
+    )
+    for key, day, follows in (("start", market.source.start, False), ("end", market.source.end, True)):
+        if day is not None and (day <= market.test_start) == follows:
+            raise SettingError(
+                (key,), f"{day} is not {'after' if follows else 'before'} test_start {market.test_start}"
+            )
+    lot, most = market.environment.lot_size, market.environment.max_stock
+    if market.environment.action_mode == "shares" and most < lot:
+        raise SettingError(
+            ("lot_size",),
+            f"the largest order of {most} shares (environment.max_stock) is less than a lot of {lot}: "
+            f"no order would ever fill",
+        )
+    return market
+
+
+def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) -> Sweep:
+    name = str(keys.get("optimizer", SweepKeys.model_fields["optimizer"].default))
+    optimizer = _find("optimizer", OPTIMIZERS, name, Optimizer)
+    _refuse_unknown(
+        keys, [*SweepKeys.model_fields, *optimizer.model_fields], f"optimizer {name}", OPTIMIZERS, Optimizer
+    )
+    common = SweepKeys.of({key: value for key, value in keys.items() if key in SweepKeys.model_fields})
+    if common.market not in markets:
+        raise SettingError(("market",), f"{common.market!r} is not among the markets: {', '.join(sorted(markets))}")
+    agent = _find("agent", AGENTS, common.agent, Agent)
+    chosen = optimizer.of({key: value for key, value in keys.items() if key not in SweepKeys.model_fields})
+    chosen.check(common.rounds, runs)
+    try:
+        objectives.find(common.objective)
+        file = find_space(common.search_space or common.agent)
+    except ValueError as error:
+        raise SettingError(("objective",), str(error)) from None
+    except FileNotFoundError as error:
+        raise SettingError(("search_space",), str(error)) from None
+    try:
+        space = read_space(file, agent)
+        for configuration in getattr(chosen, "configurations", ()):
+            for hyperparameter, value in configuration.items():
+                _check_value(hyperparameter, value, space, agent)
+    except SettingError as error:
+        raise SettingError(("search_space", f"{file}", *error.path), error.reason) from None
+    except ValueError as error:
+        raise SettingError(("search_space", f"{file}"), str(error)) from None
+    return Sweep(common, agent, chosen, str(file), space, runs)
+
+
+def _check_value(name: str, value: Any, space: Space, agent: type[Agent]) -> None:
+    """Check a value of a configuration that the user wrote down."""
+    if name not in space:
+        raise unknown_key((name,), space)
+    entry = space[name]
+    in_domain("default", value, name, agent)
+    outside = (
+        value not in entry.choices
+        if entry.choices
+        else value != entry.default
+        if entry.lower is None or entry.upper is None
+        else not entry.lower <= value <= entry.upper
+    )
+    if outside:
+        allowed = list(entry.choices or [entry.default]) if entry.lower is None else [entry.lower, entry.upper]
+        raise SettingError((name,), f"a configuration has {value!r}, which is not in {allowed}")
+
+
+def _refuse_unknown(keys: Mapping[str, Any], known: list[str], who: str, package: str, kind: type[Any]) -> None:
+    """Refuse a key that nobody reads, and say who does, where another of the kind does."""
+    for key in keys:
+        if key in known:
+            continue
+        others = [name for name in registry.names(package) if key in registry.find(package, name, kind).model_fields]
+        if others:
+            raise SettingError((str(key),), f"{who} does not read it; {', '.join(others)} would")
+        raise unknown_key((str(key),), dict.fromkeys(known))
+
+
+def _check_warm_start(name: str, sweeps: Mapping[str, Sweep]) -> None:
+    chain, sweep = [name], sweeps[name]
+    while (source := sweep.keys.warm_start.sweep) is not None:
+        if source not in sweeps or source in chain:
+            raise SettingError(
+                (chain[-1], "warm_start"),
+                f"{source!r} is no other sweep that ends before it; "
+                f"there are {', '.join(sorted(set(sweeps) - set(chain))) or 'none'}",
+            )
+        if sweeps[source].keys.agent != sweep.keys.agent:
+            raise SettingError(
+                (chain[-1], "warm_start"),
+                f"{source} tunes {sweeps[source].keys.agent}, and this sweep {sweep.keys.agent}",
+            )
+        top, places = sweep.keys.warm_start.top, sweep.schedule[0].size
+        if places <= top:
+            raise SettingError(
+                (chain[-1], "warm_start"),
+                f"the default configuration and the best {top} of {source} need {top + 1} places, "
+                f"and the first round of {chain[-1]} has {places}",
+            )
+        chain.append(source)
+        sweep = sweeps[source]

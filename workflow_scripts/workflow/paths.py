@@ -1,0 +1,73 @@
+"""Where results lie: each level once, to build paths from and to read them back. All are relative to the working folder."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+RESULTS = "results"
+MARKETS = f"{RESULTS}/markets"
+SWEEPS = f"{RESULTS}/sweeps"
+
+MARKET = f"{MARKETS}/{{market}}"
+FOLD = f"{MARKET}/folds/fold_{{fold}}"
+BASELINE_RETURNS = f"{MARKET}/baselines/fold_{{fold}}.parquet"
+SWEEP = f"{SWEEPS}/{{sweep}}"
+ROUND = f"{SWEEP}/round_{{round}}"
+TRIAL = f"{ROUND}/trial_{{trial}}"
+RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
+BACKTEST = f"{SWEEP}/backtest"
+CANDIDATE = f"{BACKTEST}/{{candidate}}"
+BACKTEST_RUN = f"{CANDIDATE}/seed_{{seed}}"
+MANIFEST = "proposals.json"
+
+NUMBER, NAME = "0|[1-9][0-9]*", "[a-z0-9_]+"
+CONSTRAINTS = {
+    **dict.fromkeys(("market", "sweep", "candidate"), NAME),
+    **dict.fromkeys(("round", "trial", "fold", "seed"), NUMBER),
+}
+
+
+def read_back(level: str, path: Path) -> dict[str, str]:
+    """Return the values of a level's wildcards in a path to its folder.
+
+    Args:
+        level: one of this module's constants.
+        path: a path that ends as the level does; what stands before ``results`` does not matter.
+
+    Raises:
+        ValueError: the path does not end so.
+
+    """
+    found = _pattern(level).search(path.as_posix())
+    if found is None:
+        raise ValueError(f"{path} does not lie where {level} says")
+    return found.groupdict()
+
+
+def fold_and_seed(run: Path) -> tuple[int, int]:
+    """Return fold and seed of a run from a path to its folder, or to a file in it."""
+    found = read_back("fold_{fold}/seed_{seed}", run.parent if run.suffix else run)
+    return int(found["fold"]), int(found["seed"])
+
+
+def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:
+    """Return the folders of a level that exist, in the order of their names, numbers as numbers.
+
+    Args:
+        level: one of this module's constants.
+        root: the working folder.
+        known: values of some of its wildcards; the others may be anything.
+
+    """
+    pattern = re.sub(r"\{(\w+)\}", lambda wildcard: str(known.get(wildcard[1], "*")), level)
+    return sorted(root.glob(pattern), key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
+
+
+def _parts(path: Path) -> list[str]:
+    return re.split(r"(\d+)", path.as_posix())
+
+
+@cache
+def _pattern(level: str) -> re.Pattern[str]:
+    constrained = re.sub(r"\{(\w+)\}", lambda name: f"(?P<{name[1]}>{CONSTRAINTS[name[1]]})", level)
+    return re.compile(f"(?:^|/){constrained}$")
