@@ -3,10 +3,15 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# A file named with --configfile stands in place of config.yaml; Snakemake would lay it over.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/start.smk"
+include: "rules/inputs.smk"
 include: "rules/data.smk"
 include: "rules/sweeps.smk"
 include: "rules/training.smk"

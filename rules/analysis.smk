@@ -1,14 +1,14 @@
 report: "../report/workflow.rst"
 
 
-verdicts = expand(f"{SWEEP}/verdict.json", sweep=SWEEPS)
+verdicts = expand(f"{SWEEP}/verdict.json", sweep=settings.sweeps)
 figures = expand(
     f"{SWEEP}/{{figure}}.svg",
-    sweep=SWEEPS,
+    sweep=settings.sweeps,
     figure=["progress", "sharpe", "importance", "equity"],
 )
 
-leaderboard = ["results/leaderboard.csv", "results/leaderboard.svg"]
+leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 
 
 rule estimate_importance:
@@ -24,8 +24,10 @@ rule estimate_importance:
     conda:
         "../envs/analysis.yaml"
     params:
-        space=lambda wildcards: canonical(search_space(config, wildcards.sweep)),
-        resamples=config["importance"]["resamples"],
+        space=lambda wildcards: canonical(
+            settings.sweeps[wildcards.sweep].decisions()["search_space"]
+        ),
+        resamples=settings.top.importance.resamples,
         code=code("analysis.estimate_importance"),
     shell:
         "exec python -m workflow_scripts.analysis.estimate_importance --trials {input.trials:q}"
@@ -98,9 +100,7 @@ rule plot_sharpe:
     conda:
         "../envs/analysis.yaml"
     params:
-        default=lambda wildcards: canonical(
-            default_configuration(config, wildcards.sweep)
-        ),
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
         code=code("analysis.plot_sharpe"),
     shell:
         "exec python -m workflow_scripts.analysis.plot_sharpe --sweep {wildcards.sweep}"
@@ -153,8 +153,8 @@ rule judge_sweep:
     conda:
         "../envs/analysis.yaml"
     params:
-        resamples=config["backtest"]["resamples"],
-        confidence=config["backtest"]["confidence"],
+        resamples=settings.top.backtest.resamples,
+        confidence=settings.top.backtest.confidence,
         code=code("analysis.judge_sweep"),
     shell:
         "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep}"
@@ -169,19 +169,19 @@ rule compare_sweeps:
         scores=scores,
     output:
         table=report(
-            "results/leaderboard.csv",
+            f"{RESULTS}/leaderboard.csv",
             caption="../report/leaderboard_table.rst",
             category="all sweeps",
             labels={"result": "leaderboard"},
         ),
         plot=report(
-            "results/leaderboard.svg",
+            f"{RESULTS}/leaderboard.svg",
             caption="../report/leaderboard.rst",
             category="all sweeps",
             labels={"result": "best score over cost"},
         ),
     log:
-        "results/compare_sweeps.log",
+        f"{RESULTS}/compare_sweeps.log",
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -189,15 +189,15 @@ rule compare_sweeps:
         sweeps=canonical(
             {
                 name: {
-                    "agent": sweep["agent"],
-                    "optimizer": sweep["optimizer"],
-                    "market": sweep["market"],
-                    "default": default_configuration(config, name),
+                    "agent": sweep.keys.agent,
+                    "optimizer": sweep.keys.optimizer,
+                    "market": sweep.keys.market,
+                    "default": sweep.default,
                 }
-                for name, sweep in SWEEPS.items()
+                for name, sweep in settings.sweeps.items()
             }
         ),
-        num_envs=config["training"]["num_envs"],
+        num_envs=settings.top.training.num_envs,
         code=code("analysis.compare_sweeps"),
     shell:
         "exec python -m workflow_scripts.analysis.compare_sweeps --sweeps {params.sweeps:q}"

@@ -1,3 +1,13 @@
+def market_settings(wildcards):
+    """What a market's download depends on, as JSON."""
+    return canonical(market_of(wildcards).source.settings())
+
+
+def source_module(wildcards):
+    """The module that reads a market's bars."""
+    return module_of(SOURCES, market_of(wildcards).source.source)
+
+
 rule download_bars:
     """Fetch a market's daily bars, check them, and lock what came."""
     input:
@@ -19,13 +29,11 @@ rule download_bars:
     conda:
         "../envs/data.yaml"
     params:
-        market=lambda wildcards: flags(
-            market=market_settings(config["markets"][wildcards.market])
-        ),
+        market=market_settings,
         refreshed=refreshed,
-        code=code("data.download_bars"),
+        code=lambda wildcards: code("data.download_bars", source_module(wildcards)),
     shell:
-        "exec python -m workflow_scripts.data.download_bars {params.market}"
+        "exec python -m workflow_scripts.data.download_bars --market {params.market:q}"
         " --refreshed {params.refreshed} --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
 
 
@@ -35,12 +43,8 @@ checkpoint split_folds:
     input:
         bars=f"{MARKET}/bars.parquet",
     output:
-        folds=expand(
-            f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True
-        ),
-        descriptions=expand(
-            f"{MARKET}/folds/fold_{{fold}}.json", fold=FOLDS, allow_missing=True
-        ),
+        folds=expand(f"{FOLD}.npz", fold=range(FOLD_COUNT), allow_missing=True),
+        descriptions=expand(f"{FOLD}.json", fold=range(FOLD_COUNT), allow_missing=True),
     log:
         f"{MARKET}/folds/split_folds.log",
     benchmark:
@@ -49,9 +53,9 @@ checkpoint split_folds:
         "../envs/data.yaml"
     params:
         folder=lambda wildcards, output: Path(output.folds[0]).parent,
-        test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],
-        turbulence_days=config["features"]["turbulence_days"],
-        settings=flags(settings=config["folds"]),
+        test_start=test_start_of_market,
+        turbulence_days=settings.top.features.turbulence_days,
+        settings=flags(settings=settings.top.folds.of_form()),
         code=code("data.split_folds"),
     shell:
         "exec python -m workflow_scripts.data.split_folds --bars {input.bars:q}"
@@ -72,13 +76,11 @@ rule diff_market:
     params:
         bars=lambda wildcards: f"{MARKET}/bars.parquet".format(**wildcards),
         lock=lambda wildcards: f"{MARKET}/data.lock.json".format(**wildcards),
-        market=lambda wildcards: flags(
-            market=market_settings(config["markets"][wildcards.market])
-        ),
-        test_start=lambda wildcards: config["markets"][wildcards.market]["test_start"],
-        turbulence_days=config["features"]["turbulence_days"],
-        settings=flags(settings=config["folds"]),
+        market=market_settings,
+        test_start=test_start_of_market,
+        turbulence_days=settings.top.features.turbulence_days,
+        settings=flags(settings=settings.top.folds.of_form()),
     shell:
-        "exec python -m workflow_scripts.data.diff_market {params.market} --bars {params.bars:q}"
+        "exec python -m workflow_scripts.data.diff_market --market {params.market:q} --bars {params.bars:q}"
         " --lock {params.lock:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " {params.settings} --diff {output.diff:q} > {log:q} 2>&1"

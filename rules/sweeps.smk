@@ -1,7 +1,12 @@
+def own_module(name):
+    """The module of a user's own objective; those of foldsweep are part of what scores."""
+    return [name.partition(":")[0]] if ":" in name else []
+
+
 # One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
 # A checkpoint, so that trials whose configurations come out the same are not trained again.
-for sweep in SWEEPS:
-    for number in range(kept_rounds(sweep), SWEEPS[sweep]["rounds"]):
+for sweep, tuned in settings.sweeps.items():
+    for number in range(KEPT_ROUNDS[sweep], tuned.keys.rounds):
 
         checkpoint:
             name:
@@ -14,9 +19,9 @@ for sweep in SWEEPS:
                     f"{TRIAL}/config.yaml",
                     sweep=sweep,
                     round=number,
-                    trial=range(SCHEDULES[sweep][number].size),
+                    trial=range(tuned.schedule[number].size),
                 ),
-                manifest=f"{ROUND}/proposals.json".format(sweep=sweep, round=number),
+                manifest=f"{ROUND}/{MANIFEST}".format(sweep=sweep, round=number),
             log:
                 f"{ROUND}/propose_trials.log".format(sweep=sweep, round=number),
             benchmark:
@@ -27,22 +32,53 @@ for sweep in SWEEPS:
             params:
                 sweep=sweep,
                 number=number,
-                settings=canonical(proposal_settings(config, sweep)),
+                settings=canonical(tuned.decisions()),
                 folder=lambda wildcards, output: Path(output.manifest).parent,
                 scores="--scores" if number else "",
                 warm="--warm-scores" if warm_scores(sweep) and not number else "",
-                code=code("sweeps.propose_trials"),
+                code=code(
+                    "sweeps.propose_trials",
+                    module_of(OPTIMIZERS, tuned.keys.optimizer),
+                ),
             shell:
                 "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
                 " {params.scores} {input.scores:q} {params.warm} {input.warm:q} > {log:q} 2>&1"
 
 
+# A configuration that is lost from a kept round comes from its manifest. A checkpoint, so that nothing trains again.
+for sweep in settings.sweeps:
+    for number in range(KEPT_ROUNDS[sweep]):
+        if lost := lost_trials(Path(ROUND.format(sweep=sweep, round=number))):
+
+            checkpoint:
+                name:
+                    f"restore_trials_{sweep}_{number}"
+                input:
+                    manifest=f"{ROUND}/{MANIFEST}".format(sweep=sweep, round=number),
+                output:
+                    configs=expand(
+                        f"{TRIAL}/config.yaml", sweep=sweep, round=number, trial=lost
+                    ),
+                log:
+                    f"{ROUND}/restore_trials.log".format(sweep=sweep, round=number),
+                localrule: True
+                conda:
+                    "../envs/sweeps.yaml"
+                params:
+                    trials=" ".join(map(str, lost)),
+                shell:
+                    "exec python -m workflow_scripts.sweeps.restore_trials --manifest {input.manifest:q}"
+                    " --trials {params.trials} > {log:q} 2>&1"
+
+
 rule score_trial:
-    """Average a trial's Sharpe ratios over its folds and seeds."""
+    """Make a trial's score of its runs' returns, by the sweep's objective."""
     input:
         config=f"{TRIAL}/config.yaml",
-        runs=runs_of_trial,
+        runs=of_runs("sharpe.json"),
+        returns=of_runs("returns.parquet"),
+        benchmarks=benchmarks_of_trial,
     output:
         score=f"{TRIAL}/score.json",
     log:
@@ -52,10 +88,15 @@ rule score_trial:
     conda:
         "../envs/sweeps.yaml"
     params:
-        code=code("sweeps.score_trial"),
+        objective=lambda wildcards: settings.sweeps[wildcards.sweep].keys.objective,
+        code=lambda wildcards: code(
+            "sweeps.score_trial",
+            *own_module(settings.sweeps[wildcards.sweep].keys.objective),
+        ),
     shell:
-        "exec python -m workflow_scripts.sweeps.score_trial --config {input.config:q}"
-        " --runs {input.runs:q} --score {output.score:q} > {log:q} 2>&1"
+        "exec python -m workflow_scripts.sweeps.score_trial --config {input.config:q} --runs {input.runs:q}"
+        " --benchmarks {input.benchmarks:q} --objective {params.objective:q} --score {output.score:q}"
+        " > {log:q} 2>&1"
 
 
 # A checkpoint, so that an incumbent that stays the same is not backtested again.
@@ -72,7 +113,7 @@ checkpoint collect_trials:
         ),
         incumbent=f"{SWEEP}/incumbent.yaml",
         candidates=expand(
-            f"{BACKTEST}/{{candidate}}/config.yaml",
+            f"{CANDIDATE}/config.yaml",
             candidate=CANDIDATES,
             allow_missing=True,
         ),
@@ -84,14 +125,12 @@ checkpoint collect_trials:
     conda:
         "../envs/sweeps.yaml"
     params:
-        agent=lambda wildcards: SWEEPS[wildcards.sweep]["agent"],
-        default=lambda wildcards: canonical(
-            default_configuration(config, wildcards.sweep)
-        ),
-        top=config["backtest"]["top"],
+        agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
+        top=settings.top.backtest.top,
         budget=(
-            f"--budget {config['backtest']['budget']}"
-            if config["backtest"]["budget"]
+            f"--budget {settings.top.backtest.budget}"
+            if settings.top.backtest.budget
             else ""
         ),
         backtest=lambda wildcards, output: str(Path(output.candidates[0]).parents[1]),
@@ -106,25 +145,33 @@ rule plan:
     """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
     input:
         bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
-        folds=expand(f"{MARKET}/folds/fold_0.npz", market=MARKETS_OF_SWEEPS),
+        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
     log:
-        "results/plan.log",
+        f"{RESULTS}/plan.log",
     conda:
         "../envs/training.yaml"
     params:
         settings=canonical(
             {
-                "sweeps": SWEEPS,
-                "default": {
-                    name: default_configuration(config, name) for name in SWEEPS
+                "sweeps": {
+                    name: {
+                        **sweep.keys.model_dump(),
+                        **sweep.optimizer.model_dump(),
+                        "default": sweep.default,
+                    }
+                    for name, sweep in settings.sweeps.items()
                 },
-                "folds": len(FOLDS),
-                "tuning_seeds": len(config["seeds"]["tuning"]),
-                "final_seeds": len(config["seeds"]["final"]),
+                "folds": FOLD_COUNT,
+                "tuning_seeds": len(TUNING_SEEDS),
+                "final_seeds": len(FINAL_SEEDS),
                 "trained": len(CANDIDATES) - 1,
-                "backtest_budget": config["backtest"]["budget"],
+                "backtest_budget": settings.top.backtest.budget,
                 "test_start": {
-                    name: config["markets"][name]["test_start"]
+                    name: settings.markets[name].test_start
+                    for name in MARKETS_OF_SWEEPS
+                },
+                "environments": {
+                    name: settings.markets[name].environment.model_dump()
                     for name in MARKETS_OF_SWEEPS
                 },
             }
@@ -132,8 +179,8 @@ rule plan:
         slots=lambda wildcards: (
             workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
         ),
-        training=flags(environment=config["environment"], training=TRAINING),
+        training=flags(training=TRAINING),
         code=code("sweeps.plan"),
     shell:
-        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets results/markets"
-        " --sweeps results/sweeps --slots {params.slots} {params.training} 2> {log:q}"
+        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets {MARKETS:q}"
+        " --sweeps {SWEEPS:q} --slots {params.slots} {params.training} 2> {log:q}"

@@ -1,7 +1,39 @@
+# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
+# resources, which rerun nothing.
+TRAINING = settings.top.training.on_results()
+WATCH = flags(training=settings.top.training.without_results())
+
+
+def environment_flags(wildcards):
+    """Flags of a job that trades: how an action becomes trades on its market."""
+    return flags(environment=market_of(wildcards).environment.model_dump())
+
+
+def training_flags(wildcards):
+    """Flags of a job that trains."""
+    return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
+
+
+def last_attempt(wildcards, attempt):
+    """Flag of the attempt that writes down what the attempts before it only reported."""
+    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+
+
+def code_with_agent(verb):
+    """Params function: the digest of a verb and of the one agent that it trains."""
+    return lambda wildcards: code(
+        verb, module_of(AGENTS, settings.sweeps[wildcards.sweep].keys.agent)
+    )
+
+
+training_code = code_with_agent("training.train_agent")
+backtest_code = code_with_agent("training.backtest_incumbent")
+
+
 rule train_agent:
     """Train one trial on one fold with one seed; score it on the validation days."""
     input:
-        config=f"{TRIAL}/config.yaml",
+        config=config_of_run,
         fold=fold_of_run,
         description=description_of_fold,
     output:
@@ -12,7 +44,9 @@ rule train_agent:
         run=f"{RUN}/train_agent.log",
         usage=f"{RUN}/train_agent.tsv",
     wildcard_constraints:
-        sweep="|".join(name for name in SWEEPS if name not in CONTINUING_SWEEPS)
+        sweep="|".join(
+            name for name in settings.sweeps if name not in CONTINUING_SWEEPS
+        )
         or "(?!)",
     retries: RETRIES
     conda:
@@ -25,9 +59,9 @@ rule train_agent:
     params:
         settings=training_flags,
         lineage="",
-        code=code("training.train_agent"),
+        code=training_code,
     shell:
-        "exec $FOLDSWEEP_START workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
+        "start workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
         " --returns {output.returns:q} {params.settings} {params.lineage}"
         " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
@@ -38,7 +72,7 @@ if CONTINUING_SWEEPS:
     # These runs may continue one of the round before, and leave their state to the next; which one, the proposal says.
     use rule train_agent as continue_agent with:
         input:
-            config=f"{TRIAL}/config.yaml",
+            config=config_of_run,
             fold=fold_of_run,
             description=description_of_fold,
             parents=states_of_round_before,
@@ -58,13 +92,13 @@ if CONTINUING_SWEEPS:
                     output.state,
                 ]
             ),
-            code=code("training.train_agent"),
+            code=training_code,
 
 
 rule backtest_incumbent:
     """Train a chosen configuration on all days before the test days with a fresh seed; trade the test days once."""
     input:
-        config=f"{BACKTEST}/{{candidate}}/config.yaml",
+        config=config_of_backtest,
         bars=bars_of_sweep,
     output:
         policy=f"{BACKTEST_RUN}/policy.pt",
@@ -82,13 +116,13 @@ rule backtest_incumbent:
         watch=WATCH,
         last_attempt=last_attempt,
     params:
-        test_start=test_start_of_sweep,
-        turbulence_days=config["features"]["turbulence_days"],
-        purge_days=PURGE_DAYS,
+        test_start=test_start_of_market,
+        turbulence_days=settings.top.features.turbulence_days,
+        purge_days=settings.top.folds.dropped_days,
         settings=training_flags,
-        code=code("training.backtest_incumbent"),
+        code=backtest_code,
     shell:
-        "exec $FOLDSWEEP_START workflow_scripts.training.backtest_incumbent --config {input.config:q}"
+        "start workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
@@ -112,14 +146,14 @@ rule backtest_baselines:
     conda:
         "../envs/training.yaml"
     params:
-        test_start=test_start_of_sweep,
-        turbulence_days=config["features"]["turbulence_days"],
-        purge_days=PURGE_DAYS,
+        test_start=test_start_of_market,
+        turbulence_days=settings.top.features.turbulence_days,
+        purge_days=settings.top.folds.dropped_days,
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
-        "exec $FOLDSWEEP_START workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
+        "start workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
         " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
         " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
@@ -127,19 +161,16 @@ rule backtest_baselines:
 rule evaluate_baselines:
     """Score the baselines on every fold's validation days; on a planted market the oracle too."""
     input:
-        folds=expand(
-            f"{MARKET}/folds/fold_{{fold}}.npz", fold=FOLDS, allow_missing=True
-        ),
+        folds=expand(f"{FOLD}.npz", fold=range(FOLD_COUNT), allow_missing=True),
         descriptions=(
-            expand(
-                f"{MARKET}/folds/fold_{{fold}}.json", fold=FOLDS, allow_missing=True
-            )
+            expand(f"{FOLD}.json", fold=range(FOLD_COUNT), allow_missing=True)
             if IN_STORAGE
             else []
         ),
         bars=f"{MARKET}/bars.parquet",
     output:
         baselines=f"{MARKET}/baselines.json",
+        returns=expand(BASELINE_RETURNS, fold=range(FOLD_COUNT), allow_missing=True),
     log:
         f"{MARKET}/evaluate_baselines.log",
     benchmark:
@@ -148,13 +179,11 @@ rule evaluate_baselines:
         "../envs/training.yaml"
     params:
         oracle=lambda wildcards: (
-            "--oracle"
-            if config["markets"][wildcards.market]["source"] == "planted"
-            else "--no-oracle"
+            "--oracle" if market_of(wildcards).source.planted else "--no-oracle"
         ),
         settings=environment_flags,
         code=code("training.evaluate_baselines"),
     shell:
-        "exec $FOLDSWEEP_START workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
+        "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
         " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
         " > {log:q} 2>&1"

@@ -1,6 +1,6 @@
 """config.yaml: what each key means, and all that a workflow needs to know of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeVar
@@ -102,7 +102,10 @@ class TopLevel(Settings):
     """config.yaml's outermost keys."""
 
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
-    folds: dict[str, Any] = Field({}, description="walk-forward folds of the days before test_start")
+    folds: FoldSettings = Field(
+        FoldSettings(),
+        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions (`n_folds`, …)",
+    )
     features: FeatureSettings = Field(FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
         EnvironmentSettings(),
@@ -161,6 +164,13 @@ class Sweep:
         """The default configuration."""
         return default_configuration(self.space)
 
+    def goes_on(self, number: int, pair: tuple[int, int], pairs: Sequence[tuple[int, int]]) -> bool:
+        """Return whether runs of a round with this fold and seed may continue runs of the round before."""
+        if not number:
+            return False
+        before, now = self.schedule[number - 1 : number + 1]
+        return now.fidelity > before.fidelity and pair in pairs[: before.runs]
+
     def decisions(self) -> dict[str, Any]:
         """Return what the sweep's proposals depend on, as a round's manifest keeps it; the number of rounds is no part.
 
@@ -182,21 +192,19 @@ class Config:
 
     Attributes:
         top: the outermost keys.
-        folds: how the folds are cut.
         markets: the markets by name.
         sweeps: the sweeps by name.
 
     """
 
     top: TopLevel
-    folds: FoldSettings
     markets: dict[str, Market]
     sweeps: dict[str, Sweep]
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """The (fold, seed) pairs in the order in which they judge a trial: all folds with the first seed first."""
-        return [(fold, seed) for seed in self.top.seeds.tuning for fold in range(self.folds.fold_count)]
+        return [(fold, seed) for seed in self.top.seeds.tuning for fold in range(self.top.folds.number)]
 
 
 def read_config(values: Mapping[str, Any]) -> Config:
@@ -210,19 +218,18 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
     """
     top = TopLevel.of(values)
-    folds = _below(("folds",), lambda: FoldSettings.of(top.folds))
     markets = {
         name: _below(("markets", name), lambda keys=keys: _market(keys, top.environment))
         for name, keys in top.markets.items()
     }
-    runs = folds.fold_count * len(top.seeds.tuning)
+    runs = top.folds.number * len(top.seeds.tuning)
     sweeps = {
         name: _below(("sweeps", name), lambda keys=keys: _sweep(keys, markets, runs))
         for name, keys in top.sweeps.items()
     }
     for name in sweeps:
         _below(("sweeps",), lambda name=name: _check_warm_start(name, sweeps))
-    return Config(top, folds, markets, sweeps)
+    return Config(top, markets, sweeps)
 
 
 def _below(path: tuple[str, ...], read: Callable[[], Made]) -> Made:

@@ -1,17 +1,16 @@
-"""Proposed rounds are decisions: while a round's manifest holds, no rule makes its configurations again."""
+"""Proposed rounds are decisions: while a round's manifest holds, no rule proposes its configurations again."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.workflow.files import read_json, write_text
-
-MANIFEST = "proposals.json"
+from workflow_scripts.workflow.files import read_json
+from workflow_scripts.workflow.paths import MANIFEST
 
 
 def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
-    """Return how many rounds of a sweep stand, counted from round 0; restore configurations lost from them.
+    """Return how many rounds of a sweep stand, counted from round 0.
 
     Args:
         sweep: the sweep's folder, with ``round_{round}/proposals.json`` in it.
@@ -33,6 +32,15 @@ def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
     return len(standing)
 
 
+def lost_trials(round_: Path) -> list[int]:
+    """Return the trials of a kept round whose configuration is gone; its manifest holds a copy of each."""
+    return [trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()]
+
+
+def _config(round_: Path, trial: int) -> Path:
+    return round_ / f"trial_{trial}" / "config.yaml"
+
+
 def _check_round(sweep: Path, number: int, count: int, settings: Mapping[str, Any]) -> None:
     folder = sweep / f"round_{number}"
     manifest = read_json(folder / MANIFEST)
@@ -44,10 +52,8 @@ def _check_round(sweep: Path, number: int, count: int, settings: Mapping[str, An
             f"--config replay=true, or delete {folder} and the rounds after it"
         )
     for trial, proposal in enumerate(manifest["trials"]):
-        path = folder / f"trial_{trial}" / "config.yaml"
-        if not path.exists():
-            write_text(path, proposal["config"])
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != proposal["sha256"]:
+        path = _config(folder, trial)
+        if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() != proposal["sha256"]:
             raise ValueError(
                 f"{path} is not what round {number} proposed: delete it to have it restored from {folder / MANIFEST}, "
                 f"or delete {folder} and the rounds after it to have them proposed again"

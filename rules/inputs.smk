@@ -1,0 +1,162 @@
+# Which files a job reads, from its wildcards.
+from workflow_scripts.workflow.refreshes import last_refresh
+
+# On a file system a fold's description stands beside it. In object storage a job finds what it names, and nothing else.
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+
+
+def market_name(wildcards):
+    return wildcards.get("market") or settings.sweeps[wildcards.sweep].keys.market
+
+
+def market_of(wildcards):
+    return settings.markets[market_name(wildcards)]
+
+
+def of_market(path):
+    """Input function: a path of the market of a job's sweep; its other wildcards are the job's."""
+    return lambda wildcards: path.format(
+        **{**dict(wildcards.items()), "market": market_name(wildcards)}
+    )
+
+
+fold_of_run = of_market(f"{FOLD}.npz")
+bars_of_sweep = of_market(f"{MARKET}/bars.parquet")
+baselines_of_sweep = of_market(f"{MARKET}/baselines.json")
+# The description of a run's fold, where it has to be fetched.
+description_of_fold = of_market(f"{FOLD}.json") if IN_STORAGE else []
+
+
+def test_start_of_market(wildcards):
+    return market_of(wildcards).test_start
+
+
+def config_of_run(wildcards):
+    """The configuration of a run; a policy of that run that cannot be whole is removed on the way."""
+    without_damaged_policy(RUN.format(**wildcards))
+    return f"{TRIAL}/config.yaml".format(**wildcards)
+
+
+def config_of_backtest(wildcards):
+    """The configuration of a backtest; a policy of that run that cannot be whole is removed on the way."""
+    without_damaged_policy(BACKTEST_RUN.format(**wildcards))
+    return f"{CANDIDATE}/config.yaml".format(**wildcards)
+
+
+def states_of_round_before(wildcards):
+    """Every trial's state after the round before, with the run's fold and seed: any of them may be the parent."""
+    sweep, number = settings.sweeps[wildcards.sweep], int(wildcards.round)
+    pair = (int(wildcards.fold), int(wildcards.seed))
+    if not sweep.goes_on(number, pair, settings.pairs):
+        return []
+    return expand(
+        f"{RUN}/state.pt",
+        sweep=wildcards.sweep,
+        round=number - 1,
+        trial=range(sweep.schedule[number - 1].size),
+        fold=wildcards.fold,
+        seed=wildcards.seed,
+    )
+
+
+def folders_of_runs(sweep, number, trial):
+    """The runs that judge a trial of a round."""
+    judged = settings.pairs[: settings.sweeps[sweep].schedule[number].runs]
+    return [
+        RUN.format(sweep=sweep, round=number, trial=trial, fold=fold, seed=seed)
+        for fold, seed in sorted(judged)
+    ]
+
+
+def of_runs(name):
+    """Input function: the file of this name of every run of a trial."""
+    return lambda wildcards: [
+        f"{run}/{name}"
+        for run in folders_of_runs(
+            wildcards.sweep, int(wildcards.round), wildcards.trial
+        )
+    ]
+
+
+def benchmarks_of_trial(wildcards):
+    """What the baselines earned on the folds that judge a trial."""
+    judged = settings.pairs[
+        : settings.sweeps[wildcards.sweep].schedule[int(wildcards.round)].runs
+    ]
+    return expand(
+        BASELINE_RETURNS,
+        market=market_name(wildcards),
+        fold=sorted({fold for fold, _ in judged}),
+    )
+
+
+def scores_of_rounds(sweep, rounds):
+    return [
+        f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
+        for number, round_ in enumerate(settings.sweeps[sweep].schedule[:rounds])
+        for trial in range(round_.size)
+    ]
+
+
+def warm_scores(sweep):
+    """The trials that a sweep's first round starts from."""
+    source = settings.sweeps[sweep].keys.warm_start.sweep
+    return scores_of_rounds(source, None) if source else []
+
+
+def scores_of_sweep(wildcards):
+    return scores_of_rounds(wildcards.sweep, None)
+
+
+def of_backtest_runs(name):
+    """Input function: the file of this name of every candidate and final seed."""
+    return lambda wildcards: expand(
+        f"{BACKTEST_RUN}/{name}",
+        sweep=wildcards.sweep,
+        candidate=CANDIDATES,
+        seed=FINAL_SEEDS,
+    )
+
+
+backtest_returns = of_backtest_runs("returns.parquet")
+backtest_sharpes = of_backtest_runs("sharpe.json")
+
+
+def baseline_returns(wildcards):
+    return expand(
+        f"{BACKTEST}/{{baseline}}/returns.parquet",
+        sweep=wildcards.sweep,
+        baseline=BASELINES,
+    )
+
+
+def files_of_market(wildcards):
+    """The user's files behind a market, so that an edit of one is seen."""
+    return [str(path) for path in market_of(wildcards).source.files()]
+
+
+def refreshed(wildcards):
+    """When a vendor's market is downloaded anew at the user's wish: a change runs its download again."""
+    if REFRESH and market_of(wildcards).source.downloads:
+        return REFRESH
+    return last_refresh(Path(f"{MARKET}/data.lock.json".format(**wildcards)))
+
+
+# What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it.
+scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]
+runs = [
+    *(
+        f"{run}/{file}"
+        for name, sweep in settings.sweeps.items()
+        for number, round_ in enumerate(sweep.schedule)
+        for trial in range(round_.size)
+        for run in folders_of_runs(name, number, trial)
+        for file in ("policy.pt", "sharpe.json", "returns.parquet")
+    ),
+    *expand(
+        f"{BACKTEST_RUN}/policy.pt",
+        sweep=settings.sweeps,
+        candidate=CANDIDATES,
+        seed=FINAL_SEEDS,
+    ),
+]

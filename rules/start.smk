@@ -1,0 +1,65 @@
+# What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
+import os
+from datetime import datetime
+
+from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
+from workflow_scripts.workflow.policies import is_damaged
+from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+
+DEVICE = settings.top.training.device
+GPUS = gpus_of_a_run(DEVICE, os.environ)
+if DEVICE == "auto" and not GPUS and workflow.is_main_process:
+    logger.info(
+        "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
+        "no run asks for one, unless a profile says so"
+    )
+# No part of any rule, so that a change of how jobs start reruns nothing.
+WARM = settings.top.training.warm_workers and not GPUS and not workflow.remote_exec
+shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))
+
+# The time at which this run asks for new downloads. Jobs parse this file again and inherit it.
+REFRESH = None
+if settings.top.refresh:
+    REFRESH = os.environ.setdefault(
+        "FOLDSWEEP_REFRESH", datetime.now().isoformat(timespec="seconds")
+    )
+
+
+def runs_for_real():
+    """Whether this process is going to run jobs: known only when the graph of jobs is built, not at parsing."""
+    return (
+        workflow.is_main_process
+        and workflow.executor_plugin is not None
+        and not workflow.dryrun
+        and not workflow.touch
+    )
+
+
+def without_damaged_policy(run):
+    """Remove the policy of a run that cannot be whole, so that the run is made again; in a dry run say so."""
+    policy = Path(run) / "policy.pt"
+    if workflow.is_main_process and is_damaged(policy):
+        if runs_for_real():
+            policy.unlink()
+            logger.warning(
+                f"{policy} was damaged and is removed: its run is made again"
+            )
+        else:
+            logger.warning(
+                f"{policy} is damaged: a run of Snakemake removes it and makes it again"
+            )
+
+
+def kept_rounds(sweep):
+    """Number of rounds of a sweep whose proposals stand; the setting replay opens them all again."""
+    if settings.top.replay:
+        return 0
+    try:
+        return count_kept_rounds(
+            Path(SWEEP.format(sweep=sweep)), settings.sweeps[sweep].decisions()
+        )
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
+
+
+KEPT_ROUNDS = {sweep: kept_rounds(sweep) for sweep in settings.sweeps}

@@ -1,0 +1,37 @@
+"""How a run starts, on which resources, and what a job's shell is told."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
+    """Return how many of the resource gpu a training asks for; ``auto`` looks at this machine.
+
+    Args:
+        device: the setting.
+        environment: where CUDA_VISIBLE_DEVICES may hide every GPU.
+
+    """
+    hidden = environment.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
+    has_gpu = Path("/dev/nvidiactl").exists() and not hidden
+    return 1 if device == "cuda" or (device == "auto" and has_gpu) else 0
+
+
+def shell_prefix(checkout: Path, warm: bool) -> str:
+    """Return what every job's shell begins with: it knows its parent and the code, and how a verb with torch starts.
+
+    ``start MODULE …`` runs a verb from a warm worker, or in a process of its own. A CUDA context does not survive a
+    fork, and a job on another machine is alone there: neither is warm.
+
+    Args:
+        checkout: folder of the code, which need not be the working folder.
+        warm: whether runs start from a warm worker.
+
+    """
+    client = checkout / "workflow_scripts" / "workflow" / "run_warm.py"
+    run = f"python -I -S {shlex.quote(str(client))}" if warm else "python -m"
+    return (
+        f"export FOLDSWEEP_PARENT=$PPID PYTHONPATH={shlex.quote(str(checkout))}${{PYTHONPATH:+:$PYTHONPATH}}; "
+        f'start() {{ exec {run} "$@"; }}; '
+    )
