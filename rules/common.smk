@@ -37,7 +37,7 @@ CONFIG_FILES = (
 try:
     settings = read_config(config)
 except SettingError as error:
-    raise WorkflowError(f"{CONFIG_FILES}, {error}") from None
+    raise WorkflowError(error.inside(CONFIG_FILES)) from None
 
 FOLD_COUNT = settings.top.folds.number
 TUNING_SEEDS, FINAL_SEEDS = settings.top.seeds.tuning, settings.top.seeds.final

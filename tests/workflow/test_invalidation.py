@@ -38,12 +38,7 @@ WRITERS = [
 @pytest.fixture
 def done(finished, tmp_path):
     """A copy of the finished sweep, with Snakemake's records, free to change."""
-    return copy_of(finished, tmp_path)
-
-
-def copy_of(toy, folder):
-    shutil.copytree(toy.folder, folder, dirs_exist_ok=True)
-    return Toy(folder)
+    return finished.copy(tmp_path)
 
 
 def run(toy, *arguments, spared=None):

@@ -56,22 +56,18 @@ class Toy:
         synthetic_bars(3, 300, 0.01, 10, 0.01, seed=0).to_csv(folder / "prices.csv", index=False)
         self.write_config()
 
+    def copy(self, folder: Path) -> "Toy":
+        """Return a copy in another folder, with Snakemake's records, free to change."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Toy(folder)
+
     def write_config(self) -> None:
-        """Write config.yaml from ``config``."""
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
+        """Write the configuration as it now is."""
+        write_config(self.folder, self.config)
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake as a user would; return its exit code and what it said."""
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        return subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        return snakemake(self.folder, *arguments)
 
     def bytes_of_results(self) -> dict[str, bytes]:
         """Return every result by its path; logs, what a job took and the CPU hours of the leaderboard aside."""
@@ -82,6 +78,30 @@ class Toy:
             for path in sorted((self.folder / "results").rglob("*"))
             if path.is_file() and path.suffix not in (".log", ".tsv", ".html")
         }
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder as a user would; return its exit code and what it said."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write config.yaml and search_spaces/NAME.yaml of a configuration that holds both."""
+    rest = {key: value for key, value in config.items() if key != "search_spaces"}
+    (folder / "config.yaml").write_text(yaml.safe_dump(rest), encoding="utf-8")
+    (folder / "search_spaces").mkdir(exist_ok=True)
+    for name, space in config["search_spaces"].items():
+        (folder / "search_spaces" / f"{name}.yaml").write_text(yaml.safe_dump(space), encoding="utf-8")
 
 
 def without_cpu_hours(path: Path) -> bytes:

@@ -232,7 +232,7 @@ def read_config(values: Mapping[str, Any]) -> Config:
     return Config(top, markets, sweeps)
 
 
-def _below(path: tuple[str, ...], read: Callable[[], Made]) -> Made:
+def _below(path: tuple[str | int, ...], read: Callable[[], Made]) -> Made:
     """Return what ``read`` makes; an error says below which keys it stands."""
     try:
         return read()
@@ -297,13 +297,13 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
         raise SettingError(("search_space",), str(error)) from None
     try:
         space = read_space(file, agent)
-        for configuration in getattr(chosen, "configurations", ()):
-            for hyperparameter, value in configuration.items():
-                _check_value(hyperparameter, value, space, agent)
     except SettingError as error:
-        raise SettingError(("search_space", f"{file}", *error.path), error.reason) from None
+        raise SettingError(error.path, error.reason, str(file)) from None
     except ValueError as error:
-        raise SettingError(("search_space", f"{file}"), str(error)) from None
+        raise SettingError((), str(error), str(file)) from None
+    for place, configuration in enumerate(getattr(chosen, "configurations", ())):
+        for hyperparameter, value in configuration.items():
+            _below(("configurations", place), lambda: _check_value(hyperparameter, value, space, agent))
     return Sweep(common, agent, chosen, str(file), space, runs)
 
 

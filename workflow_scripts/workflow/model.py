@@ -14,16 +14,21 @@ class SettingError(ValueError):
     Attributes:
         path: names of the keys from the outermost to the one that is wrong, below the settings that raised it.
         reason: what is wrong with it.
+        file: the file that holds them, where it is another than that of the settings around them.
 
     """
 
-    def __init__(self, path: tuple[str | int, ...], reason: str):
-        self.path, self.reason = path, reason
+    def __init__(self, path: tuple[str | int, ...], reason: str, file: str | None = None):
+        self.path, self.reason, self.file = path, reason, file
         super().__init__(f"{'.'.join(map(str, path))}: {reason}" if path else reason)
 
     def below(self, *path: str | int) -> "SettingError":
         """Return the error as seen from settings that hold those that raised it."""
-        return SettingError((*path, *self.path), self.reason)
+        return self if self.file else SettingError((*path, *self.path), self.reason)
+
+    def inside(self, file: str) -> str:
+        """Return the line that a user reads: the file, which is ``file`` where the error names none, and what is wrong."""
+        return f"{self.file or file}{', ' if self.path else ': '}{self}"
 
 
 class Settings(BaseModel):
