@@ -7,6 +7,7 @@ CHECKOUT = Path(str(workflow.current_basedir)).parent
 sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
 from workflow_scripts.config.model import AGENTS, OPTIMIZERS, SOURCES, read_config
+from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.training.environment.settings import BASELINES
 from workflow_scripts.workflow.code_digest import code_digest as code
 from workflow_scripts.workflow.flags import canonical, flags
@@ -38,6 +39,8 @@ try:
     settings = read_config(config)
 except SettingError as error:
     raise WorkflowError(error.inside(CONFIG_FILES)) from None
+except ValueError as error:
+    raise WorkflowError(f"{file}, {error}") from None
 
 FOLD_COUNT = settings.top.folds.number
 TUNING_SEEDS, FINAL_SEEDS = settings.top.seeds.tuning, settings.top.seeds.final

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
+from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.training.agents.base import Agent
-from workflow_scripts.workflow.files import first_line
 from workflow_scripts.workflow.model import SettingError, Settings, unknown_key
 
 SHIPPED = Path(__file__).resolve().parents[2] / "search_spaces"
@@ -102,10 +101,7 @@ def read_space(path: Path, agent: type[Agent]) -> Space:
         SettingError: an entry is wrong in itself, or names what the agent's training does not take.
 
     """
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is not YAML: {first_line(error)}") from None
+    entries = load_yaml(path)
     if not isinstance(entries, Mapping) or not entries:
         raise ValueError("it names no hyperparameter: write one per line, as in learning_rate: {lower: 1.0e-5, …}")
     space = {str(name): read_entry(str(name), entry, agent) for name, entry in entries.items()}

@@ -100,6 +100,12 @@ def _reason(detail: ErrorDetails) -> str:
             return f"{shown!r} is not {sign} {next(iter(limits.values())):g}"
         case "literal_error":
             return f"{shown!r} is not one of {str(limits['expected']).replace(chr(39), '')}"
+        case "string_type":
+            return f"{shown!r} is not text: put it in quotes"
+        case "string_pattern_mismatch":
+            return f"{shown!r} is not spelled as {limits['pattern']}"
+        case "too_short":
+            return f"{limits['min_length']} are needed, and there are {limits['actual_length']}"
         case "finite_number":
             return f"{shown!r} is not a finite number"
         case _:
