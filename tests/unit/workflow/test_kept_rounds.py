@@ -2,8 +2,9 @@ import hashlib
 
 import pytest
 
+from workflow_scripts.sweeps.restore_trials import restore_trials
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.kept_rounds import count_kept_rounds
+from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
 
 SETTINGS = {"seed": 0, "search_space": {"gamma": {"lower": 0.9, "upper": 0.99}}}
 
@@ -36,7 +37,10 @@ def test_a_lost_configuration_is_restored_and_not_proposed_again(sweep):
     before = path.read_bytes()
     path.unlink()
     assert count_kept_rounds(sweep, SETTINGS) == 3
+    assert lost_trials(sweep / "round_1") == [0]
+    restore_trials(sweep / "round_1/proposals.json", (0,))
     assert path.read_bytes() == before
+    assert lost_trials(sweep / "round_1") == []
 
 
 def test_an_edited_configuration_is_refused(sweep):

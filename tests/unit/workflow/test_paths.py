@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from workflow_scripts.workflow.paths import BACKTEST_RUN, RUN, TRIAL, fold_and_seed, folders, read_back
+
+
+def test_a_level_builds_a_path_and_reads_it_back():
+    keys = {"sweep": "ppo", "round": "0", "trial": "12", "fold": "3", "seed": "100"}
+    assert read_back(RUN, Path("/elsewhere") / RUN.format(**keys)) == keys
+
+
+@pytest.mark.parametrize("path", ["results/sweeps/ppo/round_00", "results/sweeps/Ppo/round_0", "round_0"])
+def test_a_path_of_another_level_is_refused(path):
+    with pytest.raises(ValueError, match="does not lie where"):
+        read_back("results/sweeps/{sweep}/round_{round}", Path(path))
+
+
+def test_fold_and_seed_of_a_run_are_read_from_its_files():
+    assert fold_and_seed(Path("anywhere/fold_2/seed_101/sharpe.json")) == (2, 101)
+    assert fold_and_seed(Path("anywhere/fold_2/seed_101")) == (2, 101)
+
+
+def test_folders_come_in_the_order_of_their_numbers(tmp_path):
+    for trial in (10, 9, 1):
+        (tmp_path / TRIAL.format(sweep="a", round=0, trial=trial)).mkdir(parents=True)
+    found = folders(TRIAL, tmp_path, sweep="a")
+    assert [path.name for path in found] == ["trial_1", "trial_9", "trial_10"]
+    assert folders(BACKTEST_RUN, tmp_path, sweep="a") == []

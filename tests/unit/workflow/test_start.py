@@ -1,0 +1,43 @@
+import shlex
+from pathlib import Path
+
+import pytest
+import tyro
+
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.workflow.flags import flags
+from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+
+
+def test_flags_are_quoted_and_in_a_fixed_order():
+    assert flags(b={"y_z": 1, "x": "a b"}, a={"none": None, "k": 0.5}) == "--a.k 0.5 --b.x 'a b' --b.y-z 1"
+
+
+@pytest.mark.parametrize("expanding", [True, False])
+def test_folds_in_fractions_come_back_from_their_flags(expanding):
+    fractions = {"n_folds": 4, "train_ratio": 0.5, "expanding": expanding, "gap_days": 10}
+    words = shlex.split(flags(settings=FoldSettings.of(fractions).of_form()))
+    settings = tyro.cli(FoldSettings, args=[word.replace("settings.", "") for word in words])
+    assert settings == FoldSettings.of(fractions)
+
+
+def test_a_list_is_one_flag_with_several_words():
+    assert flags(market={"tickers": ["KO", "BRK B"], "end": None}) == "--market.tickers KO 'BRK B'"
+
+
+def test_a_run_on_the_cpu_asks_for_no_gpu():
+    assert gpus_of_a_run("cpu", {}) == 0
+    assert gpus_of_a_run("cuda", {}) == 1
+
+
+@pytest.mark.parametrize(("environment", "gpus"), [({}, 1), ({"CUDA_VISIBLE_DEVICES": ""}, 0)])
+def test_auto_asks_for_a_gpu_where_the_planning_machine_shows_one(monkeypatch, environment, gpus):
+    monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/dev/nvidiactl")
+    assert gpus_of_a_run("auto", environment) == gpus
+
+
+@pytest.mark.parametrize(("warm", "start"), [(True, "python -I -S"), (False, "python -m")])
+def test_a_job_knows_the_code_wherever_it_lies_and_runs_start_warm_where_they_may(warm, start):
+    prefix = shell_prefix(Path("/ein Übungs ordner"), warm)
+    assert "PYTHONPATH='/ein Übungs ordner'${PYTHONPATH:+:$PYTHONPATH}" in prefix
+    assert f"start() {{ exec {start}" in prefix
