@@ -1,0 +1,403 @@
+"""The three answers of a verdict, as functions of daily returns: skill, tuning, luck of selection."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.analysis.inference.differences import Estimand, difference
+from workflow_scripts.analysis.inference.seeds import MeanOverSeeds, mean_over_seeds
+from workflow_scripts.analysis.inference.selection import (
+    Overfitting,
+    SuperiorAbility,
+    block_length,
+    deflated_sharpe_ratio,
+    effective_trials,
+    expected_maximum_sharpe,
+    haircut_sharpe,
+    moments,
+    probability_of_overfitting,
+    superior_ability,
+)
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+
+Array = NDArray[np.float64]
+Verdict = Literal["yes", "no", "unknown"]
+
+# Below a month a long-run variance averages over fewer than three cosines, and no simulation here vouches for it.
+MINIMUM_DAYS = 21
+# Returns are sums of rounded products: what differs by less than this a day does not differ.
+SAME_RETURN = 1e-12
+# An annual Sharpe difference that nobody would pay for: an interval below it is a no, not an unknown.
+WORTHWHILE_SHARPE = 0.1
+UNITS = {
+    "sharpe": "annual Sharpe ratio",
+    "alpha": "alpha per year",
+    "information_ratio": "annual information ratio",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer; what is undefined is none, and ``reason`` says why.
+
+    Attributes:
+        answer: yes, no, or unknown.
+        sentence: the answer in words, with its numbers.
+        estimand: what is estimated, in which unit.
+        estimate: per year.
+        interval: of the estimate, two-sided.
+        p_value: of no difference.
+        reason: why a number is none; none where all are there.
+        beside: further numbers, which the answer does not depend on.
+
+    """
+
+    answer: Verdict
+    sentence: str
+    estimand: str
+    estimate: float | None = None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    reason: str | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a JSON file holds."""
+        return asdict(self)
+
+
+def estimand_of(action_mode: str) -> Estimand:
+    """Return what skill is measured by: alpha in ``weights``, whose exposure moves, else the Sharpe difference.
+
+    At beta .5 the Sharpe difference finds in 10 % of cases what alpha finds in 29 %.
+    """
+    return "alpha" if action_mode == "weights" else "sharpe"
+
+
+def skill_answer(
+    tuned: Array,
+    benchmark: Array,
+    estimand: Estimand = "sharpe",
+    confidence: float = 0.95,
+    worthwhile: float = WORTHWHILE_SHARPE,
+    days_a_year: int = TRADING_DAYS_A_YEAR,
+) -> Answer:
+    """Return whether the test days show that the tuned agent beats the benchmark.
+
+    The mean over seeds of the difference, with a standard error and degrees of freedom for days and seeds alike
+    (``mean_over_seeds``); yes where its interval lies above zero, no where it lies below zero or below what is worth
+    while, else unknown.
+
+    Args:
+        tuned: daily returns (seeds, days) of the tuned configuration.
+        benchmark: daily returns (days,) of the neutral action by the agent's own mechanism.
+        estimand: what decides (``estimand_of``); the others stand beside it.
+        confidence: of the interval; a yes that is wrong has probability (1 − confidence)/2.
+        worthwhile: annual Sharpe ratio below which a difference is of no use; for alpha it is multiplied by the
+            benchmark's annual volatility.
+        days_a_year: days per year of the market.
+
+    Raises:
+        ValueError: shapes that do not fit, or returns that are not finite.
+
+    """
+    tuned, benchmark = _checked(tuned, 2, "tuned"), _checked(benchmark, 1, "benchmark")
+    _same_days(tuned.shape[1], len(benchmark), "the tuned agent", "the benchmark")
+    rivals = np.broadcast_to(benchmark, tuned.shape)
+    names = ("tuned agent", "benchmark")
+    return _compare(tuned, rivals, names, estimand, confidence, worthwhile, days_a_year)
+
+
+def tuning_answer(
+    tuned: Array,
+    default: Array,
+    same_configuration: bool = False,
+    estimand: Estimand = "sharpe",
+    confidence: float = 0.95,
+    worthwhile: float = WORTHWHILE_SHARPE,
+    days_a_year: int = TRADING_DAYS_A_YEAR,
+) -> Answer:
+    """Return whether the test days show that the tuned configuration is better than the default.
+
+    Paired over seeds and days; otherwise as ``skill_answer``.
+
+    Args:
+        tuned: daily returns (seeds, days) of the tuned configuration.
+        default: daily returns (seeds, days) of the default, the same seeds in the same order.
+        same_configuration: whether the two are one: the answer is then no, and there is no interval.
+        estimand: ``sharpe`` or ``alpha``; alpha is that of the tuned returns on the default's of the same seed.
+        confidence: of the interval.
+        worthwhile: annual Sharpe ratio below which a difference is of no use.
+        days_a_year: days per year of the market.
+
+    Raises:
+        ValueError: shapes that do not fit, or returns that are not finite.
+
+    """
+    if same_configuration:
+        return Answer(
+            "no",
+            "The tuned configuration is the default: tuning found nothing better to test.",
+            UNITS[estimand],
+            estimate=0.0,
+            reason="one configuration has no difference to itself",
+        )
+    tuned, default = _checked(tuned, 2, "tuned"), _checked(default, 2, "default")
+    _same_days(tuned.shape[1], default.shape[1], "the tuned configuration", "the default")
+    if len(tuned) != len(default):
+        raise ValueError(
+            f"the tuned configuration has {len(tuned)} seeds and the default {len(default)}: give both the same seeds"
+        )
+    names = ("tuned configuration", "default")
+    return _compare(tuned, default, names, estimand, confidence, worthwhile, days_a_year)
+
+
+def selection_answer(
+    trials: Sequence[Array],
+    benchmark: Array,
+    trials_made: int | None = None,
+    estimand: Estimand = "sharpe",
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    days_a_year: int = TRADING_DAYS_A_YEAR,
+    second_opinions: bool = True,
+) -> Answer:
+    """Return whether the best trial shows more on the validation days than luck of selection explains.
+
+    Hansen's SPA over all trials decides: yes («not luck») where p < 1 − confidence; no («luck») where the best of as
+    many trials without skill shows as much more often than not, p ≥ ½; else unknown. What is compared are gains per day
+    whose mean is the estimand: a trial's estimate plus its influences, averaged over seeds as its score is. So a
+    trial that holds half in cash gains nothing by that, and the noise of volatility and beta is in the test. Beside it
+    the deflated Sharpe ratio, the probability of backtest overfitting with its null, Harvey and Liu's haircut.
+
+    Args:
+        trials: for each trial its daily returns (days,) or (seeds, days) on the same validation days.
+        benchmark: daily returns (days,) of the neutral action.
+        trials_made: how many trials were ever made on this market, of every rung, round and earlier sweep; at least
+            and by default those given.
+        estimand: ``sharpe`` or ``alpha``.
+        confidence: of the test; the interval has this coverage on either side, so that it lies above zero where the
+            answer is yes.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+        days_a_year: days per year of the market.
+        second_opinions: whether to compute what stands beside the answer.
+
+    Returns:
+        An answer whose estimate is the best trial's, less what the best without skill shows in the median.
+
+    Raises:
+        ValueError: shapes that do not fit, returns that are not finite, or fewer trials made than given.
+
+    """
+    benchmark = _checked(benchmark, 1, "benchmark")
+    returns = [_checked(np.atleast_2d(trial), 2, f"trial {number}") for number, trial in enumerate(trials)]
+    for number, rows in enumerate(returns):
+        _same_days(rows.shape[1], len(benchmark), f"trial {number}", "the benchmark")
+    made = len(returns) if trials_made is None else trials_made
+    if made < len(returns):
+        raise ValueError(f"{made} trials made, but {len(returns)} given: count every trial of the market")
+    unit, days = UNITS[estimand], len(benchmark)
+    if days < MINIMUM_DAYS:
+        return _too_few(days, "validation", unit)
+    if np.ptp(benchmark) <= SAME_RETURN:
+        return _undefined("The benchmark earns the same return every day", unit)
+    gains = [_gains(rows, benchmark, estimand) for rows in returns]
+    kept = np.array([gain for gain in gains if gain is not None and np.ptp(gain) > SAME_RETURN])
+    left_out = len(returns) - len(kept)
+    counts = {"trials_made": made, "trials_compared": len(kept), "trials_without_an_opinion": left_out, "days": days}
+    if not len(kept):
+        return Answer(
+            "no",
+            f"Luck or nothing: none of {len(returns)} trials differs from the benchmark on {days} validation days.",
+            unit,
+            reason="no trial's returns vary against the benchmark's",
+            beside=counts,
+        )
+    block = block_length(kept)
+    test = superior_ability(kept, block, resamples, 1 - confidence, seed)
+    answer: Verdict = "yes" if test.p_value < 1 - confidence else "no" if test.p_value >= 0.5 else "unknown"
+    beside: dict[str, Any] = counts | {
+        "block_days": block,
+        "stand_out": list(test.superior),
+    }
+    factor = _per_year(estimand, days_a_year)
+    beside |= {"best": test.best * factor, "best_without_skill": test.median_of_luck * factor}
+    if second_opinions:
+        beside |= _second_opinions(kept, made, days_a_year, seed)
+    return Answer(
+        answer,
+        _selection_sentence(answer, test, len(kept), days, factor, unit),
+        unit,
+        estimate=(test.best - test.median_of_luck) * factor,
+        interval=((test.best - test.high_of_luck) * factor, (test.best - test.low_of_luck) * factor),
+        p_value=test.p_value,
+        beside=beside,
+    )
+
+
+def _compare(
+    returns: Array,
+    rivals: Array,
+    names: tuple[str, str],
+    estimand: Estimand,
+    confidence: float,
+    worthwhile: float,
+    days_a_year: int,
+) -> Answer:
+    """Return the answer about returns and rivals (seeds, days)."""
+    (seeds, days), (own, other) = returns.shape, names
+    unit = UNITS[estimand]
+    if days < MINIMUM_DAYS:
+        return _too_few(days, "test", unit)
+    if np.abs(returns - rivals).max() <= SAME_RETURN:
+        return Answer(
+            "no",
+            f"No: on each of {days} test days the {own} earned what the {other} earned, with every seed.",
+            unit,
+            estimate=0.0,
+            reason="the two never differ",
+        )
+    flat, flat_rivals = (int(np.sum(np.ptp(rows, axis=1) <= SAME_RETURN)) for rows in (returns, rivals))
+    if flat or flat_rivals:
+        who = f"{flat} of {seeds} seeds of the {own}" if flat else f"The {other}"
+        return _undefined(f"{who} earned the same return every day (never traded?)", unit)
+    result = _mean_difference(returns, rivals, estimand, days_a_year)
+    counts = {"days": days, "seeds": seeds, "confidence": confidence}
+    if isinstance(result, str):
+        values, _ = difference(returns, rivals, estimand)
+        estimate = float(values.mean()) * _per_year(estimand, days_a_year)
+        if abs(estimate) < 1e-6:
+            sentence = f"No: the {own} differs from the {other} by its exposure alone, which is no gain in {unit}."
+            return Answer("no", sentence, unit, estimate=0.0, reason=result, beside=counts)
+        sentence = f"Unknown: the {own} differs from the {other} by the same amount every day, which no test can judge."
+        return Answer("unknown", sentence, unit, estimate=estimate, reason=result, beside=counts)
+    low, high = result.interval(confidence)
+    limit = worthwhile
+    if estimand == "alpha":
+        limit *= float(rivals.std(axis=1, ddof=1).mean()) * math.sqrt(days_a_year)
+    answer: Verdict = "yes" if low > 0 else "no" if high < limit else "unknown"
+    what = f"{result.estimate:+.3g} [{low:+.3g}, {high:+.3g}] in {unit} (p {result.p_value():.2g})"
+    what += f" on {days} test days, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+    sentence = {
+        "yes": f"Yes: the {own} beats the {other} by {what}.",
+        "no": f"No: the {own} is not better than the {other}: {what}"
+        + ("." if high < 0 else f"; {limit:.2g} would be worth while."),
+        "unknown": f"Unknown: these days cannot tell whether the {own} beats the {other}: {what}.",
+    }[answer]
+    beside = counts | {
+        "standard_error": result.standard_error,
+        "degrees_of_freedom": result.degrees,
+        "worthwhile": limit,
+        "correlation": float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(returns, rivals, strict=True)])),
+    }
+    for name in ("sharpe", "alpha", "information_ratio"):
+        if name != estimand:
+            beside[name] = _as_json(_mean_difference(returns, rivals, name, days_a_year), confidence)
+    return Answer(answer, sentence, unit, result.estimate, (low, high), result.p_value(), beside=beside)
+
+
+def _mean_difference(returns: Array, rivals: Array, estimand: Estimand, days_a_year: int) -> MeanOverSeeds | str:
+    """Return the annual mean over seeds, or why it has no standard error."""
+    active = returns - rivals
+    if estimand == "information_ratio" and np.ptp(active, axis=1).min() <= SAME_RETURN:
+        return "the active returns of a seed do not vary"
+    values, influences = difference(returns, rivals, estimand)
+    # Influences of a Sharpe ratio have a standard deviation near one, those of alpha that of the residuals.
+    scale = float(returns.std()) if estimand == "alpha" else 1.0
+    if np.abs(influences).max() <= 1e-9 * scale:
+        return "the difference does not vary from day to day"
+    return mean_over_seeds(values, influences).times(_per_year(estimand, days_a_year))
+
+
+def _as_json(result: MeanOverSeeds | str, confidence: float) -> dict[str, Any]:
+    if isinstance(result, str):
+        return {"estimate": None, "interval": None, "p_value": None, "reason": result}
+    return {
+        "estimate": result.estimate,
+        "interval": result.interval(confidence),
+        "p_value": result.p_value(),
+        "reason": None,
+    }
+
+
+def _gains(returns: Array, benchmark: Array, estimand: Estimand) -> Array | None:
+    """Return gains per day (days,) whose mean is the trial's estimand; none where it has none."""
+    if np.ptp(returns, axis=1).min() <= SAME_RETURN or np.abs(returns - benchmark).max() <= SAME_RETURN:
+        return None
+    values, influences = difference(returns, benchmark, estimand)
+    gains: Array = values.mean() + influences.mean(axis=0)
+    return gains
+
+
+def _second_opinions(gains: Array, made: int, days_a_year: int, seed: int) -> dict[str, Any]:
+    """Return deflated ratio, probability of overfitting and haircut of gains (trials, days)."""
+    days = gains.shape[1]
+    ratios = gains.mean(axis=1) / gains.std(axis=1, ddof=1)
+    best = int(gains.mean(axis=1).argmax())
+    ratio, per_year = float(ratios[best]), math.sqrt(days_a_year)
+    cut = haircut_sharpe(ratio * per_year, days, made, days_a_year)
+    opinions: dict[str, Any] = {
+        "information_ratio_of_best": ratio * per_year,
+        "haircut": {"p_value": cut.p_value, "information_ratio": cut.sharpe, "method": "Harvey and Liu, Bonferroni"},
+    }
+    if len(gains) < 2:
+        reason = "one trial has no variance between trials"
+        return opinions | {"deflated_sharpe_ratio": None, "overfitting": None, "reason": reason}
+    variance, (skewness, kurtosis) = float(ratios.var(ddof=1)), moments(gains[best])
+    effective = max(2.0, effective_trials(gains) * made / len(gains))
+    opinions["deflated_sharpe_ratio"] = {
+        "all_trials": deflated_sharpe_ratio(ratio, variance, made, days, skewness, kurtosis),
+        "effective_trials": deflated_sharpe_ratio(ratio, variance, effective, days, skewness, kurtosis),
+        "number_of_effective_trials": effective,
+        "method": "Galwey (2009), of the correlations of gains",
+        "expected_best_without_skill": expected_maximum_sharpe(made, variance) * per_year,
+    }
+    overfitting: Overfitting = probability_of_overfitting(gains, seed=seed)
+    return opinions | {"overfitting": asdict(overfitting)}
+
+
+def _selection_sentence(
+    answer: Verdict, test: SuperiorAbility, trials: int, days: int, factor: float, unit: str
+) -> str:
+    best, median, high = (value * factor for value in (test.best, test.median_of_luck, test.high_of_luck))
+    word = {"yes": "Not luck", "no": "Luck", "unknown": "May be luck"}[answer]
+    return (
+        f"{word}: the best of {trials} trials shows {best:+.3g} in {unit} on {days} validation days; the best of as "
+        f"many without skill shows {median:+.3g} in half of the cases and {high:+.3g} in one of twenty"
+        f" (p {test.p_value:.2g})."
+    )
+
+
+def _too_few(days: int, which: str, unit: str) -> Answer:
+    reason = f"{days} {which} days are fewer than {MINIMUM_DAYS}"
+    return Answer("unknown", f"Unknown: {reason}, too few for an interval.", unit, reason=reason)
+
+
+def _undefined(reason: str, unit: str) -> Answer:
+    sentence = f"Unknown: {reason[0].lower()}{reason[1:]}, so that there is no {unit} to compare."
+    return Answer("unknown", sentence, unit, reason=reason)
+
+
+def _per_year(estimand: Estimand, days_a_year: int) -> float:
+    return float(days_a_year) if estimand == "alpha" else math.sqrt(days_a_year)
+
+
+def _checked(returns: Array, dimensions: int, name: str) -> Array:
+    values = np.asarray(returns, dtype=np.float64)
+    if values.ndim != dimensions or values.size == 0:
+        shape = "(seeds, days)" if dimensions == 2 else "(days,)"
+        raise ValueError(f"returns of {name} have shape {values.shape}: {shape} is needed")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{int(np.sum(~np.isfinite(values)))} of {values.size} returns of {name} are not finite")
+    return values
+
+
+def _same_days(own: int, other: int, who: str, rival: str) -> None:
+    if own != other:
+        raise ValueError(f"{who} has returns of {own} days and {rival} of {other}: give both the same days")
