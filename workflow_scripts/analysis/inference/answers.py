@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_scripts.analysis.inference.differences import Estimand, difference
+from workflow_scripts.analysis.inference.long_run import long_run_variance, stationary_bootstrap_variance
 from workflow_scripts.analysis.inference.seeds import MeanOverSeeds, mean_over_seeds
 from workflow_scripts.analysis.inference.selection import (
     Overfitting,
@@ -220,7 +221,7 @@ def selection_answer(
             beside=counts,
         )
     block = block_length(kept)
-    test = superior_ability(kept, block, resamples, 1 - confidence, seed)
+    test = superior_ability(_with_honest_spread(kept, block), block, resamples, 1 - confidence, seed)
     answer: Verdict = "yes" if test.p_value < 1 - confidence else "no" if test.p_value >= 0.5 else "unknown"
     beside: dict[str, Any] = counts | {
         "block_days": block,
@@ -333,6 +334,21 @@ def _gains(returns: Array, benchmark: Array, estimand: Estimand) -> Array | None
     values, influences = difference(returns, benchmark, estimand)
     gains: Array = values.mean() + influences.mean(axis=0)
     return gains
+
+
+def _with_honest_spread(gains: Array, block: int) -> Array:
+    """Return gains (trials, days) whose resampled means spread as far as the days' dependence asks for.
+
+    Blocks cut dependence, so that a bootstrap's spread is too small where days resemble the next: of true nulls at 5 %
+    (12 trials, 250 samples) it rejected 10.0 % at autocorrelation .6 over 252 days, 8.8 % at .4 over 756, 6.8 % of
+    independent days; blocks twice as long 10.8, 9.6 and 6.4 %. Deviations are therefore stretched by the root of the
+    cosines' long-run variance over the bootstrap's, both averaged over the trials, where that is above one: 6.8, 5.6
+    and 6.0 %. Means stay as they are.
+    """
+    means = gains.mean(axis=1, keepdims=True)
+    ratio = float(long_run_variance(gains).mean() / stationary_bootstrap_variance(gains, block).mean())
+    stretched: Array = means + (gains - means) * math.sqrt(max(1.0, ratio))
+    return stretched
 
 
 def _second_opinions(gains: Array, made: int, days_a_year: int, seed: int) -> dict[str, Any]:

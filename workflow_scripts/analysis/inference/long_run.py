@@ -35,6 +35,28 @@ def long_run_variance(series: Array) -> Array:
     return variances
 
 
+def stationary_bootstrap_variance(series: Array, block: float) -> Array:
+    """Return the long-run variances (…,) that a stationary bootstrap of series (…, days) resamples.
+
+    Politis and Romano (1994), "The Stationary Bootstrap", lemma 1: γ₀ + 2 Σᵢ κᵢ γᵢ with the sample's autocovariances γ
+    and κᵢ = (1 − i/T)(1 − p)ⁱ + (i/T)(1 − p)^{T−i}, p the inverse of the mean block length.
+
+    Args:
+        series: values (…, days).
+        block: mean length of the blocks in days.
+
+    """
+    days = series.shape[-1]
+    centred = series - series.mean(axis=-1, keepdims=True)
+    spectrum = np.abs(np.fft.rfft(centred, 2 * days, axis=-1)) ** 2
+    autocovariances = np.fft.irfft(spectrum, axis=-1)[..., :days] / days
+    lags, stay = np.arange(days), 1 - 1 / block
+    weights = 2 * ((1 - lags / days) * stay**lags + lags / days * stay ** (days - lags))
+    weights[0] = 1
+    variances: Array = autocovariances @ weights
+    return variances
+
+
 def parzen_covariance(series: Array, prewhiten: bool = False) -> Array:
     """Return the long-run covariance (k, k) of centred series (days, k) by Parzen's kernel.
 

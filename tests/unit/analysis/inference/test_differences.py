@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from arch.bootstrap import StationaryBootstrap
 from scipy.stats import t as student
 
 from workflow_scripts.analysis.inference.differences import (
@@ -13,7 +14,12 @@ from workflow_scripts.analysis.inference.differences import (
     sharpe_difference_hac_error,
     sharpe_ratios,
 )
-from workflow_scripts.analysis.inference.long_run import cosine_degrees, long_run_variance, parzen_covariance
+from workflow_scripts.analysis.inference.long_run import (
+    cosine_degrees,
+    long_run_variance,
+    parzen_covariance,
+    stationary_bootstrap_variance,
+)
 from workflow_scripts.analysis.inference.power import sharpe_difference_error
 from workflow_scripts.analysis.inference.seeds import MeanOverSeeds, mean_over_seeds
 
@@ -71,6 +77,13 @@ def test_the_long_run_variance_of_ar1_is_its_closed_form(estimate):
     for day in range(1, len(shocks)):
         series[day] = 0.4 * series[day - 1] + shocks[day]
     assert estimate(series - series.mean()) == pytest.approx(1 / (1 - 0.4) ** 2, rel=0.1)
+
+
+def test_the_stationary_bootstrap_resamples_what_its_closed_form_says():
+    series = np.random.default_rng(8).normal(size=300).cumsum()
+    rows = StationaryBootstrap(10, series, seed=np.random.default_rng(0))
+    means = rows.apply(np.mean, 4000)
+    assert stationary_bootstrap_variance(series, 10) == pytest.approx(300 * means.var(), rel=0.06)
 
 
 def test_two_years_average_over_25_cosines_and_a_mean_is_students_t_with_as_many_degrees():

@@ -73,7 +73,7 @@ def test_overfitting_stands_beside_its_null():
     assert np.mean([result.probability for result in null]) == pytest.approx(
         np.mean([result.null_mean for result in null]), abs=0.06
     )
-    skilled = rng.normal(size=(12, 240)) + np.linspace(0, 0.4, 12)[:, None]
+    skilled = rng.normal(size=(12, 240)) + np.linspace(0, 1, 12)[:, None]
     assert probability_of_overfitting(skilled).p_value < 0.05
 
 
