@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from arch.bootstrap import StepM, optimal_block_length
+from arch.bootstrap import SPA, optimal_block_length
 from numpy.typing import NDArray
 from scipy.stats import t as student
 from skfolio.measures import expected_max_sharpe_ratio
@@ -148,35 +148,36 @@ def superior_ability(
     """Return whether the best of all trials gains more than luck of selection explains.
 
     Hansen (2005), "A Test for Superior Predictive Ability": the consistent p-value, by arch's ``SPA``; which trials
-    stand out by Romano and Wolf's (2005) ``StepM`` on the same resamples.
+    stand out by Romano and Wolf's (2005) StepM on the same resamples: those above the critical value leave, and the
+    rest is tested again. arch 8.0's own ``StepM`` gives the same, but fails where its steps have found every trial.
 
     Args:
         gains: daily gains over the benchmark (trials, days); their means are what is compared.
         block: mean length of the stationary bootstrap's blocks in days; ``block_length`` where none is given.
         resamples: number of resamples.
-        size: of the test that StepM steps through, and of either tail of luck that is returned.
+        size: of each step, and of either tail of luck that is returned.
         seed: of the resamples.
 
     """
-    step = StepM(
-        np.zeros(gains.shape[1]),
-        -gains.T,
-        size=size,
-        block_size=block or block_length(gains),
-        reps=resamples,
-        seed=seed,
-    )
-    step.compute()
-    test = step.spa
-    test.compute()  # StepM leaves the p-values of its last step
-    luck = [float(test.critical_values(tail)["consistent"]) for tail in (1 - size, 0.5, size)]
+    test = SPA(np.zeros(gains.shape[1]), -gains.T, block_size=block or block_length(gains), reps=resamples, seed=seed)
+    test.compute()
+    p_value = float(test.pvalues["consistent"])
+    low, median, high = (float(test.critical_values(tail)["consistent"]) for tail in (1 - size, 0.5, size))
+    left = np.ones(len(gains), dtype=np.bool_)
+    while left.any():
+        test.subset(left)
+        test.compute()
+        found = test.better_models(size)
+        if not len(found):
+            break
+        left[found] = False
     return SuperiorAbility(
-        p_value=float(test.pvalues["consistent"]),
+        p_value=p_value,
         best=float(gains.mean(axis=1).max()),
-        median_of_luck=luck[1],
-        low_of_luck=luck[0],
-        high_of_luck=luck[2],
-        superior=tuple(int(index) for index in step.superior_models),
+        median_of_luck=median,
+        low_of_luck=low,
+        high_of_luck=high,
+        superior=tuple(int(index) for index in np.flatnonzero(~left)),
     )
 
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from arch.bootstrap import StepM
 from scipy.stats import norm
 from skfolio import measures
 
@@ -101,3 +102,18 @@ def test_luck_of_independent_trials_is_the_expected_maximum():
     median = norm.ppf(0.5 ** (1 / 12)) / math.sqrt(2000)  # of the largest of twelve normals
     assert luck.median_of_luck == pytest.approx(median, rel=0.1)
     assert luck.low_of_luck < luck.median_of_luck < luck.high_of_luck
+
+
+def test_trials_that_stand_out_are_those_of_archs_stepm():
+    gains = np.random.default_rng(4).normal(np.linspace(-0.1, 0.4, 12)[:, None], 1, (12, 500))
+    step = StepM(np.zeros(500), -gains.T, block_size=5, seed=0)
+    step.compute()
+    assert superior_ability(gains, block=5).superior == tuple(step.superior_models)
+
+
+def test_every_trial_may_stand_out_step_by_step():
+    scale = np.array([[10.0], [1.0], [0.1]])
+    gains = (
+        np.random.default_rng(5).normal(0.3, 1, (3, 500)) * scale
+    )  # the noise of the first hides the others at first
+    assert superior_ability(gains, block=1).superior == (0, 1, 2)
