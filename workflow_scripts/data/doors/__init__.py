@@ -1,6 +1,5 @@
-"""Doors: readers of the formats in which people have their prices."""
+"""Doors: readers of the formats in which people have their prices.
 
-from workflow_scripts.data.doors.door import Door, read_door
-from workflow_scripts.data.doors.files import files_behind
-
-__all__ = ["Door", "files_behind", "read_door"]
+``door.read_door`` reads them. ``files.files_behind`` names the files; Snakemake's own process asks for them at each
+start, so that module and this one import no pandas.
+"""

@@ -29,6 +29,8 @@ EXCHANGES = (
     "America/Chicago", "America/New_York", "America/Sao_Paulo", "Europe/London", "Europe/Berlin", "Asia/Kolkata",
     "Asia/Shanghai", "Asia/Tokyo", "Australia/Sydney",
 )  # fmt: skip
+SATURDAY = 5
+YEARS = (1800, 2200)
 KEY = 'set date_format, such as date_format: "%d/%m/%Y"'
 
 
@@ -69,6 +71,13 @@ def read_moments(
     first = np.full(len(texts), len(codes))
     np.minimum.at(first, codes, np.arange(len(codes)))
     wall, instants, how = _read_texts(table, place, texts, first, date_format)
+    strange = np.flatnonzero((wall.year < YEARS[0]) | (wall.year > YEARS[1]))
+    if len(strange):
+        one = int(strange[np.argmin(first[strange])])
+        raise ValueError(
+            f"{table.at(int(first[one]))}: the date {texts[one]!r} is of the year {wall[one].year}, which no bar is "
+            f"of: mend the row, or {KEY}"
+        )
     if instants is not None:
         wall, said = _on_exchange(table, place, first, wall, instants, zone)
         how = ", ".join(filter(None, [how, said]))
@@ -252,7 +261,16 @@ def _on_exchange(
 
     """
     if zone is not None:
-        return _to_zone(instants, zone), f"days of {zone.key}"
+        there = _to_zone(instants, zone)
+        weekend = np.flatnonzero((there.dayofweek >= SATURDAY) & (wall.dayofweek < SATURDAY))
+        if len(weekend) and not (wall.dayofweek >= SATURDAY).any():
+            one = int(weekend[np.argmin(first[weekend])])
+            raise ValueError(
+                f"{table.at(int(first[one]))}: the stamp {str(wall[one])!r} is of {wall[one]:%A} as written and of "
+                f"{there[one]:%A} in timezone: {zone.key}, and all days as written are Monday to Friday: "
+                "leave timezone out"
+            )
+        return there, f"days of {zone.key}"
     if (wall == wall.normalize()).all():
         return wall, ""
     days = wall.normalize()

@@ -113,9 +113,7 @@ def read_door(
     bars = arrange_bars(frame.drop(columns=["moment", "position", "table"]), path.name)
     features = tuple(bars.columns[7:])
     left = tuple(dict.fromkeys(name for rows in read for name in rows.left))
-    if left:
-        warnings.append(f"columns left: {', '.join(left)} (name in features_from those that are to be features)")
-    return Door(bars, _say(read, bars, features), features, left, tuple(unread), repaired, tuple(warnings))
+    return Door(bars, _say(read, bars, features, left), features, left, tuple(unread), repaired, tuple(warnings))
 
 
 def _table_of_prices(part: Part, alone: bool) -> Table | None:
@@ -141,8 +139,10 @@ def _refuse_repeated(frame: pd.DataFrame, where: Callable[[int], str]) -> None:
             f"{where(second)}: {said} has several bars, at {one['moment']:%H:%M} and {other['moment']:%H:%M}: these "
             f"are bars of less than a day, and a row per ticker and day is needed"
         )
-    files = one["table"] != other["table"]
-    cure = "leave one of the files out" if files else "leave one out, or call the column that names the ticker ticker"
+    if one["table"] != other["table"]:
+        cure = "leave one of the files out"
+    else:
+        cure = "leave one out; a column of tickers has to be called ticker, and a day and its time stand in one column"
     more = int(frame.duplicated(["date", "ticker"]).sum())
     raise ValueError(f"{where(second)}: {said} stands in {where(first)} as well ({more} such rows): {cure}")
 
@@ -152,7 +152,7 @@ def _few(counts: dict[str, int]) -> str:
     return ", ".join(f"{ticker} {count}" for ticker, count in most[:SHOWN]) + (", …" if len(most) > SHOWN else "")
 
 
-def _say(read: list[Rows], bars: pd.DataFrame, features: tuple[str, ...]) -> str:
+def _say(read: list[Rows], bars: pd.DataFrame, features: tuple[str, ...], left: tuple[str, ...]) -> str:
     kinds = " and ".join(kind for kind, _ in Counter(rows.kind for rows in read).most_common())
     applied = sum(rows.adjusted for rows in read)
     part = "" if applied == len(read) else f" in {applied} of {len(read)} tables"
@@ -162,4 +162,5 @@ def _say(read: list[Rows], bars: pd.DataFrame, features: tuple[str, ...]) -> str
         notes.append(f"features {', '.join(features)}")
     tickers = bars["ticker"].nunique()
     notes.append(f"{tickers} ticker{'s' if tickers > 1 else ''}")
-    return f"read {kinds}: {', '.join(notes)}, {bars['date'].min():%Y-%m-%d} to {bars['date'].max():%Y-%m-%d}"
+    days = f"{bars['date'].min():%Y-%m-%d} to {bars['date'].max():%Y-%m-%d}"
+    return f"read {kinds}: {', '.join(notes)}, {days}" + (f"; columns left: {', '.join(left)}" if left else "")

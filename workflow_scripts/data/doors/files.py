@@ -99,10 +99,11 @@ def open_parts(file: Path, unread: list[str]) -> Iterator[Part]:
                 name, last = f"{file.name}:{member}", PurePosixPath(member).name
                 if member.endswith("/"):
                     continue
-                if member.startswith("__MACOSX") or not is_readable(last) or last.lower().endswith(".zip"):
+                bare = "." not in last  # as pandas names what it packs
+                if member.startswith("__MACOSX") or last.lower().endswith(".zip") or not (bare or is_readable(last)):
                     unread.append(name)
                 else:
-                    yield _unpack(name, last, archive.read(member))
+                    yield _unpack(name, f"{last}.txt" if bare else last, archive.read(member))
     except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, zlib.error) as error:
         raise ValueError(f"{file.name} cannot be unpacked: {first_line(error)}; get the file again") from error
 

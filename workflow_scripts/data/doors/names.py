@@ -3,7 +3,7 @@
 import re
 
 OPEN_HIGH_LOW = ("open", "high", "low")
-DATE_NAMES = ("date", "datadate", "tradedate", "tradingdate")
+DATE_NAMES = ("date", "datadate", "tradedate", "tradingdate", "observationdate")
 # Columns that say when a bar was as well; read where no column is named for the day.
 TIME_NAMES = ("datetime", "timestamp", "time", "windowstart", "opentime", "unix", "unixtime", "unixtimestamp")
 TICKER_NAMES = ("ticker", "tic", "symbol")
@@ -17,7 +17,7 @@ FIELD_OF = {
     "cfacpr": "divisor",
 }
 # A close where no column is named so.
-WEAK_CLOSES = ("price", "last")
+WEAK_CLOSES = ("price", "last", "value", "nav", "pxlast")
 # Polygon's and Alpaca's letters, in lower case; T is the ticker, t the time.
 LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "t": "date"}
 # What stands beside prices and is no ticker of a table of closes.
@@ -40,6 +40,8 @@ BESIDE_PRICES = {
     "prevclose",
     "repaired",
 }
+# What stands in tables and is no ticker of a table of closes, spelled so.
+NO_TICKERS = {"day", "weekday", "week", "month", "year", "return", "returns", "id", "sno", "vix", "turbulence"}
 # How pandas and its readers call a column without a name.
 UNNAMED = re.compile(r"|index|level_\d+|unnamed:? ?\d+(_level_\d+)?", re.IGNORECASE)
 
@@ -135,6 +137,16 @@ def split_flat_names(names: list[str]) -> list[list[tuple[str, str]]]:
         if pairs and pairs not in distinct:
             distinct.append(pairs)
     return distinct
+
+
+def hidden_field(name: str) -> str | None:
+    """Return the field that a part of a name says, as ``KO_volume`` does."""
+    for mark in "_.|:- ":
+        if mark in name:
+            for field, ticker in (_field_first(name, mark), _field_last(name, mark)):
+                if field:
+                    return f"{field} of {ticker}"
+    return None
 
 
 def _field_first(name: str, mark: str) -> tuple[str, str]:

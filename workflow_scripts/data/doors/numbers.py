@@ -14,9 +14,12 @@ NOTHING = ["", "null", "nan", "na", "n/a", "#n/a", "none", "nil", "-", "--", "."
 EXPONENT = r"(?:[eE][+-]?\d+)?"
 # Without a sign of thousands or decimals every reading gives the same.
 WHOLE = rf"^[+-]?\d+{EXPONENT}$"
+SPACED = r"\d{1,3}(?:[' ’]\d{3})+"
+# Thousands with commas can be India's, 12,34,567.
+COMMAS = r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}"
 FITS: dict[Decimal, str] = {
-    ".": rf"^[+-]?(?:\d+|\d{{1,3}}(?:,\d{{3}})+|\d{{1,3}}(?:[' ’]\d{{3}})+)?(?:\.\d*)?{EXPONENT}$",
-    ",": rf"^[+-]?(?:\d+|\d{{1,3}}(?:\.\d{{3}})+|\d{{1,3}}(?:[' ’]\d{{3}})+)?(?:,\d*)?{EXPONENT}$",
+    ".": rf"^[+-]?(?:\d+|{COMMAS}|{SPACED})?(?:\.\d*)?{EXPONENT}$",
+    ",": rf"^[+-]?(?:\d+|\d{{1,3}}(?:\.\d{{3}})+|{SPACED})?(?:,\d*)?{EXPONENT}$",
 }
 THOUSANDS: dict[Decimal, str] = {".": r"[,' ’]", ",": r"[.' ’]"}
 NAMES: dict[Decimal, str] = {".": "a decimal point", ",": "a decimal comma"}

@@ -106,7 +106,7 @@ def _refuse_adjusted_alone(bars: pd.DataFrame, bad: pd.Series, where: Callable[[
 def _describe(bars: pd.DataFrame, bad: pd.Series, where: Callable[[int], str]) -> str:
     first = int(np.flatnonzero(bad)[0])
     row, rows = bars.iloc[first], bars[bad]
-    not_above = [name for name in PRICES if not row[name] > 0]
+    not_above = [name for name in ("close", "open", "high", "low") if not row[name] > 0]
     tickers = rows["ticker"].nunique()
     said = f"{where(first)}: {_of(bars, first)}: "
     if not_above:

@@ -13,11 +13,13 @@ from workflow_scripts.data.doors.dates import read_moments
 from workflow_scripts.data.doors.names import (
     DATE_NAMES,
     LETTERS,
+    NO_TICKERS,
     OPEN_HIGH_LOW,
     TICKER_NAMES,
     TIME_NAMES,
     WEAK_CLOSES,
     field_of,
+    hidden_field,
     is_date,
     is_field,
     is_unnamed,
@@ -339,20 +341,20 @@ def _long(
     features = _features(table, wishes, [place for place in others if place not in fields.values()])
     taken = {date, ticker, *fields.values(), *features.values()}
     left = [table.names[place] or "(no name)" for place in range(len(table.names)) if place not in taken]
-    kind = _kind(table, fields) if some else CLOSES
+    kind = _kind(table) if some else CLOSES
     return Columns(kind, date, ticker, {"": fields}, features, left)
 
 
-def _kind(table: Table, fields: dict[str, int]) -> str:
+def _kind(table: Table) -> str:
     names = {plain(name) for name in table.names}
     for kind, sign in (
-        ("Stooq's format", any(name.strip().startswith("<") for name in table.names)),
+        ("Stooq's format", {"<PER>", "<OPENINT>"} <= {name.strip().upper() for name in table.names}),
         ("Polygon's format", _lower_letters(table) or "windowstart" in names),
         ("CRSP's format", "prc" in names),
         ("FinRL's format", "tic" in names),
         ("yf history's format", "stocksplits" in names),
         ("Nasdaq's format", "closelast" in names),
-        ("Yahoo's format", "adjusted" in fields),
+        ("Yahoo's format", {"date", "adjclose"} <= names and "adjopen" not in names),
     ):
         if sign:
             return kind
@@ -447,6 +449,16 @@ def _closes(
             f"{table.name}: {', '.join(known)} can be prices without a close, or tickers' closes: write a "
             f"column close, or a column ticker"
         )
+    for name in names:
+        if said := hidden_field(name):
+            raise ValueError(
+                f"{table.name}: {name!r} can be {said}, or a ticker: write a column ticker and a row per day"
+            )
+        if name in (*INDICATORS, *NO_TICKERS):
+            raise ValueError(
+                f"{table.name}: {name!r} is no ticker, so this is no table of closes, and it has no column close (its "
+                f"columns are {', '.join(table.names[:12])}): leave {name!r} out, or name the close"
+            )
     if repeated := [name for name in set(names) if names.count(name) > 1]:
         raise ValueError(
             f"{table.name}: the ticker {repeated[0]} stands over {names.count(repeated[0])} columns: leave one out"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -129,7 +130,7 @@ def _read_text(part: Part) -> Table:
         read = pyarrow.csv.read_csv(
             io.BytesIO(content),
             read_options=pyarrow.csv.ReadOptions(use_threads=False, skip_rows=header, column_names=codes),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=None),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in content),
             convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(codes, pa.string())),
         )
     except pyarrow.lib.ArrowInvalid as error:
@@ -161,6 +162,8 @@ def _sniff(name: str, content: bytes) -> tuple[str, int]:
     Most lines have as many cells as the header, which is the first line that has as many.
     """
     lines = lines_of(content, SNIFFED_LINES)
+    if lines and (said := re.fullmatch(r'"?sep=(.)"?', lines[0].strip("\n "))):
+        return said[1], 1  # as Excel writes it
     candidates = []
     for delimiter in DELIMITERS:
         counts = [len(cells) for cells in _split(lines, delimiter)]

@@ -2,7 +2,7 @@
 
 import gzip
 
-from workflow_scripts.data.doors import read_door
+from workflow_scripts.data.doors.door import read_door
 
 LONG = """date,ticker,open,high,low,close,volume
 2024-01-02,KO,10,12,9,11,100

@@ -104,6 +104,15 @@ def test_a_zone_that_would_move_a_day_is_asked(tmp_path, dates, message):
         door(tmp_path, closes(*dates))
 
 
+def test_a_zone_that_would_put_mondays_bars_on_a_sunday_is_refused(tmp_path):
+    text = closes("2024-01-05T00:00:00Z", "2024-01-08T00:00:00Z")
+    assert days(door(tmp_path, text)) == ["2024-01-05", "2024-01-08"]
+    with pytest.raises(
+        ValueError, match=r"row 3: .* is of Monday as written and of Sunday in timezone: America/New_York"
+    ):
+        door(tmp_path, text, timezone="America/New_York")
+
+
 def test_summer_time_of_the_exchange_is_known(tmp_path):
     text = closes("2024-01-03T23:00:00Z", "2024-06-03T22:00:00Z")
     assert days(door(tmp_path, text, timezone="Europe/Berlin")) == ["2024-01-04", "2024-06-04"]
@@ -136,6 +145,7 @@ def test_summer_time_of_the_exchange_is_known(tmp_path):
         ),
         (("13/01/2024",), {"date_format": "%m/%d/%Y"}, 'date_format: "%d/%m/%Y" fits all 1 dates: mend the key'),
         (("2024-01-02",), {"timezone": "Asia/Tokio"}, "timezone 'Asia/Tokio' is not known"),
+        (("1602-01-02",), {}, "row 2: the date '1602-01-02' is of the year 1602"),
         (("yesterday",), {}, "the date 'yesterday' is not ISO 8601 .* set date_format, such as"),
         (("12345678901",), {}, "could be Unix time of no one unit"),
     ],

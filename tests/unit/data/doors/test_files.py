@@ -3,13 +3,16 @@
 import bz2
 import gzip
 import lzma
+import subprocess
+import sys
 import zipfile
 
 import pandas as pd
 import pytest
 
 from tests.unit.data.doors.shapes_by_hand import LONG, door, row, values
-from workflow_scripts.data.doors import files_behind, read_door
+from workflow_scripts.data.doors.door import read_door
+from workflow_scripts.data.doors.files import files_behind
 
 ONE = "date,open,high,low,close,volume\n2024-01-02,10,12,9,{close},100\n"
 
@@ -117,3 +120,10 @@ def test_an_empty_folder_and_a_path_that_leads_nowhere(tmp_path):
         files_behind(tmp_path)
     with pytest.raises(FileNotFoundError, match="prices does not exist: name a table"):
         read_door(tmp_path / "prices")
+
+
+def test_naming_the_files_takes_no_pandas(request):
+    show = "import sys, workflow_scripts.data.doors.files; print(*sys.modules)"
+    command = [sys.executable, "-c", show]
+    read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
+    assert {"pandas", "pyarrow", "numpy"} & set(read.split()) == set()

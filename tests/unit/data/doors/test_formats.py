@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.doors.shapes_by_hand import LONG, door, row, values, write
-from workflow_scripts.data.doors import read_door
+from workflow_scripts.data.doors.door import read_door
 
 
 def test_a_long_table_is_read_as_it_stands(tmp_path):
@@ -148,7 +148,7 @@ def test_finrls_index_day_vix_turbulence_and_indicators_are_left(tmp_path):
     assert read.left == ("(no name)", "day", "macd", "vix", "turbulence")
     assert read.features == ()
     assert read.understood.startswith("read FinRL's format: 2 tickers")
-    assert any(one.startswith("columns left: (no name), day, macd, vix") for one in read.warnings)
+    assert read.understood.endswith("; columns left: (no name), day, macd, vix, turbulence")
 
 
 def test_a_further_column_is_a_feature_where_it_is_named(tmp_path):
@@ -221,7 +221,10 @@ def test_stooqs_bulk_file_has_signs_around_its_names(tmp_path):
     (folder / "ko.us.txt").write_text(STOOQ.replace("IBM", "KO"))
     read = read_door(folder)
     assert row(read, 0) == ("2024-01-02", "IBM.US", 10, 12, 9, 11, 100.5)
-    assert read.understood == "read Stooq's format: dates YYYYMMDD, 2 tickers, 2024-01-02 to 2024-01-03"
+    assert read.understood == (
+        "read Stooq's format: dates YYYYMMDD, 2 tickers, 2024-01-02 to 2024-01-03; columns left: "
+        "<PER>, <TIME>, <OPENINT>"
+    )
     assert read.left == ("<PER>", "<TIME>", "<OPENINT>")
 
 
@@ -266,10 +269,34 @@ def test_nses_names_and_quoted_thousands(tmp_path):
     text = (
         '"Date ","series ","OPEN ","HIGH ","LOW ","PREV. CLOSE ","ltp ","close ","VOLUME "\n'
         '"02-Jan-2024","EQ","1,010.00","1,020.00","999.50","1,000.00","1,015.00","1,012.50","12,34,567"\n'
-    ).replace("12,34,567", "1,234,567")
+    )
     read = door(tmp_path, text, date_format="%d-%b-%Y")
     assert row(read) == ("2024-01-02", "prices", 1010, 1020, 999.5, 1012.5, 1234567)
     assert read.left == ("series", "PREV. CLOSE", "ltp")
+
+
+def test_other_vendors_names_and_the_adjusted_close_of_theirs(tmp_path):
+    alpha = "timestamp,open,high,low,close,adjusted_close,volume\n2024-01-02,10,12,8,10,5,100\n"
+    assert row(door(tmp_path, alpha)) == ("2024-01-02", "prices", 5, 6, 4, 5, 100)
+    tiingo = "date,close,high,low,open,volume,adjClose,adjHigh\n2024-01-02T00:00:00+00:00,10,12,8,10,100,5,6\n"
+    assert row(door(tmp_path, tiingo)) == ("2024-01-02", "prices", 5, 6, 4, 5, 100)
+    investing = (
+        '"Date","Price","Open","High","Low","Vol."\n"01/13/2024","1,010.5","1,000.0","1,020.0","990.0","1.23M"\n'
+    )
+    assert row(door(tmp_path, investing, date_format="%m/%d/%Y"))[2:] == (1000, 1020, 990, 1010.5, 1230000)
+    fred = "observation_date,VIXCLS\n2024-01-02,13.20\n2024-01-03,.\n"
+    assert values(door(tmp_path, fred)) == {("VIXCLS", "2024-01-02"): 13.2}
+    alpaca = "symbol,timestamp,open,high,low,close,volume,vwap\nKO,2024-01-02 05:00:00+00:00,10,12,9,11,100,10\n"
+    assert row(door(tmp_path, alpaca)) == ("2024-01-02", "KO", 10, 12, 9, 11, 100)
+
+
+def test_excels_line_of_the_separator(tmp_path):
+    assert values(door(tmp_path, "sep=;\nDate;KO\n2024-01-02;1,5\n")) == {("KO", "2024-01-02"): 1.5}
+
+
+def test_a_cell_can_have_lines_of_its_own(tmp_path):
+    text = 'date,ticker,close,note\n2024-01-02,KO,1,"a\nb"\n2024-01-03,KO,2,c\n'
+    assert values(door(tmp_path, text)) == {("KO", "2024-01-02"): 1, ("KO", "2024-01-03"): 2}
 
 
 def test_semicolons_and_decimal_commas_as_in_brazil(tmp_path):
@@ -308,6 +335,7 @@ def test_a_table_of_closes_has_a_column_per_ticker(tmp_path):
 
 
 def test_long_closes_alone(tmp_path):
+    assert values(door(tmp_path, "date,value\n2024-01-02,3\n")) == {("prices", "2024-01-02"): 3}
     read = door(tmp_path, "date,symbol,close\n2024-01-02,KO,10\n2024-01-02,PEP,20\n")
     assert row(read, 1) == ("2024-01-02", "PEP", 20, 20, 20, 20, 0)
 
@@ -378,6 +406,10 @@ def test_parquet_of_each_shape(tmp_path):
             "row 1: .*names no column: write a first row of names",
         ),
         ("date,close\n", "has names and no rows"),
+        ("date,KO,KO_volume\n2024-01-02,1,9\n", "'KO_volume' can be volume of KO, or a ticker"),
+        ("date,KO,macd\n2024-01-02,1,9\n", "'macd' is no ticker, so this is no table of closes"),
+        ("date,KO,KO\n2024-01-02,1,9\n", "the ticker KO stands over 2 columns"),
+        ("date,KO,PEP,volume\n2024-01-02,1,2,9\n", "has no column for open, high, low, close"),
         ("date,ticker,close\n2024-01-02,,1\n", "row 2: ticker is empty"),
         ("date,sector,country\n2024-01-02,Tech,US\n", "row 2: sector is 'Tech', so this is no table of closes"),
         ("date,close,volume\n2024-01-02,1\n", "row 2: '2024-01-02,1' has 2 cells, and the others have 3"),
