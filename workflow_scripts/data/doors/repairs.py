@@ -124,7 +124,8 @@ def _describe(bars: pd.DataFrame, bad: pd.Series, where: Callable[[int], str]) -
         cause = "it is the one bad row"
     else:
         cause = f"{len(rows)} such rows of {tickers} tickers in {len(bars)}"
-    return f"{said} ({cause}): set repair: clip or repair: drop, or mend the file"
+    clip = "repair: clip or " if (rows["close"] > 0).all() else ""
+    return f"{said} ({cause}): set {clip}repair: drop, or mend the file"
 
 
 def _of(bars: pd.DataFrame, position: int) -> str:

@@ -19,12 +19,12 @@ ONE = "date,open,high,low,close,volume\n2024-01-02,10,12,9,{close},100\n"
 
 def test_a_folder_is_read_whole_in_any_case_and_packing(tmp_path):
     """Snakemake's inputs are the same files; the rest is named."""
-    (tmp_path / "AAA.CSV").write_text(ONE.format(close=10))
-    (tmp_path / "bbb.csv").write_text(ONE.format(close=10.5))
+    (tmp_path / "AAA.CSV").write_text(ONE.format(close=10), encoding="utf-8")
+    (tmp_path / "bbb.csv").write_text(ONE.format(close=10.5), encoding="utf-8")
     (tmp_path / "CCC.csv.gz").write_bytes(gzip.compress(ONE.format(close=11).encode()))
     (tmp_path / "DDD.csv.bz2").write_bytes(bz2.compress(ONE.format(close=11.5).encode()))
     (tmp_path / "EEE.TXT.XZ").write_bytes(lzma.compress(ONE.format(close=12).encode()))
-    (tmp_path / "fff.us.txt").write_text(ONE.format(close=9))
+    (tmp_path / "fff.us.txt").write_text(ONE.format(close=9), encoding="utf-8")
     pd.DataFrame({"date": ["2024-01-02"], "close": [7.0]}).to_parquet(tmp_path / "GGG.parquet")
     with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
         archive.writestr("daily/HHH.csv", ONE.format(close=9.5))
@@ -54,8 +54,10 @@ def test_a_file_stands_behind_itself(tmp_path):
 
 
 def test_files_of_different_formats_are_one_market(tmp_path):
-    (tmp_path / "KO.csv").write_text("Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,12,8,10,5,100\n")
-    (tmp_path / "VIX.txt").write_text("Date;Close\n2024-01-02;13,2\n")
+    (tmp_path / "KO.csv").write_text(
+        "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,12,8,10,5,100\n", encoding="utf-8"
+    )
+    (tmp_path / "VIX.txt").write_text("Date;Close\n2024-01-02;13,2\n", encoding="utf-8")
     read = read_door(tmp_path)
     assert values(read) == {("KO", "2024-01-02"): 5, ("VIX", "2024-01-02"): 13.2}
     assert read.understood == (
@@ -66,16 +68,16 @@ def test_files_of_different_formats_are_one_market(tmp_path):
 
 
 def test_a_text_and_a_list_of_tickers_beside_the_prices_are_named_and_not_read(tmp_path):
-    (tmp_path / "KO.csv").write_text(ONE.format(close=10))
-    (tmp_path / "README.txt").write_text("Prices of my broker, as they came.\nFor me alone.\n")
-    (tmp_path / "companies.csv").write_text("ticker,sector\nKO,Beverages\n")
+    (tmp_path / "KO.csv").write_text(ONE.format(close=10), encoding="utf-8")
+    (tmp_path / "README.txt").write_text("Prices of my broker, as they came.\nFor me alone.\n", encoding="utf-8")
+    (tmp_path / "companies.csv").write_text("ticker,sector\nKO,Beverages\n", encoding="utf-8")
     read = read_door(tmp_path)
     assert read.unread == ("README.txt", "companies.csv")
     assert set(read.bars["ticker"]) == {"KO"}
 
 
 def test_a_ticker_in_two_files_is_refused_with_both(tmp_path):
-    (tmp_path / "KO.csv").write_text(ONE.format(close=10))
+    (tmp_path / "KO.csv").write_text(ONE.format(close=10), encoding="utf-8")
     (tmp_path / "KO.csv.gz").write_bytes(gzip.compress(ONE.format(close=10).encode()))
     with pytest.raises(ValueError) as error:
         read_door(tmp_path)

@@ -201,8 +201,8 @@ def test_a_ticker_is_a_ticker_whatever_a_parser_takes_it_for(tmp_path, ticker):
     folder = tmp_path / "folder"
     one = "date,close\n2024-01-02,1\n"
     folder.mkdir()
-    (folder / f"{ticker}.csv").write_text(one)
-    (folder / "PEP.csv").write_text(one)
+    (folder / f"{ticker}.csv").write_text(one, encoding="utf-8")
+    (folder / "PEP.csv").write_text(one, encoding="utf-8")
     assert set(read_door(folder).bars["ticker"]) == {ticker, "PEP"}
     closes = f"date,{ticker},PEP\n2024-01-02,1,2\n"
     assert set(door(tmp_path / "closes", closes).bars["ticker"]) == {ticker, "PEP"}
@@ -217,8 +217,8 @@ IBM.US,D,20240103,000000,11,13,10,12,110,0
 def test_stooqs_bulk_file_has_signs_around_its_names(tmp_path):
     folder = tmp_path / "stooq"
     folder.mkdir()
-    (folder / "ibm.us.txt").write_text(STOOQ)
-    (folder / "ko.us.txt").write_text(STOOQ.replace("IBM", "KO"))
+    (folder / "ibm.us.txt").write_text(STOOQ, encoding="utf-8")
+    (folder / "ko.us.txt").write_text(STOOQ.replace("IBM", "KO"), encoding="utf-8")
     read = read_door(folder)
     assert row(read, 0) == ("2024-01-02", "IBM.US", 10, 12, 9, 11, 100.5)
     assert read.understood == (
@@ -229,7 +229,9 @@ def test_stooqs_bulk_file_has_signs_around_its_names(tmp_path):
 
 
 def test_a_file_without_a_ticker_has_its_names_ticker(tmp_path):
-    (tmp_path / "ibm.us.txt").write_text("Date,Open,High,Low,Close,Volume,OpenInt\n1962-01-02,6,7,5,6.5,100,0\n")
+    (tmp_path / "ibm.us.txt").write_text(
+        "Date,Open,High,Low,Close,Volume,OpenInt\n1962-01-02,6,7,5,6.5,100,0\n", encoding="utf-8"
+    )
     read = read_door(tmp_path / "ibm.us.txt")
     assert row(read) == ("1962-01-02", "ibm.us", 6, 7, 5, 6.5, 100)
     assert read.left == ("OpenInt",)

@@ -32,7 +32,10 @@ def test_rounding_is_no_bad_tick(tmp_path):
             r"open is missing \(2 opens of 1 tickers are zero",
         ),
         ("2024-01-03,KO,10,9,12,11,100\n", "row 3: KO on 2024-01-03: high 9 is below low 12"),
-        ("2024-01-03,KO,10,12,9,-11,100\n", "row 3: .*close is -11, not above zero"),
+        (
+            "2024-01-03,KO,10,12,9,-11,100\n",
+            r"row 3: .*close is -11, not above zero \(it is the one bad row\): set repair: drop, or",
+        ),
     ],
 )
 def test_a_bad_tick_is_refused_with_row_value_cause_and_key(tmp_path, bad, message):
