@@ -11,7 +11,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: run plan explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
+.PHONY: run plan explain resume adopt report diff setup slurm-allocation test test-slow test-slurm check bench clean
 
 run: setup
 	@$(SNAKEMAKE)
@@ -29,6 +29,12 @@ explain: setup
 resume: setup
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
+
+# Results that were moved or copied here without .snakemake: checks them against their digests, and tells Snakemake so.
+adopt: setup
+	@$(BIN)/python -m workflow_scripts.workflow.adopt_results
+	@$(SNAKEMAKE) --touch --quiet all
+	@echo "adopted: snakemake -n says what is left to do"
 
 report:
 	@$(SNAKEMAKE) --report results/report.html --quiet all
