@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-
 SPACE = "search_spaces/ppo.yaml"
 
 
@@ -41,8 +40,8 @@ def change(config, path, value):
         (
             "sweeps/ppo_smac/search_space",
             "ppoo",
-            "config.yaml, sweeps.ppo_smac.search_space: there is no search space ppoo: write search_spaces/ppoo.yaml, or "
-            "name one of a2c, ddpg, modsac, ppo",
+            "config.yaml, sweeps.ppo_smac.search_space: there is no search space ppoo: write search_spaces/ppoo.yaml, "
+            "or name one of a2c, ddpg, modsac, ppo",
         ),
         (
             "search_spaces/ppo/learning_rate/lower",
@@ -76,7 +75,7 @@ def change(config, path, value):
         (
             "environment",
             {"action_mode": "shares", "lot_size": 500},
-            "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock) is less than a lot",
+            "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock) is less",
         ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of auto, cpu or cuda"),
     ],

@@ -105,5 +105,7 @@ def test_results_that_are_not_as_they_were_made_are_named(finished, tmp_path):
     toy = finished.copy(tmp_path)
     fold = toy.folder / "results/markets/toy/folds/fold_1.npz"
     fold.write_bytes(fold.read_bytes() + b"x")
-    with pytest.raises(SystemExit, match=r"fold_1\.npz: its sha256 is not that of fold_1\.json\n1 of \d+ files are not"):
+    with pytest.raises(
+        SystemExit, match=r"fold_1\.npz: its sha256 is not that of fold_1\.json\n1 of \d+ files are not"
+    ):
         adopt_results(toy.folder)

@@ -9,7 +9,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from tests.workflow.toy import Toy, executed, jobs
+from tests.workflow.toy import executed, jobs
 
 SWEEP = "results/sweeps/ppo_smac"
 PLOTS = {"compare_sweeps": 1, "plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}

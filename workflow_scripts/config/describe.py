@@ -57,7 +57,8 @@ def config_schema() -> Schema:
         _branch("source", name, source, MarketKeys, overrides) for name, source in _classes(SOURCES, Source).items()
     ]
     sweeps = [
-        _branch("optimizer", name, optimizer, SweepKeys, {}) for name, optimizer in _classes(OPTIMIZERS, Optimizer).items()
+        _branch("optimizer", name, optimizer, SweepKeys, {})
+        for name, optimizer in _classes(OPTIMIZERS, Optimizer).items()
     ]
     names = {"propertyNames": {"pattern": f"^{NAME}$"}}
     top["properties"]["markets"] |= {**names, "additionalProperties": {"oneOf": [*markets, _own("source")]}}
@@ -125,7 +126,9 @@ def tables() -> str:
     parts += ["`objective` is one of " + ", ".join(f"`{name}`" for name in OBJECTIVES) + ", or your own."]
     parts += [_section(f"optimizer: {name}", each, 3) for name, each in _classes(OPTIMIZERS, Optimizer).items()]
     parts += ["## A search space\n\nA file in `search_spaces/`; per hyperparameter:\n\n" + _rows_of(Hyperparameter)]
-    parts += ["## The agents' hyperparameters\n\nWhat a search space may name, with the domain and the default of each."]
+    parts += [
+        "## The agents' hyperparameters\n\nWhat a search space may name, with the domain and the default of each."
+    ]
     parts += [_section(f"agent: {name}", agent, 3) for name, agent in _classes(AGENTS, Agent).items()]
     return "\n\n".join(parts)
 
@@ -171,7 +174,9 @@ def _values(entry: Schema) -> str:
         for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if word in entry
     ]
-    kind = {"object": "mapping", "array": "list", "string": "text"}.get(entry.get("type", "any"), entry.get("type", "any"))
+    kind = {"object": "mapping", "array": "list", "string": "text"}.get(
+        entry.get("type", "any"), entry.get("type", "any")
+    )
     if kind == "list" and "items" in entry:
         kind = f"list of {_values(entry['items'])}"
     return " ".join([kind, *([", ".join(limits)] if limits else [])])

@@ -1,6 +1,7 @@
 """config.yaml: what each key means, and all that a workflow needs to know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeVar
@@ -27,7 +28,6 @@ MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash"
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Kind = TypeVar("Kind")
-Made = TypeVar("Made")
 
 
 class Seeds(Settings):
@@ -71,9 +71,7 @@ class Backtest(Settings):
 class Importance(Settings):
     """Hyperparameter importance."""
 
-    resamples: int = Field(
-        20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
-    )
+    resamples: int = Field(20, ge=2, description="bootstraps over folds and seeds that give each importance its spread")
 
 
 class MarketKeys(Settings):
@@ -104,7 +102,8 @@ class TopLevel(Settings):
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
     folds: FoldSettings = Field(
         FoldSettings(),
-        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions (`n_folds`, …)",
+        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions "
+        "(`n_folds`, …)",
     )
     features: FeatureSettings = Field(FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
@@ -218,24 +217,26 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
     """
     top = TopLevel.of(values)
-    markets = {
-        name: _below(("markets", name), lambda keys=keys: _market(keys, top.environment))
-        for name, keys in top.markets.items()
-    }
     runs = top.folds.number * len(top.seeds.tuning)
-    sweeps = {
-        name: _below(("sweeps", name), lambda keys=keys: _sweep(keys, markets, runs))
-        for name, keys in top.sweeps.items()
-    }
+    markets: dict[str, Market] = {}
+    sweeps: dict[str, Sweep] = {}
+    for name, keys in top.markets.items():
+        with _below("markets", name):
+            markets[name] = _market(keys, top.environment)
+    for name, keys in top.sweeps.items():
+        with _below("sweeps", name):
+            sweeps[name] = _sweep(keys, markets, runs)
     for name in sweeps:
-        _below(("sweeps",), lambda name=name: _check_warm_start(name, sweeps))
+        with _below("sweeps"):
+            _check_warm_start(name, sweeps)
     return Config(top, markets, sweeps)
 
 
-def _below(path: tuple[str | int, ...], read: Callable[[], Made]) -> Made:
-    """Return what ``read`` makes; an error says below which keys it stands."""
+@contextmanager
+def _below(*path: str | int) -> Iterator[None]:
+    """Let an error of the block say below which keys it stands."""
     try:
-        return read()
+        yield
     except SettingError as error:
         raise error.below(*path) from None
 
@@ -303,7 +304,8 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
         raise SettingError((), str(error), str(file)) from None
     for place, configuration in enumerate(getattr(chosen, "configurations", ())):
         for hyperparameter, value in configuration.items():
-            _below(("configurations", place), lambda: _check_value(hyperparameter, value, space, agent))
+            with _below("configurations", place):
+                _check_value(hyperparameter, value, space, agent)
     return Sweep(common, agent, chosen, str(file), space, runs)
 
 

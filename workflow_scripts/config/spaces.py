@@ -35,7 +35,9 @@ class Hyperparameter(Settings):
     def _is_whole(self) -> Self:
         if self.type == "categorical":
             if self.choices is None or self.default not in self.choices:
-                raise SettingError(("default",), f"{self.default!r} is not among the choices {list(self.choices or ())}")
+                raise SettingError(
+                    ("default",), f"{self.default!r} is not among the choices {list(self.choices or ())}"
+                )
         elif self.type != "constant":
             self._check_range()
         return self
@@ -74,7 +76,7 @@ Space = dict[str, Hyperparameter]
 
 
 def find_space(name: str) -> Path:
-    """Return the file of a search space: a path, or a name in the working folder's search_spaces/, else the shipped one.
+    """Return the file of a search space: a path, or a name in search_spaces/, of the working folder before the checkout's.
 
     Raises:
         FileNotFoundError: there is none.
@@ -119,7 +121,9 @@ def read_entry(name: str, entry: Any, agent: type[Agent]) -> Hyperparameter:
     if name not in agent.model_fields:
         raise unknown_key((name,), agent.model_fields)
     if not isinstance(entry, Mapping):
-        raise SettingError((name,), f"{entry!r} is not a mapping such as {{lower: 1.0e-5, upper: 1.0e-3, default: 3.0e-4}}")
+        raise SettingError(
+            (name,), f"{entry!r} is not a mapping such as {{lower: 1.0e-5, upper: 1.0e-3, default: 3.0e-4}}"
+        )
     try:
         read = {key: in_domain(key, value, name, agent) for key, value in entry.items()}
         hyperparameter = Hyperparameter.of(read)

@@ -59,7 +59,9 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
             node.msg = None
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):
-                first = int(block == "body" and isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node) is not None)
+                first = int(
+                    block == "body" and isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node) is not None
+                )
                 kept = [statement for statement in statements[first:] if not _is_log_line(statement)]
                 setattr(node, block, kept or [ast.Pass()])
     return ast.unparse(tree), tuple(sorted(imports))
@@ -97,7 +99,9 @@ def _exists(module: str) -> bool:
 def _source(module: str) -> Path:
     path = _path(module)
     if path is None:
-        raise FileNotFoundError(f"there is no module {module}, neither in {ROOT} nor in the working folder {Path.cwd()}")
+        raise FileNotFoundError(
+            f"there is no module {module}, neither in {ROOT} nor in the working folder {Path.cwd()}"
+        )
     return path
 
 

@@ -27,7 +27,7 @@ class SettingError(ValueError):
         return self if self.file else SettingError((*path, *self.path), self.reason)
 
     def inside(self, file: str) -> str:
-        """Return the line that a user reads: the file, which is ``file`` where the error names none, and what is wrong."""
+        """Return the line that a user reads: the file, which is ``file`` where the error names none, and the mistake."""
         return f"{self.file or file}{', ' if self.path else ': '}{self}"
 
 
