@@ -76,7 +76,7 @@ Space = dict[str, Hyperparameter]
 
 
 def find_space(name: str) -> Path:
-    """Return the file of a search space: a path, or a name in search_spaces/, of the working folder before the checkout's.
+    """Return the file of a search space: a path, or a name in search_spaces/, the working folder's before the checkout's.
 
     Raises:
         FileNotFoundError: there is none.
