@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.folds import FoldSettings, fold_bytes
+from workflow_scripts.data.fold_files import fold_bytes
+from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures, folds_of_market
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not

@@ -10,9 +10,9 @@ import pandas as pd
 
 from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.calendars import stand_still
+from workflow_scripts.data.fold_files import FoldData
 from workflow_scripts.data.folds import (
     Fold,
-    FoldData,
     FoldSettings,
     cut_fold,
     describe_fold,

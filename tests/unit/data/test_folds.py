@@ -2,15 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from workflow_scripts.data.fold_files import read_fold, write_fold
 from workflow_scripts.data.folds import (
     FoldSettings,
     cut_fold,
     describe_fold,
     first_test_day,
-    read_fold,
     sealed_fold,
     walk_forward,
-    write_fold,
 )
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars

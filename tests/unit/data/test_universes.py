@@ -6,7 +6,8 @@ import pytest
 
 from workflow_scripts.data.bars import MEMBER, check_bars
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.folds import Fold, cut_fold, read_fold, walk_forward
+from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
 from workflow_scripts.data.markets import Market, load_market, synthetic_bars
 from workflow_scripts.data.split_folds import FoldSettings, split_folds
 from workflow_scripts.data.universes import DOW28, MarketFeatures, read_universe, survivorship
