@@ -5,9 +5,9 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import check_bars, read_bars
-from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, load_market
 from workflow_scripts.data.revisions import compare_bars, touched_folds
+from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.sources.downloads import remove_parts
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json

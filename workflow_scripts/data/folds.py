@@ -14,58 +14,6 @@ CLIP = 5.0
 
 
 @dataclass(frozen=True)
-class FoldSettings:
-    """How folds are cut, in days or in the plan's form.
-
-    Attributes:
-        count: number of folds.
-        train_days: days of a training window (of the first one if expanding).
-        validation_days: days of a validation window; also the step from fold to fold.
-        purge_days: days dropped between training and validation.
-        window: whether training windows roll or expand.
-        n_folds: the plan's form: number of folds; if given, the plan's form holds.
-        train_ratio: the plan's form: share of the days that the first training window takes.
-        expanding: the plan's form: whether training windows expand.
-        gap_days: the plan's form: days dropped between training and validation.
-
-    """
-
-    count: int = 3
-    train_days: int = 1008
-    validation_days: int = 252
-    purge_days: int = 5
-    window: Literal["rolling", "expanding"] = "rolling"
-    n_folds: int | None = None
-    train_ratio: float = 0.7
-    expanding: bool = False
-    gap_days: int = 5
-
-    def resolve(self, days: int) -> "FoldSettings":
-        """Return the settings in days: the plan's form depends on how many days there are.
-
-        Raises:
-            ValueError: the plan's form leaves no validation days.
-
-        """
-        if self.n_folds is None:
-            return self
-        train_days = int(days * self.train_ratio)
-        validation_days = (days - train_days - self.gap_days) // self.n_folds
-        if train_days < 2 or validation_days < 2:
-            raise ValueError(
-                f"n_folds {self.n_folds}, train_ratio {self.train_ratio} and gap_days {self.gap_days} leave "
-                f"{train_days} training and {validation_days} validation days of {days}: lower n_folds or gap_days"
-            )
-        return FoldSettings(
-            count=self.n_folds,
-            train_days=train_days,
-            validation_days=validation_days,
-            purge_days=self.gap_days,
-            window="expanding" if self.expanding else "rolling",
-        )
-
-
-@dataclass(frozen=True)
 class Fold:
     """The days of a fold, as positions on the market's calendar."""
 
@@ -169,23 +117,3 @@ class _Scaler:
 
     def describe(self, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         return {name: {"mean": float(m), "sd": float(s)} for name, m, s in zip(names, self.mean, self.sd, strict=True)}
-
-
-def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scalers: dict[str, Any]) -> dict[str, Any]:
-    """Return what a fold's json says: its resolved settings, days, sizes and scalers."""
-    return {
-        "settings": {
-            key: getattr(settings, key) for key in ("count", "train_days", "validation_days", "purge_days", "window")
-        },
-        "tickers": list(features.tickers),
-        "volatility": features.volatility,
-        **{
-            name: {
-                "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
-                "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
-            }
-            for name, days in (("train", fold.train), ("validation", fold.validation))
-        },
-        "scalers": scalers,
-    }

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.fold_files import fold_bytes
-from workflow_scripts.data.folds import FoldSettings
-from workflow_scripts.data.universes import MarketFeatures, folds_of_market
+from workflow_scripts.data.market_folds import folds_of_market
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.universes import MarketFeatures
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 

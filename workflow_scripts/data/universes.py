@@ -1,9 +1,7 @@
 """Which tickers a market has, and when: named lists, and point-in-time universes that every fold honours."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,15 +9,7 @@ import pandas as pd
 from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.calendars import stand_still
 from workflow_scripts.data.fold_files import FoldData
-from workflow_scripts.data.folds import (
-    Fold,
-    FoldSettings,
-    cut_fold,
-    describe_fold,
-    first_test_day,
-    sealed_fold,
-    walk_forward,
-)
+from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold
 from workflow_scripts.data.indicators import Features, compute_features, warm_up
 from workflow_scripts.workflow.files import first_line
 
@@ -209,31 +199,6 @@ class MarketFeatures:
             train=range(fold.train.start - shift, fold.train.stop - shift),
             validation=range(fold.validation.start - shift, fold.validation.stop - shift),
         )
-
-
-def folds_of_market(
-    features: MarketFeatures, test_start: str, settings: FoldSettings
-) -> Iterator[tuple[FoldData, dict[str, Any]]]:
-    """Yield each fold's arrays and description; the test days are left out.
-
-    Raises:
-        ValueError: the market has fewer days than its folds need.
-
-    """
-    days = first_test_day(features.dates, test_start)
-    resolved = settings.resolve(days)
-    cuts = walk_forward(
-        days,
-        resolved.count,
-        resolved.train_days,
-        resolved.validation_days,
-        resolved.purge_days,
-        resolved.window,
-    )
-    for fold in cuts:
-        own, cut = features.of_fold(fold)
-        data, scalers = cut_fold(own, cut)
-        yield data, describe_fold(own, cut, resolved, scalers)
 
 
 def sealed_data(features: MarketFeatures, test_start: str, purge_days: int) -> FoldData:

@@ -7,15 +7,15 @@ import pytest
 from tests.unit.data.stand_ins import KEY, SECRET, alpaca, table_of
 from workflow_scripts.data.diff_market import diff_market
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.folds import FoldSettings
 from workflow_scripts.data.markets import Market, synthetic_bars
 from workflow_scripts.data.revisions import compare_bars, touched_folds
+from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 
 PRICES = ["open", "high", "low", "close"]
 DAYS = pd.bdate_range("2000-01-03", periods=240)
 # 61 days of warm-up; fold 0 has the days 61 to 160 and fold 1 those from 101 to 200; test days from day 210 on.
-FOLDS = FoldSettings(2, 60, 40, 0)
+FOLDS = FoldSettings(count=2, train_days=60, validation_days=40, purge_days=0)
 TEST_START = f"{DAYS[210]:%Y-%m-%d}"
 
 

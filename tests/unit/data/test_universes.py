@@ -9,7 +9,8 @@ from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
 from workflow_scripts.data.markets import Market, load_market, synthetic_bars
-from workflow_scripts.data.split_folds import FoldSettings, split_folds
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.split_folds import split_folds
 from workflow_scripts.data.universes import DOW28, MarketFeatures, read_universe, survivorship
 from workflow_scripts.workflow.files import read_json
 
@@ -57,7 +58,8 @@ def test_a_ticker_is_a_member_from_its_first_to_its_last_day(market):
 def test_a_fold_has_the_members_of_its_last_training_day(market, tmp_path):
     # 61 days of warm-up; two folds of 60 training and 40 validation days: their last training days are 120 and 160.
     download_bars(market, tmp_path / "bars.parquet", tmp_path / "lock.json")
-    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, FoldSettings(2, 60, 40, 0))
+    settings = FoldSettings(count=2, train_days=60, validation_days=40, purge_days=0)
+    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, settings)
     first, second = (read_json(tmp_path / f"fold_{number}.json") for number in range(2))
     # S3 has no bars on the first of their days (0 and 40), and S5 left before the second one's last training day.
     assert first["tickers"] == ["S1", "S2", "S4", "S5"]
