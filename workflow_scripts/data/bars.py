@@ -16,6 +16,8 @@ VOLATILITY = "volatility:"
 HELD = "is:held"
 # 1 on a day on which a ticker belongs to the market's universe; where this column stands, tickers may lack days.
 MEMBER = "is:member"
+# A feature of synthetic bars, which in a planted market predicts the next day's return.
+SIGNAL = "signal"
 
 
 def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -46,6 +48,14 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
         except (ValueError, TypeError) as error:
             raise ValueError(f"{origin}, column {name}: {error}") from error
     return bars.sort_values(["date", "ticker"], ignore_index=True)
+
+
+def bars_of_closes(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return bars of a table of closes (a row per day, a column per ticker): open = high = low = close, volume 0."""
+    long = wide.rename_axis(index="date").reset_index().melt("date", var_name="ticker", value_name="close")
+    return arrange_bars(
+        long.assign(open=long["close"], high=long["close"], low=long["close"], volume=0.0), "a table of closes"
+    )
 
 
 def _spell(column: object) -> str:

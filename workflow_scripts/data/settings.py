@@ -1,12 +1,33 @@
-"""Settings of folds and features."""
+"""Settings of days, folds and features."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from workflow_scripts.workflow.model import SettingError, Settings
 
+
+def iso_day(value: Any) -> str:
+    """Return a day as ISO 8601 has it, which YAML reads as a date where it stands without quotes.
+
+    Raises:
+        ValueError: there is no such day.
+
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        day = date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        day = None
+    if day is None or day != value:
+        raise ValueError(f"{value} is not a day of the calendar: write YYYY-MM-DD")
+    return day
+
+
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), BeforeValidator(iso_day)]
 IN_DAYS = ("count", "train_days", "validation_days", "purge_days", "window")
 IN_FRACTIONS = ("n_folds", "train_ratio", "expanding", "gap_days")
 
@@ -44,7 +65,8 @@ class FoldSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _refuse_mixed_forms(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping) or set(values) >= set(cls.model_fields):  # a command line spells every key
+        # A command line spells every key; and a key that nobody reads is refused after this.
+        if not isinstance(values, Mapping) or not set(values) < set(cls.model_fields):
             return values
         fractions = [key for key in IN_FRACTIONS if values.get(key) is not None]
         mixed = [key for key in IN_DAYS if key in values]

@@ -1,4 +1,4 @@
-"""Which tickers a market has, and when: named lists, and point-in-time universes that every fold honours."""
+"""Which tickers a market has, and when: point-in-time universes that every fold honours."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,70 +12,6 @@ from workflow_scripts.data.fold_files import FoldData
 from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold
 from workflow_scripts.data.indicators import Features, compute_features, warm_up
 from workflow_scripts.workflow.files import first_line
-
-SHOWN = 5
-# The Dow Jones Industrial Average from 2020-08-31 on without DOW and WBA, each with the day since when it is in the
-# index (CVX, HON, IBM and KO were in it before, too).
-DOW28 = {
-    "AAPL": "2015-03-19",
-    "AMGN": "2020-08-31",
-    "AXP": "1982-08-30",
-    "BA": "1987-03-12",
-    "CAT": "1991-05-06",
-    "CRM": "2020-08-31",
-    "CSCO": "2009-06-08",
-    "CVX": "2008-02-19",
-    "DIS": "1991-05-06",
-    "GS": "2013-09-23",
-    "HD": "1999-11-01",
-    "HON": "2020-08-31",
-    "IBM": "1979-06-29",
-    "INTC": "1999-11-01",
-    "JNJ": "1997-03-17",
-    "JPM": "1991-05-06",
-    "KO": "1987-03-12",
-    "MCD": "1985-10-30",
-    "MMM": "1976-08-09",
-    "MRK": "1979-06-29",
-    "MSFT": "1999-11-01",
-    "NKE": "2013-09-23",
-    "PG": "1932-05-26",
-    "TRV": "2009-06-08",
-    "UNH": "2012-09-24",
-    "V": "2013-09-23",
-    "VZ": "2004-04-08",
-    "WMT": "1997-03-17",
-}
-LISTS = {"dow28": DOW28}
-WHAT = {"dow28": "the Dow Jones Industrial Average of 2020-08-31 without DOW and WBA"}
-
-
-def spell_out(tickers: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return the tickers of a named list, or the tickers themselves."""
-    name = list_name(tickers)
-    return tuple(LISTS[name]) if name else tickers
-
-
-def members_since(name: str | None) -> dict[str, str] | None:
-    """Return the day since when each ticker of a named list is a member of its index."""
-    return LISTS[name] if name else None
-
-
-def list_name(tickers: tuple[str, ...] | None) -> str | None:
-    """Return the name of the list that stands in place of tickers, if one does."""
-    return tickers[0] if tickers and len(tickers) == 1 and tickers[0] in LISTS else None
-
-
-def survivorship(name: str, first_day: pd.Timestamp) -> str:
-    """Return the warning that a named list was chosen with hindsight, with the numbers behind it."""
-    later = {ticker: since for ticker, since in LISTS[name].items() if pd.Timestamp(since) > first_day}
-    shown = ", ".join(f"{ticker} {since}" for ticker, since in sorted(later.items(), key=lambda pair: pair[1])[-SHOWN:])
-    last = f" (the last: {shown})" if later else ""
-    return (
-        f"survivorship: {name} is {WHAT[name]}. {len(later)} of its {len(LISTS[name])} tickers joined after the "
-        f"market's first day {first_day:%Y-%m-%d}{last}, because they had done well, and those that left are missing: "
-        f"every long portfolio of it looks better than it could have been"
-    )
 
 
 def read_universe(path: Path) -> pd.DataFrame:

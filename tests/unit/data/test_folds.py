@@ -11,8 +11,8 @@ from workflow_scripts.data.folds import (
 )
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.market_folds import describe_fold
-from workflow_scripts.data.markets import synthetic_bars
 from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.synthetic import synthetic_bars
 
 
 def test_purge_days_separate_training_from_validation():

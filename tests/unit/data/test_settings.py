@@ -35,6 +35,7 @@ def test_both_forms_say_how_many_folds_there_are_and_what_is_dropped():
         ({"n_folds": 4, "window": "rolling"}, "window: does not go with n_folds: folds are in days (count, "),
         ({"train_ratio": 0.5}, "train_ratio: belongs to folds in fractions, which need n_folds"),
         ({"n_folds": 4, "train_ratio": 1}, "train_ratio: 1 is not < 1"),
+        ({"n_fold": 4, "train_ratio": 0.5}, "n_fold: unknown key; did you mean n_folds?"),
         ({"count": 0}, "count: 0 is not ≥ 1"),
         ({"window": "sliding"}, "window: 'sliding' is not one of rolling or expanding"),
         ({"trian_days": 60}, "trian_days: unknown key; did you mean train_days?"),
