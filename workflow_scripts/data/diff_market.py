@@ -5,7 +5,8 @@ from shutil import rmtree
 
 import tyro
 
-from workflow_scripts.data.bars import check_bars, read_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.revisions import compare_bars, touched_folds
 from workflow_scripts.data.settings import FoldSettings

@@ -7,7 +7,8 @@ from shutil import rmtree
 import pandas as pd
 import tyro
 
-from workflow_scripts.data.bars import check_bars, read_bars, write_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import read_bars, write_bars
 from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.workflow.files import sha256, write_json

@@ -101,7 +101,8 @@ def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFram
     if len(lacking := days[by_day.isna()]):
         raise ValueError(
             f"{ticker}, the volatility_ticker, has no row on {lacking[0]:%Y-%m-%d} and {len(lacking) - 1} more days "
-            f"that the market has; its own run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}: start the "
+            f"that the market has; its own "
+            f"{f'run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}' if len(own) else 'are none'}: start the "
             f"market later, take missing: hold, or set volatility_ticker: null for the basket's realised volatility"
         )
     return others.assign(**{f"{VOLATILITY}{ticker}": others["date"].map(by_day)})

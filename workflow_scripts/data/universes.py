@@ -33,13 +33,15 @@ def read_universe(path: Path) -> pd.DataFrame:
         raise ValueError(f"the universe {path} cannot be read: {first_line(error)}") from error
     table = table.sort_values(["ticker", "from"], ignore_index=True)
     ended_before = table.groupby("ticker")["to"].shift()
-    for rule, broken in (
-        ("ends before it begins", table["from"] > table["to"]),
-        ("begins before the membership before it ends", table["from"] <= ended_before),
-    ):
-        if broken.any():
-            row = table[broken].iloc[0]
-            raise ValueError(f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, {rule}")
+    if (broken := table["from"] > table["to"]).any():
+        row = table[broken].iloc[0]
+        raise ValueError(f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, ends before it begins")
+    if (broken := table["from"] <= ended_before).any():
+        row = table[broken].iloc[0]
+        raise ValueError(
+            f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, begins before the membership before "
+            f"it ends"
+        )
     return table
 
 

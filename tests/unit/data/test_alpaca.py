@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
-from workflow_scripts.data.bars import arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.data.vendors.alpaca import fetch_alpaca

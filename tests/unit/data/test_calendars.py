@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import HELD, arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import HELD, arrange_bars
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import load_market

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import check_bars
+from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.data.sources.csv import Csv
@@ -95,5 +95,7 @@ def test_a_volatility_that_lacks_days_is_refused_with_both_remedies(tmp_path):
     ) as error:
         load_market(Csv(source="csv", path=path, volatility_ticker="VIX"))
     assert "start the market later, take missing: hold, or set volatility_ticker: null" in str(error.value)
+    with pytest.raises(ValueError, match=r"no row on 2024-01-03 and 1 more days that the market has; its own are none"):
+        load_market(Csv(source="csv", path=path, volatility_ticker="VIX", start="2024-01-03"))
     held = load_market(Csv(source="csv", path=path, volatility_ticker="VIX", missing="hold")).bars
     assert list(held.loc[held["ticker"] == "KO", "volatility:VIX"]) == [20, 21, 21, 21]

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import MEMBER, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.data.folds import Fold, cut_fold, walk_forward

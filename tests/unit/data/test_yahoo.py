@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import Answer, table_of, yahoo
-from workflow_scripts.data.bars import arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.yahoo import Yahoo

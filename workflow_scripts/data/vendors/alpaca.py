@@ -29,12 +29,6 @@ from workflow_scripts.data.vendors.downloads import (
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 ADDRESS = "APCA_API_DATA_URL"
 FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
-REMEDIES = {
-    401: f"check {' and '.join(KEYS)}",
-    403: f"check {' and '.join(KEYS)}, and that your plan may read this feed (feed: iex is free)",
-    422: "check the tickers and days of this market",
-    429: "too many requests: run again in a minute, and the pages that came are not asked for again",
-}
 
 
 def fetch_alpaca(
@@ -129,10 +123,15 @@ class _Client(StockHistoricalDataClient):  # type: ignore[misc]
             said = str(json.loads(str(error))["message"])
         except (ValueError, KeyError, TypeError):
             said = str(error)
-        remedy = REMEDIES.get(status or 0, "run again later, and the pages that came are not asked for again")
         raise ConnectionError(
             f"Alpaca answered with status {status} ({self._clean(said)}) for {self._query} in the feed "
-            f"{self._query.feed} ({self._reached}): {remedy}"
+            f"{self._query.feed} ({self._reached}): "
+            + {
+                401: f"check {' and '.join(KEYS)}",
+                403: f"check {' and '.join(KEYS)}, and that your plan may read this feed (feed: iex is free)",
+                422: "check the tickers and days of this market",
+                429: "too many requests: run again in a minute, and the pages that came are not asked for again",
+            }.get(status, "run again later, and the pages that came are not asked for again")
         ) from None
 
     def _clean(self, text: str) -> str:
@@ -144,9 +143,9 @@ class _Client(StockHistoricalDataClient):  # type: ignore[misc]
     def _check(self, page: Any) -> None:
         bars = page.get("bars") if isinstance(page, dict) else None
         if not isinstance(bars, dict) or not bars:
-            what = f"bars: {json.dumps(bars)}" if isinstance(page, dict) else "an empty answer"
             raise ValueError(
-                f"Alpaca has no bars for {self._query} in the feed {self._query.feed} ({self._reached}; {what}): "
+                f"Alpaca has no bars for {self._query} in the feed {self._query.feed} ({self._reached}; "
+                f"{f'bars: {json.dumps(bars)}' if isinstance(page, dict) else 'an empty answer'}): "
                 f"check tickers and days; its own history begins in 2016"
             )
         if strange := sorted(set(bars) - set(self._query.tickers)):
