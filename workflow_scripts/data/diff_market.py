@@ -7,8 +7,9 @@ import tyro
 
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.market_folds import touched_folds
 from workflow_scripts.data.markets import SourceFlag, load_market
-from workflow_scripts.data.revisions import compare_bars, touched_folds
+from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from workflow_scripts.data.fold_files import FoldData
+from workflow_scripts.data.fold_files import FoldData, fold_bytes
 from workflow_scripts.data.folds import Fold, cut_fold, first_test_day, walk_forward
 from workflow_scripts.data.indicators import Features
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
@@ -33,6 +33,21 @@ def folds_of_market(
         own, cut = features.of_fold(fold)
         data, scalers = cut_fold(own, cut)
         yield data, describe_fold(own, cut, resolved, scalers)
+
+
+def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:
+    """Return the folds whose bytes differ between two states of a market: their runs would be made again.
+
+    Raises:
+        ValueError: one of the two has fewer days than the folds need.
+
+    """
+    pair = [folds_of_market(features, test_start, settings) for features in (before, after)]
+    return [
+        number
+        for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
+        if fold_bytes(old) != fold_bytes(new)
+    ]
 
 
 def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scalers: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars
 from workflow_scripts.data.calendars import fill_missing
+from workflow_scripts.data.memberships import mark_members, read_universe
 from workflow_scripts.data.sources.base import Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
-from workflow_scripts.data.universes import mark_members, read_universe
 
 LONGEST_HOLIDAYS = pd.Timedelta(days=14)  # as the Golden Week of an exchange
 # A source on a command line: its settings as one JSON object.

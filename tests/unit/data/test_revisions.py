@@ -7,7 +7,8 @@ import pytest
 from tests.unit.data.stand_ins import KEY, SECRET, alpaca, table_of
 from workflow_scripts.data.diff_market import diff_market
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.revisions import compare_bars, touched_folds
+from workflow_scripts.data.market_folds import touched_folds
+from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.data.sources.csv import Csv

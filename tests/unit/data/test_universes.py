@@ -10,12 +10,13 @@ from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
 from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.memberships import read_universe
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.sources.csv import Csv
 from workflow_scripts.data.split_folds import split_folds
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.data.ticker_lists import DOW28, survivorship
-from workflow_scripts.data.universes import MarketFeatures, read_universe
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import read_json
 
 DAYS = pd.bdate_range("2000-01-03", periods=240)
