@@ -3,16 +3,22 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, TypeVar
 from zoneinfo import ZoneInfo
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+import pandas as pd
+from pydantic import Field, model_validator
 
+from workflow_scripts.data.settings import Day
+from workflow_scripts.data.sources.base import Source
 from workflow_scripts.workflow.files import write_bytes
+from workflow_scripts.workflow.model import SettingError
 
 NEW_YORK = "America/New_York"
 TIMEOUT_SECONDS = 30.0
@@ -82,9 +88,44 @@ class Parts:
         write_bytes(self._folder / _digest(name), content)
 
 
-def remove_parts(folder: Path) -> None:
-    """Remove the pieces of a download: what was made of them stands."""
-    shutil.rmtree(folder, ignore_errors=True)
+class Vendor(Source):
+    """Daily bars of a vendor, asked for over the network."""
+
+    downloads: ClassVar[bool] = True
+
+    start: Day = Field(description="first day to ask for (YYYY-MM-DD)")
+    end: Day | None = Field(
+        default=None, description="last day to ask for (YYYY-MM-DD); null asks up to yesterday in New York"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_a_question(cls, values: Any) -> Any:
+        # A key that nobody reads, which may be one of these misspelt, is refused after this.
+        known = isinstance(values, Mapping) and set(values) <= set(cls.model_fields)
+        if known and not (values.get("start") and (values.get("tickers") or values.get("universe"))):
+            raise SettingError((), f"source {values.get('source')} needs start, and tickers or a universe")
+        return values
+
+    def query(self, today: str) -> Query:
+        """Return what to ask for: the tickers and the volatility's, up to the last day that has ended."""
+        tickers = (*(self.tickers or ()), *filter(None, [self.volatility_ticker]))
+        return Query(tuple(dict.fromkeys(tickers)), self.start, min(self.end or today, today), asked=today)
+
+    @abstractmethod
+    def fetch(self, query: Query, parts: Parts) -> pd.DataFrame:
+        """Return the bars that a query asks for; what came is kept in ``parts``."""
+
+    def read(self, parts: Path | None) -> tuple[pd.DataFrame, str]:
+        """Return the vendor's bars, and what they are."""
+        today = last_finished_day()
+        query = self.query(today)
+        with TemporaryDirectory() as nowhere:
+            bars = self.fetch(query, Parts(parts or Path(nowhere), query))
+        feed = f", feed {query.feed}" if query.feed else ""
+        return bars, (
+            f"{type(self).__name__}{feed}: daily bars adjusted for the splits and dividends known by the end of {today}"
+        )
 
 
 def _digest(text: str) -> str:
@@ -93,6 +134,8 @@ def _digest(text: str) -> str:
 
 def insist(ask: Callable[[], Answer], is_passing: Callable[[BaseException], bool], pause_seconds: float) -> Answer:
     """Return what ``ask`` returns; ask again, three times and ever later, where its error looks like a passing one."""
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+
     attempts = Retrying(
         retry=retry_if_exception(is_passing),
         wait=wait_exponential(multiplier=pause_seconds),
