@@ -2,13 +2,15 @@
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, get_args
 
 import numpy as np
 
 from workflow_scripts.sweeps import measures
+from workflow_scripts.sweeps.history import TrialStatus
 from workflow_scripts.sweeps.measures import Array, Measure, Record, UndefinedError
 from workflow_scripts.workflow.files import first_line
 
@@ -95,6 +97,22 @@ def find(name: str) -> Objective:
     if not callable(own):
         raise ValueError(f"{name!r} is no function")
     return Objective(name, name, lambda record: _own_value(name, own, record))
+
+
+def summarise_runs(
+    runs: Sequence[Mapping[str, Any]], objective: Objective
+) -> tuple[TrialStatus, str | None, float | None, float | None]:
+    """Return status, reason, score and standard error of a trial, from its runs' status, value and reason."""
+    reasons = [run["reason"] or "" for run in runs if run["value"] is None]
+    if reasons:
+        seen = {"undefined" if run["status"] == "ok" else run["status"] for run in runs if run["value"] is None}
+        status = next(status for status in reversed(get_args(TrialStatus)) if status in seen)
+        return status, max(sorted(set(reasons)), key=reasons.count), None, None
+    values = np.asarray([run["value"] for run in runs], dtype=np.float64)
+    try:
+        return "ok", None, objective.score(values), standard_error(values)
+    except UndefinedError as undefined:
+        return "undefined", f"{objective.name} is undefined: {undefined}", None, None
 
 
 def label(name: str) -> str:

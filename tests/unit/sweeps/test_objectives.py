@@ -6,6 +6,7 @@ import pytest
 
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.measures import Record, UndefinedError, take
+from workflow_scripts.sweeps.objectives import summarise_runs
 
 
 def value(name, daily_returns, benchmark=None, periods_per_year=1):
@@ -28,12 +29,41 @@ def test_an_excess_sharpe_ratio_is_of_the_days_beyond_the_benchmarks():
         value("excess_sharpe", [0.01, 0.03], [0.01, 0.03])
 
 
-def test_a_trials_score_is_the_mean_of_its_runs_and_may_be_less_its_standard_error():
-    values = np.asarray([1.0, 2.0, 3.0, 2.0])
-    assert objectives.find("sharpe").score(values) == 2
-    assert objectives.find("mean_minus_se").score(values) == pytest.approx(2 - (2 / 3) ** 0.5 / 2)
-    with pytest.raises(UndefinedError, match="one run has no standard error"):
-        objectives.find("mean_minus_se").score(values[:1])
+SHARPE, CALMAR, CAUTIOUS = map(objectives.find, ("sharpe", "calmar", "mean_minus_se"))
+
+
+def run(value=None, status="ok", reason=None):
+    return {"status": status, "value": value, "reason": reason}
+
+
+FLAT = run(status="flat", reason="the policy never traded")
+FAILED = run(status="failed", reason="nan")
+UNDEFINED = run(reason="calmar is undefined: there is no drawdown")
+
+
+def test_a_score_is_the_mean_of_the_runs_with_its_standard_error():
+    status, reason, mean, error = summarise_runs([run(1.0), run(2.0), run(3.0), run(2.0)], SHARPE)
+    assert (status, reason, mean) == ("ok", None, 2.0)
+    assert error == pytest.approx((2 / 3) ** 0.5 / 2)
+
+
+def test_a_cautious_score_is_the_mean_less_its_standard_error():
+    _, _, score, error = summarise_runs([run(1.0), run(2.0), run(3.0), run(2.0)], CAUTIOUS)
+    assert score == pytest.approx(2 - (2 / 3) ** 0.5 / 2)
+    assert error == pytest.approx((2 / 3) ** 0.5 / 2)
+    undefined = ("undefined", "mean_minus_se is undefined: one run has no standard error", None, None)
+    assert summarise_runs([run(1.0)], CAUTIOUS) == undefined
+
+
+def test_one_failed_run_fails_the_trial_and_one_flat_run_flattens_it():
+    assert summarise_runs([run(1.0), FAILED], SHARPE) == ("failed", "nan", None, None)
+    assert summarise_runs([run(1.0), FLAT], SHARPE)[0] == "flat"
+    assert summarise_runs([FAILED, FLAT, FLAT], SHARPE)[:2] == ("failed", "the policy never traded")
+
+
+def test_a_run_whose_objective_is_undefined_leaves_its_trial_without_a_score():
+    assert summarise_runs([run(1.0), UNDEFINED], CALMAR) == ("undefined", UNDEFINED["reason"], None, None)
+    assert summarise_runs([FLAT, UNDEFINED], CALMAR)[0] == "flat"
 
 
 @pytest.fixture
