@@ -67,27 +67,27 @@ def estimate(trials: pd.DataFrame, space: Entries, resamples: int, seed: int) ->
     """Return mean and standard deviation of each importance over bootstraps of the folds and seeds.
 
     Args:
-        trials: a row a run, with round, trial, fold, seed, status, sharpe and the hyperparameters.
+        trials: a row a run, with round, trial, fold, seed, value and the hyperparameters.
         space: the search space as config.yaml spells it.
         resamples: number of bootstraps.
         seed: of the bootstraps and the forests.
 
     Raises:
-        TooFewTrialsError: fewer than four trials have a Sharpe ratio in every run.
+        TooFewTrialsError: fewer than four trials have a value in every run.
 
     """
     varying = tuned(space)
     runs = trials.assign(pair=trials["fold"].astype(str) + "/" + trials["seed"].astype(str))
-    sharpes = runs.pivot(index=["round", "trial"], columns="pair", values="sharpe").dropna()
-    if len(sharpes) < FEWEST_TRIALS:
+    values = runs.pivot(index=["round", "trial"], columns="pair", values="value").dropna()
+    if len(values) < FEWEST_TRIALS:
         raise TooFewTrialsError(
-            f"importance needs {FEWEST_TRIALS} trials with a Sharpe ratio in every run, and there are {len(sharpes)}"
+            f"importance needs {FEWEST_TRIALS} trials with a value in every run, and there are {len(values)}"
         )
-    configurations = runs.groupby(["round", "trial"])[list(varying)].first().loc[sharpes.index]
+    configurations = runs.groupby(["round", "trial"])[list(varying)].first().loc[values.index]
     rng = np.random.default_rng(seed)
     draws: dict[str, list[dict[str, float]]] = {method: [] for method in METHODS}
     for resample in range(resamples):
-        scores = sharpes[_resample_pairs(list(sharpes.columns), rng)].mean(axis=1).to_numpy()
+        scores = values[_resample_pairs(list(values.columns), rng)].mean(axis=1).to_numpy()
         for method, estimator in METHODS.items():
             draws[method].append(estimator(configurations, scores, varying, seed + resample))
     return {

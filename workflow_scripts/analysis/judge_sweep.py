@@ -121,14 +121,16 @@ def _series(
 
 
 def _deflated(scores: list[Score]) -> dict[str, Any]:
-    """Return the deflated Sharpe ratio of the incumbent on the validation days."""
+    """Return the deflated Sharpe ratio of the incumbent on the validation days, whichever objective chose it."""
     judged = [score for score in rank(at_full_budget(scores)) if score.score is not None]
     best = judged[0]
-    runs = pd.DataFrame(best.runs)
+    runs = pd.DataFrame([run | run["measures"] for run in best.runs])
     days = int(runs.groupby("fold")["days"].first().sum())
-    daily = np.asarray([score.score for score in judged], dtype=np.float64) / np.sqrt(TRADING_DAYS_A_YEAR)
+    sharpes = [np.mean([run["sharpe"] for run in score.runs], dtype=np.float64) for score in judged]
+    daily = np.asarray(sharpes) / np.sqrt(TRADING_DAYS_A_YEAR)
     hurdle = expected_maximum_sharpe(len(judged), float(daily.var(ddof=1)) if len(judged) > 1 else 0.0)
     return {
+        "objective": best.objective,
         "trials": len(scores),
         "trials_with_a_score": len(judged),
         "best_score": best.score,

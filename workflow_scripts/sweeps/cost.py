@@ -79,13 +79,13 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
 
 
 def run_deviation(scores: Sequence[Score]) -> float | None:
-    """Return the standard deviation of a run's Sharpe ratio beyond its trial's level and its fold and seed's.
+    """Return the standard deviation of a run's value beyond its trial's level and its fold and seed's.
 
     Every trial is judged on the same folds with the same seeds, so what those share does not blur a comparison: the
     residual of the two-way table trials × runs, with (trials − 1)(runs − 1) degrees of freedom. None with fewer than
-    two trials or runs that all have a Sharpe ratio.
+    two trials or runs that all have a value.
     """
-    rows = [[run["sharpe"] for run in score.runs] for score in scores if score.status == "ok"]
+    rows = [[run["value"] for run in score.runs] for score in scores if score.status == "ok"]
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return None
     table = np.asarray(rows, dtype=np.float64)
@@ -94,7 +94,7 @@ def run_deviation(scores: Sequence[Score]) -> float | None:
 
 
 def detectable_between_trials(deviation: float, runs: int) -> float:
-    """Return the smallest true difference of two trials' mean Sharpe ratios that is seen with power 0.8 at 5 %."""
+    """Return the smallest true difference of two trials' mean values that is seen with power 0.8 at 5 %."""
     return _noticeable(deviation * math.sqrt(2 / runs))
 
 

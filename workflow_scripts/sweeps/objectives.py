@@ -65,7 +65,13 @@ OBJECTIVES = {
         Objective("sharpe", "Sharpe ratio", measures.sharpe),
         Objective("excess_sharpe", "excess Sharpe ratio", excess_sharpe),
         Objective("calmar", "Calmar ratio", measures.calmar),
-        Objective("mean_minus_se", "Sharpe ratio", measures.sharpe, mean_minus_standard_error, least_runs=2),
+        Objective(
+            "mean_minus_se",
+            "Sharpe ratio (mean less standard error)",
+            measures.sharpe,
+            mean_minus_standard_error,
+            least_runs=2,
+        ),
     )
 }
 

@@ -25,8 +25,8 @@ def trials(count):
         }
         for fold in range(2):
             for seed in range(2):
-                sharpe = -abs(np.log(learning / 1e-4)) + fold + rng.normal(0, 0.1)
-                rows.append({"round": 0, "trial": trial, "fold": fold, "seed": seed, "status": "ok", "sharpe": sharpe})
+                value = -abs(np.log(learning / 1e-4)) + fold + rng.normal(0, 0.1)
+                rows.append({"round": 0, "trial": trial, "fold": fold, "seed": seed, "status": "ok", "value": value})
                 rows[-1] |= values
     return pd.DataFrame(rows)
 
@@ -44,6 +44,6 @@ def test_the_hyperparameter_that_matters_comes_first_and_dead_ones_near_zero():
 
 def test_trials_without_a_score_in_every_run_do_not_count():
     table = trials(6)
-    table.loc[table["trial"] > 2, "sharpe"] = np.nan
+    table.loc[table["trial"] > 2, "value"] = np.nan
     with pytest.raises(TooFewTrialsError, match=r"needs 4 trials .* and there are 3"):
         estimate(table, SPACE, resamples=2, seed=0)

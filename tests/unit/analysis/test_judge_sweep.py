@@ -21,7 +21,7 @@ def write_run(folder, returns, failed=False):
     return folder / "returns.parquet"
 
 
-def judge(tmp_path, advantage, failed=False):
+def judge(tmp_path, advantage, failed=False, objective="sharpe", score_per_sharpe=1.0):
     rng = np.random.default_rng(0)
     market = rng.normal(0.0003, 0.01, DAYS)
     backtests = [
@@ -35,14 +35,19 @@ def judge(tmp_path, advantage, failed=False):
     ]
     baselines = [write_run(tmp_path / name, market) for name in ("equal_weight", "buy_and_hold")]
     runs = [
-        {"fold": f, "seed": s, "status": "ok", "sharpe": 1.0, "days": 251, "skewness": 0.0, "kurtosis": 3.0}
+        {"fold": f, "seed": s, "status": "ok", "days": 251, "measures": {"skewness": 0.0, "kurtosis": 3.0}}
         for f in (0, 1)
         for s in (0, 1)
     ]
     scores = []
     for trial in range(4):
         scores.append(tmp_path / f"score_{trial}.json")
-        write_score(Score("toy", 0, trial, 1, "ok", None, 0.5 + trial / 10, 0.1, {}, runs), scores[-1])
+        sharpe = 0.5 + trial / 10
+        own = [run | {"sharpe": sharpe, "value": score_per_sharpe * sharpe} for run in runs]
+        write_score(
+            Score("toy", 0, trial, 1, "ok", None, score_per_sharpe * sharpe, 0.1, {}, own, objective=objective),
+            scores[-1],
+        )
     verdict = tmp_path / "verdict.json"
     judge_sweep("toy", tuple(scores), tuple(backtests), tuple(baselines), 400, 0.95, verdict)
     return json.loads(verdict.read_text())
@@ -78,3 +83,10 @@ def test_the_incumbents_validation_sharpe_is_deflated_by_the_trials(tmp_path):
     assert (validation["trials"], validation["validation_days"], validation["best_score"]) == (4, 502, 0.8)
     assert 0 < validation["expected_best_score_without_skill"] < 0.3
     assert 0.5 < validation["deflated_sharpe_ratio"] < 1
+
+
+def test_a_deflated_sharpe_ratio_is_of_sharpe_ratios_whatever_the_objective(tmp_path):
+    by_sharpe = judge(tmp_path / "sharpe", 0.0)["validation"]
+    by_calmar = judge(tmp_path / "calmar", 0.0, objective="calmar", score_per_sharpe=10.0)["validation"]
+    assert (by_calmar["objective"], by_calmar["best_score"]) == ("calmar", 8.0)
+    assert by_calmar["deflated_sharpe_ratio"] == by_sharpe["deflated_sharpe_ratio"]

@@ -44,8 +44,8 @@ def test_a_round_waits_for_its_last_runs():
     assert cpu_hours(batches, seconds_a_step=1.0) == 48
 
 
-def score(trial, sharpes, status="ok"):
-    runs = [{"sharpe": sharpe} for sharpe in sharpes]
+def score(trial, values, status="ok"):
+    runs = [{"value": value} for value in values]
     return Score("toy", 0, trial, 100, status, None, None, None, {}, runs)
 
 
