@@ -49,6 +49,11 @@ def sweep_batches(sweep: dict[str, Any], runs_a_trial: int) -> list[Batch]:
     return batches
 
 
+def full_budget(sweep: dict[str, Any], runs_a_trial: int) -> int:
+    """Return the vector steps of a run at the largest fidelity that the rounds reach, that of the incumbent."""
+    return max(schedule(sweep, runs_a_trial), key=lambda round_: round_.fidelity).budget
+
+
 def hours(batches: Iterable[Batch], seconds_a_step: float, slots: int) -> float:
     """Return the hours that batches take, one after the other, with ``slots`` runs at a time."""
     return sum(math.ceil(batch.runs / slots) * batch.steps * seconds_a_step for batch in batches) / 3600

@@ -5,6 +5,7 @@ from workflow_scripts.sweeps.cost import (
     cpu_hours,
     detectable_between_trials,
     detectable_on_days,
+    full_budget,
     hours,
     past_runs,
     run_deviation,
@@ -34,6 +35,13 @@ def test_a_rung_that_continues_pays_for_what_is_new():
 def test_a_member_of_a_population_trains_for_its_interval_alone():
     sweep = {"optimizer": "pb2", "rounds": 3, "round_size": 4, "interval": 340}
     assert sweep_batches(sweep, runs_a_trial=6) == [Batch(4, 24, 340)] * 3
+
+
+def test_the_backtest_trains_as_long_as_the_incumbent_did():
+    assert full_budget({"optimizer": "pbt", "rounds": 3, "round_size": 4, "interval": 340}, 6) == 1020
+    rungs = {"optimizer": "dehb", "rounds": 3, "min_budget": 100, "budget": 900, "eta": 3}
+    assert full_budget(rungs, 2) == 900
+    assert full_budget(rungs | {"rounds": 2}, 2) == 300  # the bracket never gets to its last rung
 
 
 def test_a_round_waits_for_its_last_runs():
