@@ -51,9 +51,10 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
         axes.set_ylabel(f"{score} over folds and seeds")
-    for row in board.itertuples():
+    for row in board.astype(object).where(board.notna(), None).itertuples():
         log.info(
             f"{row.sweep} incumbent={row.incumbent_score} ± {row.incumbent_interval} vector_steps={row.vector_steps}"
+            + (f" reason={row.reason!r}" if row.reason else "")
         )
 
 

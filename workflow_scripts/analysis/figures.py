@@ -66,7 +66,8 @@ def figure(path: Path, width: float = 8.0, height: float = 4.5, legend_columns: 
         canvas, axes = plt.subplots(figsize=(width, height), layout="constrained")
         try:
             yield axes
-            for columns in range(legend_columns, 0, -1):
+            named = axes.get_legend_handles_labels()[1]
+            for columns in range(legend_columns if named else 0, 0, -1):
                 legend = canvas.legend(loc="outside lower center", ncols=columns)
                 if columns == 1 or legend.get_window_extent().width <= canvas.bbox.width:
                     break

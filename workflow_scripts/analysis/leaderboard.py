@@ -45,10 +45,10 @@ class Sweep:
         return self.scores[0].objective
 
 
-def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return a mean and the half-width of its 95 % interval (Student's t); infinite for a single value."""
+def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float | None]:
+    """Return a mean and the half-width of its 95 % interval (Student's t); a single value has none."""
     if len(values) < 2:
-        return float(values.mean()), float("inf")
+        return float(values.mean()), None
     half = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
 
@@ -89,7 +89,7 @@ def default_trial(scores: Sequence[Score], default: Mapping[str, object]) -> Sco
     return None
 
 
-def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple[None, None]:
+def gap(score: Score | None, rival: Score | None) -> tuple[float, float | None] | tuple[None, None]:
     """Return the mean difference of two trials on the same folds and seeds, and its 95 % half-width."""
     if score is None or rival is None:
         return None, None
@@ -133,6 +133,7 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
                 "objective": sweep.objective,
                 "incumbent_score": best.score if best else None,
                 "incumbent_interval": interval,
+                "reason": _why_not(sweep.scores, best, interval),
                 "beyond_default": beyond_default,
                 "beyond_default_interval": default_interval,
                 "beyond_random": beyond_random,
@@ -146,6 +147,14 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     return table.sort_values(
         ["objective", "incumbent_score", "sweep"], ascending=[True, False, True], na_position="last", kind="stable"
     )
+
+
+def _why_not(scores: Sequence[Score], best: Score | None, interval: float | None) -> str | None:
+    """Return why a sweep has no score, or its score no interval."""
+    if best is None:
+        reasons = [score.reason or score.status for score in at_full_budget(scores)]
+        return f"no trial has a score; most often: {max(sorted(set(reasons)), key=reasons.count)}"
+    return "one run has no interval" if interval is None else None
 
 
 def cpu_seconds(scores: Sequence[Path]) -> float | None:

@@ -70,7 +70,7 @@ def _error_of_difference(score: Score, first: Score) -> float:
     values = [{(run["fold"], run["seed"]): run["value"] for run in judged.runs} for judged in (score, first)]
     pairs = [(own, values[1].get(key)) for key, own in values[0].items()]
     gaps = np.asarray([own - other for own, other in pairs if own is not None and other is not None], dtype=np.float64)
-    return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
+    return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else np.nan
 
 
 if __name__ == "__main__":

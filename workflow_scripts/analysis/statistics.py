@@ -8,9 +8,8 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 from scipy.stats import norm
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
-from workflow_scripts.sweeps.measures import NOTHING, Array, UndefinedError, dispersion, level
+from workflow_scripts.sweeps.measures import LEAST_DEFINED, NOTHING, Array, UndefinedError, dispersion, level
 
-LEAST_DEFINED = 0.95
 EULER_GAMMA = 0.5772156649015329
 
 

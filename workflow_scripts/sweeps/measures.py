@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 
+# A dispersion below this part of the level of what disperses is the rounding of a constant.
 NOTHING = 1e-12
+# Of resamples: where fewer are defined, they do not speak for the rest.
+LEAST_DEFINED = 0.95
 WORST = 0.05
 Array = NDArray[np.float64]
 

@@ -122,6 +122,8 @@ def visible_differences(asked: dict[str, Any], sweep: dict[str, Any], market: Pa
 
 
 def _on_days(kind: str, days: int) -> str:
+    if days == 0:
+        return f"there are no {kind} days, which show nothing"
     return (
         f"{days} {kind} days show a Sharpe difference of {detectable_on_days(days):.2f} between unlike policies, of "
         f"{detectable_on_days(days, ALIKE):.2f} where their daily returns correlate by {ALIKE}"

@@ -77,6 +77,7 @@ def test_a_sweep_without_a_score_stands_last():
     board = compare([failed, sweep("ok", "smac", [trial(0, [-1.0, -2.0])])])
     assert list(board.sweep) == ["ok", "failed"]
     assert board.without_score.tolist() == [0, 1]
+    assert board.reason.iloc[1] == "no trial has a score; most often: failed"
 
 
 def test_only_trials_at_full_budget_are_the_best_so_far():
@@ -101,4 +102,7 @@ def test_a_default_trial_that_was_continued_is_still_the_default():
 
 
 def test_one_run_has_no_interval():
-    assert mean_and_interval(np.asarray([1.0])) == (1.0, float("inf"))
+    assert mean_and_interval(np.asarray([1.0])) == (1.0, None)
+    board = compare([sweep("a", "smac", [trial(0, [1.0])])])
+    assert board.incumbent_interval.isna().all()
+    assert board.reason.tolist() == ["one run has no interval"]
