@@ -49,6 +49,11 @@ def sweep_batches(sweep: dict[str, Any], runs_a_trial: int) -> list[Batch]:
     return batches
 
 
+def full_budget(sweep: dict[str, Any], runs_a_trial: int) -> int:
+    """Return the vector steps of a run at the largest fidelity that the rounds reach, that of the incumbent."""
+    return max(schedule(sweep, runs_a_trial), key=lambda round_: round_.fidelity).budget
+
+
 def hours(batches: Iterable[Batch], seconds_a_step: float, slots: int) -> float:
     """Return the hours that batches take, one after the other, with ``slots`` runs at a time."""
     return sum(math.ceil(batch.runs / slots) * batch.steps * seconds_a_step for batch in batches) / 3600
@@ -79,13 +84,13 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
 
 
 def run_deviation(scores: Sequence[Score]) -> float | None:
-    """Return the standard deviation of a run's Sharpe ratio beyond its trial's level and its fold and seed's.
+    """Return the standard deviation of a run's value beyond its trial's level and its fold and seed's.
 
     Every trial is judged on the same folds with the same seeds, so what those share does not blur a comparison: the
     residual of the two-way table trials × runs, with (trials − 1)(runs − 1) degrees of freedom. None with fewer than
-    two trials or runs that all have a Sharpe ratio.
+    two trials or runs that all have a value.
     """
-    rows = [[run["sharpe"] for run in score.runs] for score in scores if score.status == "ok"]
+    rows = [[run["value"] for run in score.runs] for score in scores if score.status == "ok"]
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return None
     table = np.asarray(rows, dtype=np.float64)
@@ -94,7 +99,7 @@ def run_deviation(scores: Sequence[Score]) -> float | None:
 
 
 def detectable_between_trials(deviation: float, runs: int) -> float:
-    """Return the smallest true difference of two trials' mean Sharpe ratios that is seen with power 0.8 at 5 %."""
+    """Return the smallest true difference of two trials' mean values that is seen with power 0.8 at 5 %."""
     return _noticeable(deviation * math.sqrt(2 / runs))
 
 

@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 
+# A dispersion below this part of the level of what disperses is the rounding of a constant.
 NOTHING = 1e-12
+# Of resamples: where fewer are defined, they do not speak for the rest.
+LEAST_DEFINED = 0.95
 WORST = 0.05
 Array = NDArray[np.float64]
 
@@ -89,11 +92,17 @@ def sharpe_of(daily_returns: Array, periods_per_year: int) -> float:
     return float(np.mean(daily_returns)) / deviation * math.sqrt(periods_per_year)
 
 
-def dispersion(daily_returns: Array, what: str, fitted: int = 1) -> float:
-    """Return the standard deviation of daily returns.
+def level(daily_returns: Array) -> Array:
+    """Return the level (…,) of daily returns (…, days), of which a deviation has to be 1e-12 to be one.
 
-    A return carries the rounding of the ratio of two values of the portfolio. So its level is that of the growth factor
-    1 + return, and a deviation below 1e-12 of the largest of them is none.
+    A return carries the rounding of the ratio of two values of a portfolio, so its level is that of the growth factor.
+    """
+    largest: Array = 1 + np.abs(daily_returns).max(axis=-1)
+    return largest
+
+
+def dispersion(daily_returns: Array, what: str, fitted: int = 1) -> float:
+    """Return the standard deviation of daily returns; below 1e-12 of their level it is none.
 
     Args:
         daily_returns: of a portfolio, or their difference to others.
@@ -108,7 +117,7 @@ def dispersion(daily_returns: Array, what: str, fitted: int = 1) -> float:
     if days <= fitted:
         raise UndefinedError(f"{days} {what} are too few: it takes {fitted + 1}")
     deviation = float(np.std(daily_returns, ddof=fitted))
-    if deviation <= NOTHING * _level(daily_returns):
+    if deviation <= NOTHING * level(daily_returns):
         raise UndefinedError(f"{days} {what} do not vary")
     return deviation
 
@@ -136,7 +145,7 @@ def sortino(record: Record) -> float:
     Measurement in a Downside Risk Framework".
     """
     downside = float(np.sqrt(np.mean(np.minimum(record.daily_returns, 0) ** 2)))
-    if downside <= NOTHING * _level(record.daily_returns):
+    if downside <= NOTHING * level(record.daily_returns):
         raise UndefinedError("no day lost")
     return float(np.mean(record.daily_returns)) / downside * math.sqrt(record.periods_per_year)
 
@@ -228,10 +237,6 @@ def benchmark_of(record: Record) -> Array:
     if record.benchmark is None:
         raise UndefinedError("there is no benchmark")
     return record.benchmark
-
-
-def _level(daily_returns: Array) -> float:
-    return 1 + float(np.max(np.abs(daily_returns)))
 
 
 def _standardised_moment(daily_returns: Array, order: int) -> float:

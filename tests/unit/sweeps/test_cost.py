@@ -5,6 +5,7 @@ from workflow_scripts.sweeps.cost import (
     cpu_hours,
     detectable_between_trials,
     detectable_on_days,
+    full_budget,
     hours,
     past_runs,
     run_deviation,
@@ -36,6 +37,13 @@ def test_a_member_of_a_population_trains_for_its_interval_alone():
     assert sweep_batches(sweep, runs_a_trial=6) == [Batch(4, 24, 340)] * 3
 
 
+def test_the_backtest_trains_as_long_as_the_incumbent_did():
+    assert full_budget({"optimizer": "pbt", "rounds": 3, "round_size": 4, "interval": 340}, 6) == 1020
+    rungs = {"optimizer": "dehb", "rounds": 3, "min_budget": 100, "budget": 900, "eta": 3}
+    assert full_budget(rungs, 2) == 900
+    assert full_budget(rungs | {"rounds": 2}, 2) == 300  # the bracket never gets to its last rung
+
+
 def test_a_round_waits_for_its_last_runs():
     """24 runs of an hour, five at a time, are five hours; the 24 of the next round wait for them."""
     batches = [Batch(4, 24, 3600)] * 2
@@ -44,8 +52,8 @@ def test_a_round_waits_for_its_last_runs():
     assert cpu_hours(batches, seconds_a_step=1.0) == 48
 
 
-def score(trial, sharpes, status="ok"):
-    runs = [{"sharpe": sharpe} for sharpe in sharpes]
+def score(trial, values, status="ok"):
+    runs = [{"value": value} for value in values]
     return Score("toy", 0, trial, 100, status, None, None, None, {}, runs)
 
 
