@@ -41,7 +41,7 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
 
 
 def _read_trials(path: Path) -> pd.DataFrame:
-    if not path.read_text().endswith("\n"):
+    if not path.read_text(encoding="utf-8").endswith("\n"):
         raise ValueError(damaged(path, "its last line is not whole"))
     table = pd.read_csv(path)
     # Trials of unequal budgets do not compare: of several, the one with the most runs is looked at.

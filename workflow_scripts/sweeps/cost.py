@@ -77,7 +77,7 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
         trial = read_trial(config)
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
         for usage in sorted(config.parent.glob("fold_*/seed_*/train_agent.tsv")):
-            head, row = (line.split("\t") for line in usage.read_text().splitlines()[:2])
+            head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
             if usage.with_name("sharpe.json").exists():
                 runs.append((float(row[head.index(column)]), steps))
     return runs
