@@ -33,7 +33,7 @@ from scipy.stats import t
 from smac import HyperparameterOptimizationFacade
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.sweeps.optimizers import Proposal
+from workflow_scripts.sweeps.optimizers.base import Proposal
 from workflow_scripts.sweeps.optimizers.smac import UnsavedScenario
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict

@@ -7,7 +7,7 @@ from typing import Any
 from ConfigSpace import Configuration, ConfigurationSpace
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.sweeps.optimizers import Proposal
+from workflow_scripts.sweeps.optimizers.base import Proposal
 from workflow_scripts.sweeps.search_space import adapted, to_dict
 from workflow_scripts.workflow.schedule import POPULATION, Round, continues
 

@@ -17,7 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
 from workflow_scripts.sweeps.history import Score, costs, rank
-from workflow_scripts.sweeps.optimizers import Proposal
+from workflow_scripts.sweeps.optimizers.base import Proposal
 from workflow_scripts.sweeps.optimizers.smac import initial_points
 from workflow_scripts.sweeps.search_space import allowed
 from workflow_scripts.workflow.seeds import derive_seed
