@@ -73,8 +73,8 @@ class Request:
         history: every trial of the rounds before, in the order of proposal.
         rounds: all rounds up to the one to propose, which is the last.
         seed: the sweep's seed.
-        runs: how many (fold, seed) pairs judge a trial at full fidelity; 1 where no decision depends on it.
         fixed: names of the hyperparameters that cannot change during a training.
+        runs: how many (fold, seed) pairs judge a trial at full fidelity; 1 where no decision depends on it.
 
     """
 
@@ -82,8 +82,8 @@ class Request:
     history: Sequence["Score"]
     rounds: Sequence[Round]
     seed: int
-    runs: int = 1
     fixed: tuple[str, ...] = ()
+    runs: int = 1
 
     @property
     def number(self) -> int:
@@ -94,6 +94,11 @@ class Request:
     def size(self) -> int:
         """Number of trials to propose."""
         return self.rounds[-1].size
+
+    @property
+    def is_promotion(self) -> bool:
+        """Whether the round takes up trials of the round before, at a higher fidelity."""
+        return self.number > 0 and self.rounds[-2].fidelity < self.rounds[-1].fidelity
 
     @property
     def last(self) -> list["Score"]:
