@@ -56,7 +56,7 @@ class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
         return bool(self.is_forbidden_vector_array(vector[None, :, None])[0].item())
 
     def is_forbidden_vector_array(self, arr: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return a mask over configurations, given a row a hyperparameter."""
+        """Return a mask over configurations, given a row per hyperparameter."""
         rows = arr[0] if arr.ndim == 3 else arr
         assert self.positions is not None, "the space sets the positions when the clause is added"
         batch, horizon, repeat = (

@@ -1,16 +1,15 @@
 """Optuna's samplers, told of the trials so far: its multivariate TPE and its Gaussian process.
 
-TPE: Bergstra et al. (2011), Falkner et al. (2018). The Gaussian process has a Matérn kernel with a length scale a
+TPE: Bergstra et al. (2011), Falkner et al. (2018). The Gaussian process has a Matérn kernel with a length scale per
 hyperparameter, fitted noise, and log expected improvement in batches (Ament et al. 2023); it stands where HEBO would:
 HEBO's package pins numpy below 1.25, which nothing else here runs on.
 """
 
 import warnings
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import optuna
-from ConfigSpace import Configuration, ConfigurationSpace
+from ConfigSpace import Configuration
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, Constant, Hyperparameter, IntegerHyperparameter
 from optuna.distributions import (
     BaseDistribution,
@@ -20,41 +19,35 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
-from workflow_scripts.sweeps.history import Score, costs
-from workflow_scripts.sweeps.optimizers.smac import remaining_design
+from workflow_scripts.sweeps.designs import remaining_design
+from workflow_scripts.sweeps.history import costs
+from workflow_scripts.sweeps.optimizers.base import Request
 from workflow_scripts.sweeps.search_space import allowed
 from workflow_scripts.workflow.seeds import derive_seed
 
 Sampler = Literal["tpe", "gp"]
 
 
-def propose(
-    space: ConfigurationSpace,
-    history: Sequence[Score],
-    round_: int,
-    size: int,
-    seed: int,
-    initial_design: int,
-    sampler: Sampler = "tpe",
-) -> list[Configuration]:
-    """Return ``size`` configurations of a round: the rest of the initial design first, then the sampler's.
+def propose(request: Request, initial_design: int, sampler: Sampler) -> list[Configuration]:
+    """Return the configurations of a round: the rest of the initial design first, then the sampler's.
 
     Within a round each is told to the sampler as running: TPE takes a constant lie for it, the Gaussian process
     integrates over what it may score.
     """
-    proposals = remaining_design(space, history, size, seed, initial_design)
-    if len(proposals) == size:
+    space, history = request.space, request.history
+    proposals = remaining_design(request, initial_design)
+    if len(proposals) == request.size:
         return proposals
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     distributions = {name: _distribution(entry) for name, entry in space.items()}
-    study = optuna.create_study(sampler=_sampler(sampler, derive_seed(seed, sampler, round_)))
+    study = optuna.create_study(sampler=_sampler(sampler, derive_seed(request.seed, sampler, request.number)))
     for score, cost in zip(history, costs(history), strict=True):
         params = {name: score.configuration[name] for name in distributions}
         study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=cost))
     for waiting in proposals:
         study.enqueue_trial(_plain(waiting))
         study.ask(distributions)
-    while len(proposals) < size:
+    while len(proposals) < request.size:
         trial = study.ask(distributions)
         is_forbidden = any(clause.is_forbidden_value(trial.params) for clause in space.forbidden_clauses)
         if is_forbidden and sampler == "tpe":

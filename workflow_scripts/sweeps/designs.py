@@ -1,0 +1,33 @@
+"""The first trials of a sweep: the default configuration and scrambled Sobol points."""
+
+from ConfigSpace import Configuration, ConfigurationSpace
+from scipy.stats import qmc
+
+from workflow_scripts.sweeps.optimizers.base import Request
+from workflow_scripts.sweeps.search_space import from_unit
+from workflow_scripts.workflow.seeds import derive_seed
+
+
+def remaining_design(request: Request, initial_design: int) -> list[Configuration]:
+    """Return what a round still takes of the initial design, which a first round is filled with."""
+    count = initial_design if request.history else max(initial_design, request.size)
+    return initial_points(request.space, count, request.seed)[len(request.history) :][: request.size]
+
+
+def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:
+    """Return the default configuration and ``count - 1`` scrambled Sobol points of the priors that the space allows."""
+    points = [space.get_default_configuration()]
+    hyperparameters = [hyperparameter for hyperparameter in space.values() if hyperparameter.size != 1]
+    sobol = qmc.Sobol(max(1, len(hyperparameters)), seed=derive_seed(seed, "initial"))
+    while len(points) < count:
+        unit = sobol.random(1)[0]
+        values = {
+            **dict(points[0]),
+            **{
+                hyperparameter.name: from_unit(hyperparameter, number)
+                for hyperparameter, number in zip(hyperparameters, unit, strict=False)
+            },
+        }
+        if not any(clause.is_forbidden_value(values) for clause in space.forbidden_clauses):
+            points.append(Configuration(space, values=values))
+    return points
