@@ -11,8 +11,8 @@ import numpy as np
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.schedule import continues, schedule
 
 CONFIDENCE, POWER = 0.95, 0.8
 
@@ -33,25 +33,29 @@ class Batch:
     steps: int
 
 
-def sweep_batches(sweep: dict[str, Any], runs_a_trial: int) -> list[Batch]:
-    """Return the rounds of a sweep.
+def sweep_batches(rounds: Sequence[Round], continues: bool) -> list[Batch]:
+    """Return the runs of each round of a sweep.
 
     A trial that goes on from the round before trains for what is new alone: the steps since, or the runs that the rung
     below did not have. Where DEHB proposes something new on a higher rung it takes all.
+
+    Args:
+        rounds: the sweep's rounds.
+        continues: whether trials go on from the round before.
+
     """
-    rounds = schedule(sweep, runs_a_trial)
     batches = []
     for number, round_ in enumerate(rounds):
         steps, runs = round_.budget, round_.runs
-        if number and continues(sweep) and (below := rounds[number - 1]).fidelity < round_.fidelity:
+        if number and continues and (below := rounds[number - 1]).fidelity < round_.fidelity:
             steps, runs = (steps - below.budget, runs) if below.budget < steps else (steps, runs - below.runs)
         batches.append(Batch(round_.size, round_.size * runs, steps))
     return batches
 
 
-def full_budget(sweep: dict[str, Any], runs_a_trial: int) -> int:
+def full_budget(rounds: Sequence[Round]) -> int:
     """Return the vector steps of a run at the largest fidelity that the rounds reach, that of the incumbent."""
-    return max(schedule(sweep, runs_a_trial), key=lambda round_: round_.fidelity).budget
+    return max(rounds, key=lambda round_: round_.fidelity).budget
 
 
 def hours(batches: Iterable[Batch], seconds_a_step: float, slots: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import read_fold
+from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.sweeps.cost import (
     Batch,
     cpu_hours,
@@ -22,6 +22,7 @@ from workflow_scripts.sweeps.cost import (
 )
 from workflow_scripts.sweeps.history import at_full_budget, read_score
 from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.devices import uses_cuda
 from workflow_scripts.training.runs import TrainingSettings
 from workflow_scripts.training.timing import seconds_a_step
@@ -41,7 +42,7 @@ def plan(
     """Print rounds, trials, runs, vector steps, hours, and the smallest difference to see, of every sweep.
 
     Args:
-        settings: JSON of the sweeps, their default configurations, the numbers of folds, tuning and final seeds and of
+        settings: JSON of the sweeps with their rounds and default configurations, of the numbers of folds, tuning and final seeds and of
             the backtest's trained candidates, its budget, and of each market the first test day and how an action
             becomes trades there, its own lots and fees included.
         markets: folder of the markets, with their bars and folds.
@@ -53,8 +54,8 @@ def plan(
     start_job("plan")
     asked = json.loads(settings)
     for name, sweep in asked["sweeps"].items():
-        runs = asked["folds"] * asked["tuning_seeds"]
-        rounds, steps = sweep_batches(sweep, runs), asked["backtest_budget"] or full_budget(sweep, runs)
+        laid = [Round(**round_) for round_ in sweep["rounds"]]
+        rounds, steps = sweep_batches(laid, sweep["continues"]), asked["backtest_budget"] or full_budget(laid)
         final = Batch(asked["trained"], asked["trained"] * asked["final_seeds"], steps)
         print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}")
         print("\n".join(f"  {line}" for line in counts(rounds, final, training.num_envs)))
@@ -63,7 +64,7 @@ def plan(
         if rate is None:
             data = read_fold(market / "folds" / "fold_0.npz")
             environment = EnvironmentSettings(**asked["environments"][sweep["market"]])
-            rate = seconds_a_step(sweep["agent"], asked["default"][name], data, environment, training)
+            rate = seconds_a_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
         done = len(list((sweeps / name).glob("round_*/trial_*/fold_*/seed_*/sharpe.json")))
         print(

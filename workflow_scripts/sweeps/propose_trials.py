@@ -18,7 +18,7 @@ from workflow_scripts.workflow.registry import find
 from workflow_scripts.workflow.settings import ON_POLICY
 
 # Keys of --settings that are the sweep's; all others are the optimizer's.
-OF_THE_SWEEP = ("agent", "market", "optimizer", "runs", "search_space", "seed", "warm_start")
+OF_THE_SWEEP = ("agent", "market", "objective", "optimizer", "runs", "search_space", "seed", "warm_start")
 
 
 def propose_trials(

@@ -57,8 +57,10 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
             _silence(node)
         elif isinstance(node, ast.Assert):
             node.msg = None
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call):
-            node.value.keywords = [word for word in node.value.keywords if word.arg != "description"]  # of a setting
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    call.keywords = [word for word in call.keywords if word.arg != "description"]  # of a setting
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):
                 first = int(
