@@ -53,6 +53,12 @@ RETRIES = 2
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
 
+# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
+# resources, which rerun nothing.
+TRAINING = settings.top.training.on_results()
+WATCHED = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
+WATCH = flags(training={key: getattr(settings.top.training, key) for key in WATCHED})
+
 
 wildcard_constraints:
     market=NAME,

@@ -1,9 +1,3 @@
-# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
-# resources, which rerun nothing.
-TRAINING = settings.top.training.on_results()
-WATCH = flags(training=settings.top.training.without_results())
-
-
 def environment_flags(wildcards):
     """Flags of a job that trades: how an action becomes trades on its market."""
     return flags(environment=market_of(wildcards).environment.model_dump())

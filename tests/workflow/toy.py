@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")

@@ -9,10 +9,12 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, model_validator
 
 from workflow_scripts.config.spaces import Space, default_configuration, find_space, in_domain, read_space
-from workflow_scripts.data.settings import FeatureSettings, FoldSettings
-from workflow_scripts.data.sources.base import Day, Source
+from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
+from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.sweeps.optimizers.base import Optimizer, Round
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.settings import TrainingSettings
@@ -20,9 +22,6 @@ from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.model import SettingError, Settings, unknown_key
 from workflow_scripts.workflow.paths import NAME
 
-AGENTS = "workflow_scripts.training.agents"
-OPTIMIZERS = "workflow_scripts.sweeps.optimizers"
-SOURCES = "workflow_scripts.data.sources"
 # What a market may have of its own; null or absent takes the environment's.
 MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

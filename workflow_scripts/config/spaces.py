@@ -76,7 +76,7 @@ Space = dict[str, Hyperparameter]
 
 
 def find_space(name: str) -> Path:
-    """Return the file of a search space: a path, or a name in search_spaces/, the working folder's before the checkout's.
+    """Return the file of a search space: a path, or a name in search_spaces/, here or else in the checkout.
 
     Raises:
         FileNotFoundError: there is none.
@@ -147,7 +147,7 @@ def in_domain(key: str, value: Any, name: str, agent: type[Agent]) -> Any:
     if key not in ("default", "lower", "upper") or value is None:
         return value
     try:
-        taken = getattr(agent.of({name: value}), name)
+        taken = agent.value_of(name, value)
     except SettingError as error:
         raise SettingError((key,), error.reason) from None
     return taken if isinstance(value, str) else value
@@ -164,9 +164,7 @@ def check_updates(space: Space, agent: type[Agent]) -> None:
 
     """
     smallest = {name: entry.lower for name, entry in space.items() if entry.lower is not None}
-    settings = agent.of({**default_configuration(space), **({} if agent.on_policy else smallest)})
-    if settings.updates(settings.horizon_len) < 1:
-        raise SettingError((), settings.without_updates())
+    agent.of({**default_configuration(space), **({} if agent.on_policy else smallest)})
 
 
 def default_configuration(space: Space) -> dict[str, Any]:

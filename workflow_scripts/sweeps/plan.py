@@ -23,10 +23,10 @@ from workflow_scripts.sweeps.cost import (
 from workflow_scripts.sweeps.history import at_full_budget, read_score
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.sweeps.optimizers.base import Round
-from workflow_scripts.training.devices import uses_cuda
-from workflow_scripts.training.runs import TrainingSettings
-from workflow_scripts.training.timing import seconds_a_step
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.devices import uses_cuda
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.timing import seconds_a_step
 from workflow_scripts.workflow.jobs import start_job
 
 ALIKE = 0.9
@@ -42,9 +42,9 @@ def plan(
     """Print rounds, trials, runs, vector steps, hours, and the smallest difference to see, of every sweep.
 
     Args:
-        settings: JSON of the sweeps with their rounds and default configurations, of the numbers of folds, tuning and final seeds and of
-            the backtest's trained candidates, its budget, and of each market the first test day and how an action
-            becomes trades there, its own lots and fees included.
+        settings: JSON of the sweeps with their rounds and default configurations, of the numbers of folds, tuning and
+            final seeds and of the backtest's trained candidates, its budget, and of each market the first test day and
+            how an action becomes trades there, its own lots and fees included.
         markets: folder of the markets, with their bars and folds.
         sweeps: folder of the sweeps; what finished runs took there is the estimate, else a short training is.
         slots: runs at a time.

@@ -11,11 +11,12 @@ from workflow_scripts.sweeps.history import Score, read_score
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
+from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
 from workflow_scripts.workflow.registry import find
-from workflow_scripts.workflow.settings import ON_POLICY
 
 # Keys of --settings that are the sweep's; all others are the optimizer's.
 OF_THE_SWEEP = ("agent", "market", "objective", "optimizer", "runs", "search_space", "seed", "warm_start")
@@ -44,14 +45,14 @@ def propose_trials(
     asked = json.loads(settings)
     kind: type[Optimizer] = find(PACKAGE, asked["optimizer"], Optimizer)
     optimizer = kind.of({key: value for key, value in asked.items() if key not in OF_THE_SWEEP})
-    on_policy, fixed = agent_traits(asked["agent"])
+    agent: type[Agent] = find(AGENTS, asked["agent"], Agent)
     runs = asked.get("runs", 1)
     request = Request(
-        space=build_space(asked["search_space"], on_policy=on_policy),
+        space=build_space(asked["search_space"], on_policy=agent.on_policy),
         history=[read_score(path) for path in scores],
         rounds=optimizer.schedule(number + 1, runs),
         seed=asked["seed"],
-        fixed=fixed,
+        fixed=agent.fixed,
         runs=runs,
     )
     budget = request.rounds[-1].budget
@@ -77,11 +78,6 @@ def propose_trials(
             "trials": [{"config": text, "sha256": hashlib.sha256(text.encode()).hexdigest()} for text in texts],
         },
     )
-
-
-def agent_traits(agent: str) -> tuple[bool, tuple[str, ...]]:
-    """Return whether an agent is on-policy, and which of its hyperparameters cannot change during a training."""
-    return agent in ON_POLICY, ("net_dims_0", "net_dims_1", "buffer_size", "alpha")
 
 
 def _phase(parent: Score) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from functools import cache
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 
@@ -27,7 +28,7 @@ class SettingError(ValueError):
         return self if self.file else SettingError((*path, *self.path), self.reason)
 
     def inside(self, file: str) -> str:
-        """Return the line that a user reads: the file, which is ``file`` where the error names none, and the mistake."""
+        """Return the line that a user reads: the error's file, else ``file``, and the mistake."""
         return f"{self.file or file}{', ' if self.path else ': '}{self}"
 
 
@@ -61,6 +62,27 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise explained(error, cls.model_fields) from None
+
+    @classmethod
+    def value_of(cls, name: str, value: Any) -> Any:
+        """Return the value of one field as the settings would hold it, whatever the others are.
+
+        Raises:
+            SettingError: the value is of the wrong type or out of bounds.
+
+        """
+        if isinstance(value, bool) and cls.model_fields[name].annotation is not bool:
+            raise SettingError((name,), f"{str(value).lower()} is not a number or a text")
+        try:
+            return _adapter(cls, name).validate_python(value)
+        except ValidationError as error:
+            raise explained(error, cls.model_fields).below(name) from None
+
+
+@cache
+def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
+    field = settings.model_fields[name]
+    return TypeAdapter(Annotated[field.annotation, field])
 
 
 def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:

@@ -36,7 +36,12 @@ def test_the_rungs_of_a_bracket_have_fewer_trials_of_more_steps():
 
 def test_a_rung_that_continues_pays_for_what_is_new():
     by_steps = {"optimizer": "dehb", "rounds": 4, "min_budget": 100, "budget": 900, "eta": 3, "continue_training": True}
-    assert sweep_batches(*laid(by_steps, 2)) == [Batch(9, 18, 100), Batch(3, 6, 200), Batch(1, 2, 600), Batch(3, 6, 300)]
+    assert sweep_batches(*laid(by_steps, 2)) == [
+        Batch(9, 18, 100),
+        Batch(3, 6, 200),
+        Batch(1, 2, 600),
+        Batch(3, 6, 300),
+    ]
     by_runs = by_steps | {"fidelity": "runs", "min_runs": 1, "rounds": 3, "eta": 2}
     assert sweep_batches(*laid(by_runs, 4)) == [Batch(4, 4, 900), Batch(2, 2, 900), Batch(1, 2, 900)]
 
