@@ -51,55 +51,33 @@ class RunResult:
     """What sharpe.json says of a run.
 
     Attributes:
-        status: ok; flat: the policy never traded; failed: the training diverged or ran out of memory.
+        status: ok; flat: the policy never traded; failed: the training diverged, or ran out of memory or time.
         reason: why the status is not ok.
+        days: number of daily returns.
         sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok.
         training_sharpe: the same over the training window.
-        total_return: growth of the portfolio over the days, as a fraction.
-        annual_turnover: traded value a year, as a multiple of the portfolio's.
-        days: number of daily returns.
-        skewness: of the daily returns.
-        kurtosis: of the daily returns, raw (a normal distribution has 3).
 
     """
 
     status: Status
     reason: str | None
-    sharpe: float | None
-    training_sharpe: float | None
-    total_return: float | None
-    annual_turnover: float | None
     days: int
-    skewness: float | None = None
-    kurtosis: float | None = None
+    sharpe: float | None = None
+    training_sharpe: float | None = None
 
 
 def judge_episode(episode: Episode, training: Episode) -> RunResult:
     """Return the result of a run from its validation episode; a policy that never trades is flat, not zero."""
     days = len(episode.daily_returns)
     if not episode.turnover.any():
-        return RunResult("flat", "the policy never traded", None, None, None, None, days)
-    return RunResult(
-        status="ok",
-        reason=None,
-        sharpe=sharpe_ratio(episode.daily_returns),
-        training_sharpe=sharpe_ratio(training.daily_returns) if training.turnover.any() else None,
-        total_return=float(np.prod(1 + episode.daily_returns) - 1),
-        annual_turnover=float(episode.turnover.mean() * TRADING_DAYS_A_YEAR),
-        days=days,
-        skewness=_standardised_moment(episode.daily_returns, 3),
-        kurtosis=_standardised_moment(episode.daily_returns, 4),
-    )
-
-
-def _standardised_moment(values: NDArray[np.float64], order: int) -> float:
-    """Return the mean of z^order; scipy.stats has it too, but takes 0.9 s to import, and every run pays that."""
-    return float(np.mean(((values - values.mean()) / values.std()) ** order))
+        return RunResult("flat", "the policy never traded", days)
+    memory = sharpe_ratio(training.daily_returns) if training.turnover.any() else None
+    return RunResult("ok", None, days, sharpe_ratio(episode.daily_returns), memory)
 
 
 def failed_run(reason: str) -> RunResult:
-    """Return the result of a run that diverged or ran out of memory."""
-    return RunResult("failed", reason, None, None, None, None, 0)
+    """Return the result of a run that diverged, or ran out of memory or time."""
+    return RunResult("failed", reason, days=0)
 
 
 def write_result(result: RunResult, path: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workflow_scripts.training.kernels import transpose
+from workflow_scripts.training.environment.kernels import transpose
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 9), (4, 4), (8, 4), (13, 7), (29, 128)])

@@ -11,7 +11,6 @@ exponential).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -19,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workflow_scripts.training import kernels
-from workflow_scripts.training.kernels import (
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.training.environment import kernels
+from workflow_scripts.training.environment.kernels import (
     ABOVE_ONE,
     CASH_SCALE,
     DEAD_ZONE,
@@ -32,44 +32,8 @@ from workflow_scripts.training.kernels import (
     WIDE_BLOCK,
     Floats,
 )
-
-ActionMode = Literal["tilt", "weights", "shares"]
-
-
-@dataclass(frozen=True)
-class EnvironmentSettings:
-    """How an action becomes trades.
-
-    Attributes:
-        action_mode: tilt: equal weight tilted by the action; weights: softmax with cash; shares: integer orders.
-        rebalance_rate: fraction of the way to the target weights that is traded each day (tilt, weights).
-        cost_pct: fee as a fraction of the traded value.
-        sell_tax_pct: tax on sales as a fraction of the sold value, beside the fee.
-        min_fee: the least fee of an order, in the market's currency; above 0 every mode orders whole lots.
-        lot_size: shares a lot, which orders are multiples of; 0 lets tilt and weights trade fractions of shares.
-        initial_cash: cash at the start of an episode.
-        max_stock: shares that an action of 1 orders (shares).
-
-    """
-
-    action_mode: ActionMode = "tilt"
-    rebalance_rate: float = 0.2
-    cost_pct: float = 0.001
-    sell_tax_pct: float = 0.0
-    min_fee: float = 0.0
-    lot_size: int = 0
-    initial_cash: float = 1e6
-    max_stock: int = 100
-
-    @property
-    def lot(self) -> int:
-        """Shares a lot, at least one where orders are of whole shares; 0 where they are of fractions."""
-        return max(self.lot_size, int(self.action_mode == "shares" or self.min_fee > 0))
-
-    @property
-    def in_lots(self) -> bool:
-        """Whether orders need more care than fractions of shares and ElegantRL's single shares do."""
-        return self.lot > (self.action_mode == "shares") or self.min_fee > 0
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.networks.shape import Architecture
 
 
 class TradingEnv:
@@ -341,6 +305,31 @@ class TradingEnv:
     def _rate_of_fee(self, gap: Tensor) -> Tensor:
         """Return the fee of a change of holdings by its money, negative for sales."""
         return torch.where(gap > 0, self._fee_rates[0], self._fee_rates[1])
+
+
+def make_env(
+    segment: Segment,
+    environment: EnvironmentSettings,
+    architecture: Architecture,
+    num_envs: int,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    random_start: bool = False,
+) -> TradingEnv:
+    """Return the environment of a segment, with the states that an architecture reads.
+
+    Cash and holdings are shown as weights, but for ``flat`` with orders of shares as ElegantRL does. Its tanh of
+    shares × 2^-10 is near 1 beyond 2000, which a target weight soon asks for: a critic would not see what is held.
+    """
+    return TradingEnv(
+        segment.close,
+        num_envs,
+        environment,
+        observe="shares" if architecture == "flat" and environment.action_mode == "shares" else "weights",
+        seed=seed,
+        device=device,
+        random_start=random_start,
+    )
 
 
 def _sum_over_tickers(values: Tensor) -> Tensor:

@@ -1,75 +1,24 @@
-"""The agents that learn from what their present policy collected: PPO and A2C."""
+"""The learner of the agents that learn from what their present policy collected."""
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from types import ModuleType
+from typing import Any
 
 import numba
 import numpy as np
 import torch
-from elegantrl.agents import AgentA2C, AgentPPO
+from elegantrl.agents import AgentPPO
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from workflow_scripts.training.networks import (
-    FlatActor,
-    FlatCritic,
-    NetworkShape,
-    SharedActor,
-    SharedCritic,
-)
-from workflow_scripts.training.trading_agent import Architecture, Hyperparameters, TradingAgent
-from workflow_scripts.training.trading_env import TradingEnv
+from workflow_scripts.training.agents.base import OnPolicy
+from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.learners.trading_agent import TradingAgent
+from workflow_scripts.training.networks.shape import NetworkShape
 
 HIDDEN_AT_ONCE = 2**17  # numbers of a hidden layer that stay in a core's second cache
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class A2CSettings(Hyperparameters):
-    """A2C's hyperparameters: an update follows every few days, so that most of a rollout is seen once.
-
-    Attributes:
-        lambda_gae_adv: lambda of the generalised advantage estimate.
-        lambda_entropy: weight of the entropy bonus.
-
-    """
-
-    agent: ClassVar[str] = "a2c"
-
-    learning_rate: float = 2e-3
-    horizon_len: int = 16
-    repeat_times: float = 32
-    lambda_gae_adv: float = 0.95
-    lambda_entropy: float = 0.01
-
-    def updates(self, steps: int) -> int:
-        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times / batch_size."""
-        return int(steps * self.repeat_times / self.batch_size)
-
-    def without_updates(self) -> str:
-        """Say why these settings leave no update."""
-        return (
-            f"horizon_len {self.horizon_len} × repeat_times {self.repeat_times} / "
-            f"batch_size {self.batch_size} leaves no update: lower batch_size"
-        )
-
-
-@dataclass(frozen=True)
-class PPOSettings(A2CSettings):
-    """PPO's hyperparameters; the defaults are the seed plan's.
-
-    Attributes:
-        ratio_clip: PPO's clip of the probability ratio.
-
-    """
-
-    agent: ClassVar[str] = "ppo"
-
-    learning_rate: float = 3e-4
-    horizon_len: int = 512
-    repeat_times: float = 16
-    ratio_clip: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -83,24 +32,41 @@ class Rollout:
     undones: Tensor
 
 
-class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
-    """elegantrl's AgentPPO on this project's networks and environment.
+class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
+    """elegantrl's AgentPPO on this project's networks and environment; the agent's hyperparameters say what it climbs.
 
     Mended: the end of the data is a truncation, so that the value of the final state is bootstrapped; values are one
     batch; an advantage is taken less its mean over the portfolios of the same day, which removes the day's market move
     that no portfolio can help; exploration draws from the agent's own generator.
     """
 
-    upstream = AgentPPO
-    settings: PPOSettings
+    settings: OnPolicy
 
-    def make_actor(self, architecture: Architecture, shape: NetworkShape, *dims: Any) -> nn.Module:
+    @property
+    def gamma(self) -> float:
+        """The discount factor, by elegantrl's name."""
+        return self.settings.gamma
+
+    @property
+    def lambda_gae_adv(self) -> float:
+        """Lambda of the advantages, by elegantrl's name; 1 where they are plain returns."""
+        decay = self.settings.advantage_lambda()
+        return 1.0 if decay is None else decay
+
+    def make_actor(self, kinds: ModuleType, shape: NetworkShape) -> Any:
         """Return the policy network, whose noise no state changes."""
-        return (SharedActor if architecture == "shared" else FlatActor)(shape, dims[2], noise="free")
+        return kinds.Actor(shape, self.action_dim, noise="free")
 
-    def make_critic(self, architecture: Architecture, shape: NetworkShape, *_dims: Any) -> nn.Module:
+    def make_critic(self, kinds: ModuleType, shape: NetworkShape) -> Any:
         """Return the network of state values."""
-        return (SharedCritic if architecture == "shared" else FlatCritic)(shape)
+        return kinds.Critic(shape)
+
+    @torch.no_grad()
+    def prepare(self, env: TradingEnv) -> None:
+        """Without a critic, value every state at 0: then an advantage is the plain return."""
+        if self.settings.advantage_lambda() is None:
+            for weight in self.cri.parameters():
+                weight.zero_()
 
     def learn(self, env: TradingEnv, steps: int) -> dict[str, float]:
         """Collect ``steps`` vector steps, make the updates that follow, and return what they say."""
@@ -117,11 +83,11 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         noise = torch.empty_like(actions).normal_(generator=self.generator)
         deviation = self.act.action_std_log.exp()
         constant = self.act.action_std_log.sum() + 0.5 * env.action_dim * math.log(2 * math.pi)
-        market, weight = self.act.market_part(env.days_ahead(steps))
+        infer = self.act.rollout(env.days_ahead(steps))
         states[0] = self.last_state
         for step in range(steps):
             now = slice(step, step + 1)
-            mean = self.act.infer(market[now], weight, states[now])[0, :, :, 0]
+            mean = infer(now, states[now])[0, :, :, 0]
             action = torch.addcmul(mean, deviation, noise[step], out=actions[step])
             state, reward, truncated = env.step(self.to_env(action), states[step + 1], rewards[step])
             if truncated:
@@ -147,20 +113,23 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
                 advantages = advantages - advantages.mean(dim=1, keepdim=True)
             advantages = ((advantages - advantages.mean()) / (advantages.std(dim=0) + 1e-4)).flatten()
         states, actions, logprobs = (x.flatten(0, 1) for x in (buffer.states, buffer.actions, buffer.logprobs))
-        updates = max(1, self.settings.updates(steps))
+        updates, learns_values = max(1, self.settings.updates(steps)), self.settings.advantage_lambda() is not None
         last = max(1, steps - 1)  # elegantrl leaves the last step out, and so do we
         critic_losses = actor_objectives = torch.zeros((), device=self.device)
         for _ in range(updates):
-            drawn = torch.randint(last * envs, (self.batch_size,), generator=self.generator, device=self.device)
+            drawn = torch.randint(
+                last * envs, (self.settings.batch_size,), generator=self.generator, device=self.device
+            )
             drawn = drawn % last * envs + drawn // last
             inputs = self.cri.inputs(states[drawn])
-            critic_loss = self.criterion(self.cri.evaluate(inputs), returns[drawn])
-            self.optimizer_update(self.cri_optimizer, critic_loss)
+            if learns_values:
+                critic_loss = self.criterion(self.cri.evaluate(inputs), returns[drawn])
+                self.optimizer_update(self.cri_optimizer, critic_loss)
+                critic_losses = critic_losses + critic_loss.detach()
             logprob, entropy = self.logprob_entropy(inputs, actions[drawn])
-            objective = self.surrogate(logprob, logprobs[drawn], advantages[drawn]).mean()
+            objective = self.settings.objective(logprob, logprobs[drawn], advantages[drawn]).mean()
             objective = objective + entropy * self.settings.lambda_entropy
             self.optimizer_update(self.act_optimizer, -objective)
-            critic_losses = critic_losses + critic_loss.detach()
             actor_objectives = actor_objectives + objective.detach()
         return (
             float(critic_losses) / updates,
@@ -170,30 +139,24 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
 
     def values(self, states: Tensor) -> Tensor:
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …), some days at a time."""
-        market, weight = self.cri.market_part(states[:, 0, 0].long())
-        together = max(1, HIDDEN_AT_ONCE // (states.shape[1] * market[0].numel()))
+        infer, widths = self.cri.rollout(states[:, 0, 0].long()), self.cri.widths
+        together = max(1, HIDDEN_AT_ONCE // (states.shape[1] * widths.rows * widths.hidden[0]))
         # Written into one array: small results kept between the large ones of each part would leave holes behind them.
         values = torch.empty(states.shape[:2], device=self.device)
         for first in range(0, len(states), together):
             part = slice(first, first + together)
-            values[part] = self.cri.infer(market[part], weight, states[part])
+            values[part] = infer(part, states[part])
         return values
 
     def advantages(self, rewards: Tensor, undones: Tensor, values: Tensor) -> Tensor:
         """Return the generalised advantage estimates (steps, num_envs) (Schulman et al. 2016)."""
         if self.device.type != "cpu":
-            estimates: Tensor = super().get_advantages_origin(rewards, undones, values)
+            estimates: Tensor = self.get_advantages_origin(rewards, undones, values)
             return estimates
         advantages, final = torch.empty_like(values), self.cri(self.last_state)
         arrays = [tensor.numpy() for tensor in (rewards, undones, values, final, advantages)]
         _estimate_advantages(np.float32(self.gamma), np.float32(self.gamma * self.lambda_gae_adv), *arrays)
         return advantages
-
-    def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
-        """Return PPO's clipped objective of each transition (Schulman et al. 2017, eq. 7)."""
-        ratio = (logprob - collected).exp()
-        clipped = ratio.clamp(1 - self.settings.ratio_clip, 1 + self.settings.ratio_clip)
-        return torch.min(advantage * ratio, advantage * clipped)
 
     def logprob_entropy(self, inputs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log-probabilities (batch,) of actions, and the entropy of the policy, which no state changes."""
@@ -201,17 +164,6 @@ class PPO(TradingAgent, AgentPPO):  # type: ignore[misc]
         scaled = (action - self.act.evaluate(inputs)) * (-log_std).exp()
         constant = log_std.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
         return -0.5 * scaled.square().sum(dim=1) - constant, constant + 0.5 * self.action_dim
-
-
-class A2C(PPO):
-    """Advantage actor-critic (Mnih et al. 2016): the plain policy gradient, without a trust region."""
-
-    upstream = AgentA2C
-    settings: A2CSettings  # type: ignore[assignment]
-
-    def surrogate(self, logprob: Tensor, collected: Tensor, advantage: Tensor) -> Tensor:
-        """Return the policy gradient's objective of each transition."""
-        return advantage * logprob
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

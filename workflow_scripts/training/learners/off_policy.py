@@ -1,109 +1,29 @@
-"""The agents that learn from a buffer of past transitions: SAC, ModSAC, DDPG and TD3."""
+"""The learners of the agents that learn from a buffer of past transitions."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 import torch
-from elegantrl.agents import AgentDDPG, AgentModSAC, AgentSAC, AgentTD3
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from workflow_scripts.training.networks import Ensemble, FlatActor, FlatQ, NetworkShape, Noise, SharedActor, SharedQ
-from workflow_scripts.training.trading_agent import Architecture, Hyperparameters, TradingAgent
-from workflow_scripts.training.trading_env import TradingEnv
+from workflow_scripts.training.agents.base import OffPolicy
+from workflow_scripts.training.agents.ddpg import DDPG
+from workflow_scripts.training.agents.modsac import ModSAC
+from workflow_scripts.training.agents.sac import SAC
+from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.learners.adamw import AdamW
+from workflow_scripts.training.learners.trading_agent import TradingAgent
+from workflow_scripts.training.networks.market import Ensemble
+from workflow_scripts.training.networks.shape import NetworkShape, Noise
 
 # These agents act within [-1, 1]; times this they reach what each action mode of the environment allows.
 ACTION_SCALE = {"tilt": 2.0, "weights": 3.0, "shares": 1.0}
 ALPHA_LOG_RANGE = (-16.0, 2.0)
 TARGET_NOISE_CLIP = 0.5
 SATURATION_PENALTY = 0.03
-
-
-@dataclass(frozen=True)
-class OffPolicySettings(Hyperparameters):
-    """What the agents with a buffer have; the defaults are elegantrl's, with updates for every fourth vector step.
-
-    Attributes:
-        buffer_size: vector steps that the buffer remembers.
-        soft_update_tau: how far a target network follows its network at every update.
-
-    """
-
-    batch_size: int = 256
-    horizon_len: int = 64
-    repeat_times: float = 0.5
-    buffer_size: int = 8192
-    soft_update_tau: float = 0.005
-
-    def updates(self, steps: int) -> int:
-        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times."""
-        return int(steps * self.repeat_times)
-
-    def without_updates(self) -> str:
-        """Say why these settings leave no update."""
-        return f"horizon_len {self.horizon_len} × repeat_times {self.repeat_times} leaves no update: raise repeat_times"
-
-
-@dataclass(frozen=True)
-class SACSettings(OffPolicySettings):
-    """SAC's hyperparameters.
-
-    Attributes:
-        alpha: initial temperature, the weight of the entropy, which is then adjusted by itself.
-        target_entropy: entropy that the adjustment aims at, in nats an action dimension.
-
-    """
-
-    agent: ClassVar[str] = "sac"
-
-    alpha: float = 0.01
-    target_entropy: float = -1.0
-
-
-@dataclass(frozen=True)
-class ModSACSettings(SACSettings):
-    """ModSAC's hyperparameters.
-
-    Attributes:
-        reliable_tau: how fast the mean critic loss follows, of which the rate of the actor's updates depends.
-
-    """
-
-    agent: ClassVar[str] = "modsac"
-
-    reliable_tau: float = 0.005
-
-
-@dataclass(frozen=True)
-class DDPGSettings(OffPolicySettings):
-    """DDPG's hyperparameters.
-
-    Attributes:
-        explore_noise_std: standard deviation of the noise on actions while collecting, in units of [-1, 1].
-
-    """
-
-    agent: ClassVar[str] = "ddpg"
-
-    explore_noise_std: float = 0.3
-
-
-@dataclass(frozen=True)
-class TD3Settings(DDPGSettings):
-    """TD3's hyperparameters.
-
-    Attributes:
-        policy_noise_std: standard deviation of the noise that smooths the target policy, clipped at 0.5.
-        update_freq: updates of the critics for one of the actor.
-
-    """
-
-    agent: ClassVar[str] = "td3"
-
-    policy_noise_std: float = 0.2
-    update_freq: int = 2
 
 
 class Replay:
@@ -179,7 +99,7 @@ class Replay:
             rows[: len(state[name])] = state[name]
 
 
-class OffPolicyAgent(TradingAgent):
+class BufferedAgent(TradingAgent):
     """What these agents share: the buffer, the collection, and a reward less its mean over the same day's portfolios.
 
     All portfolios are on the same day of the one market, whose next day no action changes. So that mean depends on
@@ -188,24 +108,20 @@ class OffPolicyAgent(TradingAgent):
 
     networks: ClassVar[tuple[str, ...]] = ("act", "cri", "cri_target")
     noise: ClassVar[Noise]
-    critics: ClassVar[int]
-    settings: OffPolicySettings
+    settings: OffPolicy
     cri_target: Any
 
-    def __init__(self, segment: Any, env: TradingEnv, *arguments: Any, **named: Any):
-        super().__init__(segment, env, *arguments, **named)
-        for name in self.networks:
-            getattr(self, name).requires_grad_("target" not in name)
+    def prepare(self, env: TradingEnv) -> None:
+        """Make the buffer."""
         self.buffer = Replay(self.settings.buffer_size, env)
 
-    def make_actor(self, architecture: Architecture, shape: NetworkShape, *dims: Any) -> nn.Module:
+    def make_actor(self, kinds: ModuleType, shape: NetworkShape) -> Any:
         """Return the policy network."""
-        return (SharedActor if architecture == "shared" else FlatActor)(shape, dims[2], self.noise)
+        return kinds.Actor(shape, self.action_dim, self.noise)
 
-    def make_critic(self, architecture: Architecture, shape: NetworkShape, *dims: Any) -> nn.Module:
+    def make_critic(self, kinds: ModuleType, shape: NetworkShape) -> Any:
         """Return the networks of state-action values."""
-        network = SharedQ if architecture == "shared" else FlatQ
-        return Ensemble([network(shape, dims[2]) for _ in range(self.critics)])
+        return Ensemble([kinds.ActionValue(shape, self.action_dim) for _ in range(self.settings.critics)])
 
     def to_env(self, action: Tensor) -> Tensor:
         """Return what the environment takes for a network's output."""
@@ -232,13 +148,13 @@ class OffPolicyAgent(TradingAgent):
     def explore(self, env: TradingEnv, steps: int) -> None:
         """Collect ``steps`` vector steps into the buffer; the first collection of all acts uniformly at random."""
         state, at_random = self.last_state, self.buffer.added == 0
-        market, weight = self.act.market_part(env.days_ahead(steps))
+        infer = self.act.rollout(env.days_ahead(steps))
         for step in range(steps):
             if at_random:
                 action = torch.empty(env.num_envs, env.action_dim, device=self.device)
                 action.uniform_(-1, 1, generator=self.generator)
             else:
-                action = self.explore_action(self.act.infer(market[step : step + 1], weight, state[None])[0])
+                action = self.explore_action(infer(slice(step, step + 1), state[None])[0])
             next_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
             if self.same_day_baseline:
                 reward = reward - reward.mean()
@@ -255,8 +171,8 @@ class OffPolicyAgent(TradingAgent):
     def update_critics(self, inputs: Tensor, action: Tensor, target: Tensor) -> Tensor:
         """Move the critics towards a target (batch,) and their targets after them; return the loss."""
         values = self.cri.evaluate(inputs, action)
-        loss: Tensor = self.criterion(values, target.expand_as(values)) * len(values)  # type: ignore[attr-defined]
-        self.optimizer_update(self.cri_optimizer, loss)  # type: ignore[attr-defined]
+        loss: Tensor = self.criterion(values, target.expand_as(values)) * len(values)
+        self.optimizer_update(self.cri_optimizer, loss)
         self.soft_update(self.cri_target, self.cri, self.settings.soft_update_tau)
         return loss.detach()
 
@@ -270,23 +186,23 @@ class OffPolicyAgent(TradingAgent):
         self.buffer.restore(state["buffer"])
 
 
-class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
-    """Soft actor-critic (Haarnoja et al. 2018) with two independent critics.
+class SoftActorCritic(BufferedAgent):
+    """SAC.
 
     Mended: elegantrl takes the log-probability at the mean instead of the action. Kept from it: the actor climbs the
-    target critics.
+    target critics, and the temperature learns four times as fast as the networks.
     """
 
-    upstream = AgentSAC
     optimizers = ("act_optimizer", "cri_optimizer", "alpha_optimizer")
+    tensors: ClassVar[tuple[str, ...]] = ("alpha_log",)
     noise = "state"
-    critics = 2
-    settings: SACSettings
+    settings: SAC
 
-    def __init__(self, segment: Any, env: TradingEnv, *arguments: Any, **named: Any):
-        super().__init__(segment, env, *arguments, **named)
-        with torch.no_grad():
-            self.alpha_log.fill_(math.log(self.settings.alpha))
+    def prepare(self, env: TradingEnv) -> None:
+        """Make the buffer, and the temperature."""
+        super().prepare(env)
+        self.alpha_log = torch.full((1,), math.log(self.settings.alpha), requires_grad=True, device=self.device)
+        self.alpha_optimizer = AdamW([self.alpha_log], self.settings.learning_rate * 4)
 
     def sample_action(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions within [-1, 1] and their log-probabilities, (batch,) (Haarnoja et al. 2018, appendix C)."""
@@ -343,29 +259,20 @@ class SAC(OffPolicyAgent, AgentSAC):  # type: ignore[misc]
         objective = (self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
         self.optimizer_update(self.act_optimizer, -objective)
 
-    def saved_state(self) -> dict[str, Any]:
-        """Return all that the agent's further training depends on, the temperature included."""
-        return {**super().saved_state(), "alpha_log": self.alpha_log.detach().clone()}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Put the agent back where ``saved_state`` found it."""
-        super().restore(state)
-        with torch.no_grad():
-            self.alpha_log.copy_(state["alpha_log"])
-
-
-class ModSAC(SAC):
-    """elegantrl's modified SAC: the worse the critics, the rarer the actor's updates.
+class ModifiedSoftActorCritic(SoftActorCritic):
+    """ModSAC.
 
     Mended: elegantrl never counts the actor's updates, so that its ModSAC is SAC. The rate falls from every update,
     where the mean critic loss is 0, to every second one (two-time-scale update, Heusel et al. 2017).
     """
 
-    upstream = AgentModSAC
-    settings: ModSACSettings
+    tensors = ("alpha_log", "mean_loss")
+    settings: ModSAC
 
-    def __init__(self, segment: Any, env: TradingEnv, *arguments: Any, **named: Any):
-        super().__init__(segment, env, *arguments, **named)
+    def prepare(self, env: TradingEnv) -> None:
+        """Make the buffer, the temperature and the mean critic loss."""
+        super().prepare(env)
         self.mean_loss = torch.ones((), device=self.device)
 
     def note_critic_loss(self, loss: Tensor) -> None:
@@ -377,30 +284,18 @@ class ModSAC(SAC):
         reliability = math.exp(-(float(self.mean_loss) ** 2))
         return actor_updates / number < 1 / (2 - reliability)
 
-    def saved_state(self) -> dict[str, Any]:
-        """Return all that the agent's further training depends on, the mean critic loss included."""
-        return {**super().saved_state(), "mean_loss": self.mean_loss.clone()}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Put the agent back where ``saved_state`` found it."""
-        super().restore(state)
-        self.mean_loss.copy_(state["mean_loss"])
-
-
-class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
-    """Deep deterministic policy gradient (Lillicrap et al. 2016).
+class DeterministicPolicyGradient(BufferedAgent):
+    """DDPG and TD3.
 
     Mended: on the noise of its first critics elegantrl's actor runs into the flat ends of tanh, and stays there.
     Squared outputs before tanh are penalised, as Andrychowicz et al. (2017, appendix A) do.
     """
 
-    upstream: ClassVar[Any] = AgentDDPG
     networks: ClassVar[tuple[str, ...]] = ("act", "act_target", "cri", "cri_target")
     noise = "none"
-    critics = 1
-    settings: DDPGSettings
-    policy_noise_std = 0.0
-    update_freq = 1
+    settings: DDPG
+    act_target: Any
 
     def explore_action(self, outputs: Tensor) -> Tensor:
         """Return actions within [-1, 1], with the noise of exploration, for a policy network's outputs."""
@@ -410,10 +305,11 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
     def update_net(self, updates: int) -> dict[str, float]:
         """Make updates from the buffer, and return what they say."""
         critic_losses = values = torch.zeros((), device=self.device)
+        interval = self.settings.critic_updates_per_actor_update()
         for number in range(updates):
             inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
-            if number % self.update_freq == 0:
+            if number % interval == 0:
                 output = self.act.evaluate(inputs)
                 objective = self.cri_target.judge(inputs, output.tanh())[0].mean()
                 self.optimizer_update(self.act_optimizer, SATURATION_PENALTY * output.square().mean() - objective)
@@ -421,7 +317,7 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
                 values = values + objective.detach()
         return {
             "critic_loss": float(critic_losses) / updates,
-            "actor_objective": float(values) / -(-updates // self.update_freq),
+            "actor_objective": float(values) / -(-updates // interval),
         }
 
     def _update_critics(self) -> tuple[Tensor, Tensor]:
@@ -429,20 +325,8 @@ class DDPG(OffPolicyAgent, AgentDDPG):  # type: ignore[misc]
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
             next_action = self.act_target.evaluate(next_inputs).tanh()
-            if self.policy_noise_std:
-                noise = self.policy_noise_std * self.normal(next_action.shape)
+            if deviation := self.settings.target_noise_std():
+                noise = deviation * self.normal(next_action.shape)
                 next_action = (next_action + noise.clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)).clamp(-1, 1)
             value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0)
         return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
-
-
-class TD3(DDPG, AgentTD3):  # type: ignore[misc]
-    """Twin delayed DDPG (Fujimoto et al. 2018): two critics, a smoothed target policy, a slower actor."""
-
-    upstream = AgentTD3
-    critics = 2
-    settings: TD3Settings
-
-    def __init__(self, segment: Any, env: TradingEnv, *arguments: Any, **named: Any):
-        super().__init__(segment, env, *arguments, **named)
-        self.policy_noise_std, self.update_freq = self.settings.policy_noise_std, self.settings.update_freq

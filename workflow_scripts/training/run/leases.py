@@ -52,7 +52,7 @@ def visible_devices(environment: Mapping[str, str], device_count: int) -> list[s
 
 
 def lease_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of the lock files: one a user and machine; one a SLURM job, whose devices have own numbers."""
+    """Return the folder of the lock files: one per user and machine; one per SLURM job, which has own numbers."""
     job = environment.get("SLURM_JOB_ID")
     owner = f"foldsweep_gpus_{os.getuid()}"
     return Path(tempfile.gettempdir()) / (owner if job is None else f"{owner}_slurm_{job}")

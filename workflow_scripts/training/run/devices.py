@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from workflow_scripts.training.leases import Lease, lease_device, lease_folder, visible_devices
-
-Precision = Literal["float32", "tf32", "bfloat16"]
+from workflow_scripts.training.run.leases import Lease, lease_device, lease_folder, visible_devices
+from workflow_scripts.training.run.settings import DeviceChoice, Precision
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Device:
 CPU = Device("cpu")
 
 
-def take_device(wanted: Literal["auto", "cpu", "cuda"], runs_per_gpu: int, log: logging.Logger) -> Device:
+def take_device(wanted: DeviceChoice, runs_per_gpu: int, log: logging.Logger) -> Device:
     """Return the device of this process; lease a GPU before CUDA is touched, and hide the others.
 
     Raises:
@@ -63,7 +62,7 @@ def take_device(wanted: Literal["auto", "cpu", "cuda"], runs_per_gpu: int, log: 
     )
 
 
-def uses_cuda(wanted: Literal["auto", "cpu", "cuda"]) -> bool:
+def uses_cuda(wanted: DeviceChoice) -> bool:
     """Return whether a run with this setting computes on CUDA here."""
     return wanted != "cpu" and torch.cuda.is_available()
 

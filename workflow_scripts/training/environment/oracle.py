@@ -1,6 +1,5 @@
 """The oracle of a planted market: what one who knows the law would earn after costs."""
 
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workflow_scripts.data.folds import Segment
-from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.evaluation import run_episode
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.training.environment.baselines import run_episode
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.sharpe import Episode, sharpe_ratio
-from workflow_scripts.training.trading_env import EnvironmentSettings
 
 GAINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -33,7 +32,7 @@ def oracle_episode(
         environment: costs and rate; the oracle trades in the mode ``tilt``.
 
     """
-    tilt = replace(environment, action_mode="tilt")
+    tilt = environment.model_copy(update={"action_mode": "tilt"})
     seen = torch.tensor(signal, dtype=torch.float32)
 
     def episode(gain: float, speed: float) -> Episode:

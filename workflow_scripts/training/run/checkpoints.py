@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from workflow_scripts.training.trading_agent import TradingAgent
-from workflow_scripts.training.trading_env import TradingEnv
+from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 
 # What torch.load raises for files that are not what torch.save wrote.

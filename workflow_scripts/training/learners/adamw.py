@@ -1,10 +1,8 @@
 """AdamW on a network as one vector."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -35,11 +33,6 @@ class AdamW:
             part = slice(place, place := place + weight.numel())
             weight.data = self.weights[part].view_as(weight)
             weight.grad = self.gradient[part].view_as(weight)
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """The parameters as elegantrl asks for them."""
-        return [{"params": self.params, "lr": self.lr}]
 
     def minimise(self, objective: Tensor, max_norm: float = math.inf) -> None:
         """Make one step down an objective's gradient, which is scaled down to ``max_norm`` where it is longer."""
@@ -75,10 +68,3 @@ class AdamW:
         self.lr = state["lr"]
         for name in ("first_moment", "second_moment", "steps"):
             getattr(self, name).copy_(state[name])
-
-
-@contextmanager
-def for_elegantrl() -> Iterator[None]:
-    """Let elegantrl's agents, which construct a torch.optim.AdamW for every network, construct this one instead."""
-    with patch.object(torch.optim, "AdamW", AdamW):
-        yield
