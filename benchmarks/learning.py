@@ -16,17 +16,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
+from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
+from workflow_scripts.training.oracle import oracle_episode
+from workflow_scripts.training.trading_agent import Architecture
+from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.data.folds import Fold, Segment, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars
 from workflow_scripts.training.agents import make_agent, make_env
-from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
-from workflow_scripts.training.oracle import oracle_episode
 from workflow_scripts.training.sharpe import Episode, judge_episode, sharpe_ratio
-from workflow_scripts.training.trading_agent import Architecture
-from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings
 
 CURVES = Path(__file__).resolve().parents[1] / "docs" / "learning.svg"
 WARM_UP, PURGE_DAYS, VALIDATION_DAYS = 61, 5, 4000

@@ -21,8 +21,9 @@ from snakemake.utils import validate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.record import machine, record, spread
 from workflow_scripts.workflow.settings import proposal_settings
+
+from benchmarks.record import machine, record, spread
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")

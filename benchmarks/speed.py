@@ -35,14 +35,14 @@ from elegantrl.envs.StockTradingEnv import StockTradingVecEnv
 from elegantrl.envs.StockTradingVmapEnv import StockTradingVmapEnv
 from elegantrl.train.config import Config
 from elegantrl.train.replay_buffer import ReplayBuffer
+from workflow_scripts.training.on_policy import PPO
+from workflow_scripts.training.threads import pin_threads
+from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings, TradingEnv
 
 from workflow_scripts.data.folds import Fold, Segment, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import synthetic_bars
 from workflow_scripts.training.agents import make_agent, make_env
-from workflow_scripts.training.on_policy import PPO
-from workflow_scripts.training.threads import pin_threads
-from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings, TradingEnv
 from workflow_scripts.workflow.files import write_json
 
 FOLDER = Path(__file__).resolve().parent

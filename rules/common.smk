@@ -6,8 +6,11 @@ from pathlib import Path
 CHECKOUT = Path(str(workflow.current_basedir)).parent
 sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
-from workflow_scripts.config.model import AGENTS, OPTIMIZERS, SOURCES, read_config
+from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.data.sources.base import SOURCES
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
 from workflow_scripts.workflow.code_digest import code_digest as code
 from workflow_scripts.workflow.flags import canonical, flags

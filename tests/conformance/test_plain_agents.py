@@ -4,7 +4,7 @@ import torch
 from tests.conformance.plain_agents import PlainPPO, PlainSAC
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.agents.sac import SAC
 from workflow_scripts.training.environment.settings import EnvironmentSettings

@@ -165,6 +165,7 @@ def test_the_example_of_a_source_reads_a_table_of_closes(own_files):
 
 def test_the_example_of_an_agent_gains_nothing_beyond_its_trust_region(own_files):
     import torch
+
     from workflow_scripts.training.agents.base import agent_of
 
     agent = agent_of("my_agents:SPO").of({})

@@ -32,9 +32,11 @@ Kind = TypeVar("Kind")
 class Seeds(Settings):
     """Seeds of the runs; every configuration gets the same ones."""
 
-    tuning: tuple[Seed, ...] = Field((0, 1), min_length=1, description="seeds that judge a trial during the sweep")
+    tuning: tuple[Seed, ...] = Field(
+        default=(0, 1), min_length=1, description="seeds that judge a trial during the sweep"
+    )
     final: tuple[Seed, ...] = Field(
-        (100, 101, 102, 103, 104),
+        default=(100, 101, 102, 103, 104),
         min_length=2,
         description="seeds of the sealed backtest, two or more; none may be a tuning seed",
     )
@@ -52,25 +54,27 @@ class Seeds(Settings):
 class WarmStart(Settings):
     """A sweep of the same agent, on this or another market, whose best trials the first round starts from."""
 
-    sweep: str | None = Field(None, description="its name; null starts from nothing")
-    top: int = Field(3, ge=1, description="how many of its best trials, behind the default configuration")
+    sweep: str | None = Field(default=None, description="its name; null starts from nothing")
+    top: int = Field(default=3, ge=1, description="how many of its best trials, behind the default configuration")
 
 
 class Backtest(Settings):
     """The sealed backtest on the test days."""
 
-    top: int = Field(3, ge=1, description="best configurations to train anew beside the default configuration")
+    top: int = Field(default=3, ge=1, description="best configurations to train anew beside the default configuration")
     budget: int | None = Field(
-        None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
+        default=None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
     )
-    resamples: int = Field(2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="coverage of the intervals")
+    resamples: int = Field(default=2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
 
 
 class Importance(Settings):
     """Hyperparameter importance."""
 
-    resamples: int = Field(20, ge=2, description="bootstraps over folds and seeds that give each importance its spread")
+    resamples: int = Field(
+        default=20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
+    )
 
 
 class MarketKeys(Settings):
@@ -85,14 +89,18 @@ class SweepKeys(Settings):
     agent: str = Field(description="the algorithm, or `module:Class` for your own")
     market: str = Field(description="name of a market")
     search_space: str | None = Field(
-        None,
-        description="a file of hyperparameters: its path, or its name in `search_spaces/`; null takes the agent's name",
+        default=None,
+        description="a file of hyperparameters: its path, or its name in `search_spaces/`; null takes the agent's",
     )
-    optimizer: str = Field("smac", description="what proposes the configurations, or `module:Class` for your own")
-    objective: str = Field("sharpe", description="what a run's value is, or `module:function` for your own")
-    rounds: int = Field(3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round")
-    seed: Seed = Field(0, description="seed of the proposals")
-    warm_start: WarmStart = Field(WarmStart(), description=str(WarmStart.__doc__))
+    optimizer: str = Field(
+        default="smac", description="what proposes the configurations, or `module:Class` for your own"
+    )
+    objective: str = Field(default="sharpe", description="what a run's value is, or `module:function` for your own")
+    rounds: int = Field(
+        default=3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round"
+    )
+    seed: Seed = Field(default=0, description="seed of the proposals")
+    warm_start: WarmStart = Field(default=WarmStart(), description=str(WarmStart.__doc__))
 
 
 class TopLevel(Settings):
@@ -100,25 +108,25 @@ class TopLevel(Settings):
 
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
     folds: FoldSettings = Field(
-        FoldSettings(),
+        default=FoldSettings(),
         description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions "
         "(`n_folds`, …)",
     )
-    features: FeatureSettings = Field(FeatureSettings(), description="features of every market")
+    features: FeatureSettings = Field(default=FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
-        EnvironmentSettings(),
+        default=EnvironmentSettings(),
         description="how an action becomes trades, the same in training, validation and backtest",
     )
-    training: TrainingSettings = Field(TrainingSettings(), description="what every run has in common")
-    seeds: Seeds = Field(Seeds(), description=str(Seeds.__doc__))
+    training: TrainingSettings = Field(default=TrainingSettings(), description="what every run has in common")
+    seeds: Seeds = Field(default=Seeds(), description=str(Seeds.__doc__))
     sweeps: dict[Name, dict[str, Any]] = Field(min_length=1, description="the sweeps by name")
-    backtest: Backtest = Field(Backtest(), description=str(Backtest.__doc__))
-    importance: Importance = Field(Importance(), description=str(Importance.__doc__))
+    backtest: Backtest = Field(default=Backtest(), description=str(Backtest.__doc__))
+    importance: Importance = Field(default=Importance(), description=str(Importance.__doc__))
     replay: bool = Field(
-        False, description="propose every round again instead of keeping the rounds that stand in results/"
+        default=False, description="propose every round again instead of keeping the rounds that stand in results/"
     )
     refresh: bool = Field(
-        False, description="download the vendors' markets anew; a fold whose bytes stay the same reruns nothing"
+        default=False, description="download the vendors' markets anew; a fold whose bytes stay the same reruns nothing"
     )
 
 

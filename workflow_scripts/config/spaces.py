@@ -18,14 +18,16 @@ Value = int | float | str
 class Hyperparameter(Settings):
     """An entry of a search space, in ConfigSpace's terms."""
 
-    type: Literal["float", "int", "categorical", "constant"] = Field("float", description="kind of the hyperparameter")
-    lower: Number | None = Field(None, description="smallest value (`float`, `int`)")
-    upper: Number | None = Field(None, description="largest value (`float`, `int`)")
-    log: bool = Field(False, description="whether the optimizer sees its logarithm (`float`, `int`)")
-    choices: tuple[Value, ...] | None = Field(None, min_length=1, description="its values (`categorical`)")
+    type: Literal["float", "int", "categorical", "constant"] = Field(
+        default="float", description="kind of the hyperparameter"
+    )
+    lower: Number | None = Field(default=None, description="smallest value (`float`, `int`)")
+    upper: Number | None = Field(default=None, description="largest value (`float`, `int`)")
+    log: bool = Field(default=False, description="whether the optimizer sees its logarithm (`float`, `int`)")
+    choices: tuple[Value, ...] | None = Field(default=None, min_length=1, description="its values (`categorical`)")
     default: Value = Field(description="value of the default configuration; the value (`constant`)")
     prior_strength: float | None = Field(
-        None,
+        default=None,
         gt=0,
         description="belief that the best value is near `default` (`float`, `int`): a Beta distribution over the "
         "range, on its scale, with its mode there; 4 is vague, 30 narrow, null is none",

@@ -36,7 +36,7 @@ class FeatureSettings(Settings):
     """What an agent sees of every market."""
 
     turbulence_days: int = Field(
-        252,
+        default=252,
         ge=20,
         description="trailing days whose mean and covariance turbulence compares a day with; as many first days of a "
         "market are its warm-up",
@@ -46,21 +46,26 @@ class FeatureSettings(Settings):
 class FoldSettings(Settings):
     """How the days before test_start are cut into walk-forward folds: in days or, with n_folds, in fractions."""
 
-    count: int = Field(3, ge=1, description="number of folds")
-    train_days: int = Field(1008, ge=2, description="days of a training window (of the first one if expanding)")
-    validation_days: int = Field(252, ge=2, description="days of a validation window; also the step from fold to fold")
-    purge_days: int = Field(5, ge=0, description="days dropped between training and validation")
+    count: int = Field(default=3, ge=1, description="number of folds")
+    train_days: int = Field(default=1008, ge=2, description="days of a training window (of the first one if expanding)")
+    validation_days: int = Field(
+        default=252, ge=2, description="days of a validation window, and the step from fold to fold"
+    )
+    purge_days: int = Field(default=5, ge=0, description="days dropped between training and validation")
     window: Literal["rolling", "expanding"] = Field(
-        "rolling", description="`rolling`: training windows of equal length; `expanding`: all from the first day"
+        default="rolling",
+        description="`rolling`: training windows of equal length; `expanding`: from the first day",
     )
     n_folds: int | None = Field(
-        None, ge=1, description="fractions: number of folds, which divide the days after the first training window"
+        default=None,
+        ge=1,
+        description="fractions: number of folds, into which the days after the first training go",
     )
     train_ratio: float = Field(
-        0.7, gt=0, lt=1, description="fractions: share of the days that the first training window takes"
+        default=0.7, gt=0, lt=1, description="fractions: share of the days that the first training window takes"
     )
-    expanding: bool = Field(False, description="fractions: whether all training windows start on the first day")
-    gap_days: int = Field(5, ge=0, description="fractions: days dropped between training and validation")
+    expanding: bool = Field(default=False, description="fractions: whether all training windows start on the first day")
+    gap_days: int = Field(default=5, ge=0, description="fractions: days dropped between training and validation")
 
     @model_validator(mode="before")
     @classmethod

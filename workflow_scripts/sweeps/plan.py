@@ -26,7 +26,7 @@ from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.devices import uses_cuda
 from workflow_scripts.training.run.settings import TrainingSettings
-from workflow_scripts.training.run.timing import seconds_a_step
+from workflow_scripts.training.run.timing import seconds_per_step
 from workflow_scripts.workflow.jobs import start_job
 
 ALIKE = 0.9
@@ -64,7 +64,7 @@ def plan(
         if rate is None:
             data = read_fold(market / "folds" / "fold_0.npz")
             environment = EnvironmentSettings(**asked["environments"][sweep["market"]])
-            rate = seconds_a_step(sweep["agent"], sweep["default"], data, environment, training)
+            rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
         done = len(list((sweeps / name).glob("round_*/trial_*/fold_*/seed_*/sharpe.json")))
         print(

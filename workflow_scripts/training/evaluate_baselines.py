@@ -6,13 +6,12 @@ from typing import Any
 import pandas as pd
 import tyro
 
-from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.bars import SIGNAL, read_bars
 from workflow_scripts.data.fold_files import read_fold
-from workflow_scripts.data.bars import SIGNAL
 from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.sharpe import sharpe_ratio
+from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -42,14 +41,14 @@ def evaluate_baselines(
     for number, (path, beside) in enumerate(zip(folds, returns, strict=True)):
         segment = read_fold(path).validation
         episodes = {name: run_baseline(name, segment, environment) for name in BASELINES}
-        write_baselines({"benchmark": run_benchmark(segment, environment), **episodes}, beside)
-        row: dict[str, Any] = {name: sharpe_ratio(episode.daily_returns) for name, episode in episodes.items()}
+        row: dict[str, Any] = {}
         if oracle:
             signal = (
                 table.pivot(index="date", columns="ticker", values=SIGNAL).loc[pd.to_datetime(segment.dates)].to_numpy()
             )
-            episode, parameters = oracle_episode(segment, signal, environment)
-            row |= {"oracle": sharpe_ratio(episode.daily_returns), "oracle_parameters": parameters}
+            episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
+        write_baselines({"benchmark": run_benchmark(segment, environment), **episodes}, beside)
+        row |= {name: sharpe_or_none(episode.daily_returns) for name, episode in episodes.items()}
         rows.append({"fold": number, **row})
         log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))
     write_json(baselines, rows)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
 
 
 Status = Literal["ok", "flat", "failed"]
+# Below this share of the largest growth factor of a day a deviation is rounding: constant growth has none.
+NO_DISPERSION = 1e-12
 
 
 def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
@@ -25,9 +27,19 @@ def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
         ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
 
     """
-    if len(daily_returns) < 2 or not (deviation := float(np.std(daily_returns, ddof=1))) > 0:
-        raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
-    return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+    if len(daily_returns) > 1:
+        deviation = float(np.std(daily_returns, ddof=1))
+        if deviation > NO_DISPERSION * (1 + float(np.abs(daily_returns).max())):
+            return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+    raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
+
+
+def sharpe_or_none(daily_returns: NDArray[np.float64]) -> float | None:
+    """Return the Sharpe ratio where it is defined."""
+    try:
+        return sharpe_ratio(daily_returns)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,10 @@ class RunResult:
 
     Attributes:
         status: ok; flat: the policy never traded; failed: the training diverged, or ran out of memory or time.
-        reason: why the status is not ok.
+        reason: why the status is not ok, or why there is no Sharpe ratio.
         days: number of daily returns.
-        sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok.
+        sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok, and where the daily returns
+            do not vary, which the reason then says.
         training_sharpe: the same over the training window.
 
     """
@@ -71,8 +84,10 @@ def judge_episode(episode: Episode, training: Episode) -> RunResult:
     days = len(episode.daily_returns)
     if not episode.turnover.any():
         return RunResult("flat", "the policy never traded", days)
-    memory = sharpe_ratio(training.daily_returns) if training.turnover.any() else None
-    return RunResult("ok", None, days, sharpe_ratio(episode.daily_returns), memory)
+    memory = sharpe_or_none(training.daily_returns) if training.turnover.any() else None
+    sharpe = sharpe_or_none(episode.daily_returns)
+    reason = f"{days} daily returns that never vary have no Sharpe ratio" if sharpe is None else None
+    return RunResult("ok", reason, days, sharpe, memory)
 
 
 def failed_run(reason: str) -> RunResult:
@@ -97,7 +112,8 @@ def read_result(path: Path) -> RunResult:
         result = RunResult(**content)
     except TypeError as error:
         raise ValueError(damaged(path, str(error))) from error
-    if result.status not in ("ok", "flat", "failed") or (result.status == "ok") != isinstance(result.sharpe, float):
+    said = isinstance(result.sharpe, float) if result.reason is None else result.sharpe is None
+    if result.status not in ("ok", "flat", "failed") or not said or (result.status != "ok" and result.reason is None):
         raise ValueError(damaged(path, f"status {result.status!r} with sharpe {result.sharpe!r}"))
     return result
 

@@ -82,7 +82,7 @@ class Settings(BaseModel):
 @cache
 def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
     field = settings.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])
+    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
 
 
 def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:

@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from workflow_scripts.training.on_policy import PPO, PPOSettings
 
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features, turbulence, volatility
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.on_policy import PPO, PPOSettings
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.environment.settings import EnvironmentSettings
 
 
 def bars(tickers=3, days=140, seed=5):

@@ -4,8 +4,8 @@ import pytest
 import tyro
 
 from workflow_scripts.data.settings import FeatureSettings, FoldSettings
+from workflow_scripts.workflow.flags import flags
 from workflow_scripts.workflow.model import SettingError
-from workflow_scripts.workflow.settings import flags
 
 
 @pytest.mark.parametrize(

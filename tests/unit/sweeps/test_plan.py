@@ -1,7 +1,7 @@
 import json
 
 from workflow_scripts.sweeps import plan as verb
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.environment.settings import EnvironmentSettings
 
 SWEEP = {"agent": "ppo", "optimizer": "smac", "rounds": 1, "round_size": 2, "budget": 64}
 

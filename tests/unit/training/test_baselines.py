@@ -8,7 +8,7 @@ import pytest
 from workflow_scripts.data.bars import write_bars
 from workflow_scripts.data.folds import cut_fold, walk_forward, write_fold
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import EnvironmentSettings

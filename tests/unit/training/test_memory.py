@@ -51,7 +51,7 @@ from pathlib import Path
 import torch
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.agents.ppo import PPO

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import tyro
-from workflow_scripts.data.settings import FoldSettings
 
+from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.workflow.flags import flags
 from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
 
