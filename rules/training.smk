@@ -179,5 +179,5 @@ rule evaluate_baselines:
         code=code("training.evaluate_baselines"),
     shell:
         "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
-        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
+        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
         " > {log:q} 2>&1"
