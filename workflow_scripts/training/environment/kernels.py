@@ -5,13 +5,8 @@ portfolio, a block of portfolios at a time. Their inner loops run over slices fr
 would keep the compiler from vector instructions.
 """
 
-from typing import Any
-
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 DEAD_ZONE = 0.1
@@ -25,92 +20,10 @@ ABOVE_ONE = 1 + 2.0**-51
 SHARES_REWARD_SCALE = 2.0**-12
 CASH_SCALE = 2.0**-18
 SHARES_SCALE = 2.0**-10
-SIDE = 4  # rows and columns that are transposed at a time
 
 Floats = NDArray[np.float64]
 
 _compiled = numba.njit(cache=True, error_model="numpy")
-# tanh as Eigen has it (GenericPacketMathFunctions.h): an odd polynomial over an even one, without branches.
-TANH_LIMIT = np.float32(7.90531110763549805)
-ODD = tuple(
-    np.float32(coefficient)
-    for coefficient in (
-        *(4.89352455891786e-03, 6.37261928875436e-04, 1.48572235717979e-05),
-        *(5.12229709037114e-08, -8.60467152213735e-11, 2.00018790482477e-13, -2.76076847742355e-16),
-    )
-)
-EVEN = tuple(
-    np.float32(coefficient)
-    for coefficient in (4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
-)
-
-
-# Products and sums may fuse here, and here only: what is shown is rounded to float32, money is not.
-@numba.njit(cache=True, error_model="numpy", fastmath={"contract"})  # type: ignore[untyped-decorator]
-def _tanh(value: np.float32) -> np.float32:
-    """Return tanh of a number that is not negative; off by 4e-7 at most."""
-    value = min(value, TANH_LIMIT)
-    square = value * value
-    odd, even = ODD[6], EVEN[3]
-    odd = ((((odd * square + ODD[5]) * square + ODD[4]) * square + ODD[3]) * square + ODD[2]) * square + ODD[1]
-    even = ((even * square + EVEN[2]) * square + EVEN[1]) * square + EVEN[0]
-    return value * (odd * square + ODD[0]) / even
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _transpose_block(_context: Any, source: Any, target: Any) -> Any:
-    """Write the transpose of a SIDE × SIDE float32 array, its rows contiguous, over another such array."""
-
-    def generate(context: Any, builder: Any, signature: Any, arrays: Any) -> Any:
-        vector = ir.VectorType(ir.FloatType(), SIDE)
-        (reads, writes) = (
-            _rows(context, builder, kind, array, vector) for kind, array in zip(signature.args, arrays, strict=True)
-        )
-        rows = [builder.load(pointer, align=4) for pointer in reads]
-        width = 1
-        while width < SIDE:  # swap the squares off the diagonal, of one number, then of two by two
-            lower = [lane if not lane & width else SIDE + lane - width for lane in range(SIDE)]
-            upper = [lane + width if not lane & width else SIDE + lane for lane in range(SIDE)]
-            for first in (row for row in range(SIDE) if not row & width):
-                pair = rows[first], rows[first + width]
-                rows[first], rows[first + width] = (_shuffle(builder, *pair, lanes) for lanes in (lower, upper))
-            width *= 2
-        for row, pointer in zip(rows, writes, strict=True):
-            builder.store(row, pointer, align=4)
-        return context.get_dummy_value()
-
-    return types.void(source, target), generate
-
-
-def _rows(context: Any, builder: Any, kind: Any, array: Any, vector: Any) -> list[Any]:
-    """Return pointers to the first SIDE rows of an array."""
-    block = context.make_array(kind)(context, builder, array)
-    stride = cgutils.unpack_tuple(builder, block.strides)[0]
-    first = builder.ptrtoint(block.data, stride.type)
-    offsets = (builder.mul(stride, ir.Constant(stride.type, row)) for row in range(SIDE))
-    return [builder.inttoptr(builder.add(first, offset), vector.as_pointer()) for offset in offsets]
-
-
-def _shuffle(builder: Any, first: Any, second: Any, lanes: list[int]) -> Any:
-    return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), SIDE), lanes))
-
-
-@_compiled  # type: ignore[untyped-decorator]
-def transpose(source: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-    """Write the transpose of ``source``, (rows, columns), over ``target``, (columns, rows); rows are contiguous.
-
-    Four rows and columns at a time, in vector registers: numba's compiler would move the numbers one by one.
-    """
-    rows, columns = source.shape
-    for first in range(0, rows - SIDE + 1, SIDE):
-        block = slice(first, first + SIDE)
-        for column in range(0, columns - SIDE + 1, SIDE):
-            across = slice(column, column + SIDE)
-            _transpose_block(source[block, across], target[across, block])
-    whole = columns - columns % SIDE
-    for row in range(rows):
-        for column in range(whole if row < rows - rows % SIDE else 0, columns):
-            target[column, row] = source[row, column]
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -149,7 +62,6 @@ def _trade_shares(
     asset: Floats,
     traded: Floats,
     reward: NDArray[np.float32],
-    orders: NDArray[np.float32],
     sums: Floats,
 ) -> None:
     """Fill integer orders in column order; a buy stops where cash no longer covers price and fee.
@@ -163,14 +75,13 @@ def _trade_shares(
         block = slice(first, min(first + WIDE_BLOCK, envs))
         acted, before = action[block], asset[block]
         count = len(before)
-        transpose(acted, orders[:tickers, :count])
         money[:count], worth[:], volume[:] = cash[block], 0.0, 0.0
         for ticker in range(tickers):
-            close, row, order = price[ticker], holdings[ticker, block], orders[ticker]
+            close, row = price[ticker], holdings[ticker, block]
             unit, net = close * (1 + buy_cost), close * (1 - sell_cost)
             per_unit = 1 / unit * ABOVE_ONE
             for env in range(count):
-                held, free, wanted = row[env], money[env], _whole_shares(order[env], max_stock)
+                held, free, wanted = row[env], money[env], _whole_shares(acted[env, ticker], max_stock)
                 affordable = np.floor(free * per_unit)
                 affordable -= 1.0 if affordable * unit > free else 0.0
                 change = min(max(wanted, -held), affordable)
@@ -390,33 +301,23 @@ def observe(
     holdings: Floats,
     asset: Floats,
     state: NDArray[np.float32],
-    shown: NDArray[np.float32],
     sums: Floats,
 ) -> None:
-    """Write the day, and cash and holdings as weights of the portfolio's value or as ElegantRL scales them."""
+    """Write the day, and cash and holdings as weights of the portfolio's value or by ElegantRL's scales."""
     tickers, envs = holdings.shape
     per_value = sums[0]
     for first in range(0, envs, WIDE_BLOCK):
         block = slice(first, min(first + WIDE_BLOCK, envs))
         worth, free, out = asset[block], cash[block], state[block]
         count = len(free)
-        if weights:
-            for env in range(count):
-                per_value[env] = 1 / worth[env]
-                shown[0, env] = free[env] * per_value[env]
-            for ticker in range(tickers):
-                row, close, target = holdings[ticker, block], price[ticker], shown[ticker + 1]
-                for env in range(count):
-                    target[env] = row[env] * close * per_value[env]
-        else:
-            for env in range(count):
-                shown[0, env] = _tanh(np.float32(free[env] * CASH_SCALE))
-            for ticker in range(tickers):
-                row, target = holdings[ticker, block], shown[ticker + 1]
-                for env in range(count):
-                    target[env] = _tanh(np.float32(row[env] * SHARES_SCALE))
         out[:, 0] = day
-        transpose(shown[: tickers + 1, :count], out[:, 1:])
+        for env in range(count):
+            per_value[env] = 1 / worth[env]
+            out[env, 1] = free[env] * (per_value[env] if weights else CASH_SCALE)
+        for ticker in range(tickers):
+            row, close = holdings[ticker, block], price[ticker]
+            for env in range(count):
+                out[env, ticker + 2] = row[env] * close * per_value[env] if weights else row[env] * SHARES_SCALE
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -437,13 +338,12 @@ def step(
     traded: Floats,
     reward: NDArray[np.float32],
     state: NDArray[np.float32],
-    lines: NDArray[np.float32],
     sums: Floats,
 ) -> None:
     """Trade and observe in one call from Python: to hand its arguments over takes a microsecond."""
     money = cash, holdings, asset, traded
     if shares:
-        _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, lines, sums)
+        _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, sums)
     else:
         _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, reward)
-    observe(weights, day, price, cash, holdings, asset, state, lines, sums)
+    observe(weights, day, price, cash, holdings, asset, state, sums)

@@ -99,8 +99,7 @@ class TradingEnv:
         if self._compiled:
             # A row a ticker and a column a portfolio, so that the kernels' inner loops run over contiguous portfolios.
             self._money = tuple(array.numpy() for array in (self.cash, self._rows, self.asset, self.traded))
-            # The kernels' working arrays come from torch, which aligns them with cache lines; numba would not.
-            self._lines = torch.empty(self.tickers + 1, WIDE_BLOCK).numpy()
+            # The kernels' working array comes from torch, which aligns it with cache lines; numba would not.
             self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
             self._kernel = self._choose_kernel()
         self.reset()
@@ -168,8 +167,9 @@ class TradingEnv:
             self._kernel(action.contiguous().numpy(), self._prices[self.day], *self._money, reward.numpy())
             self._write_state(state)
         else:
-            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._lines, self._sums
+            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._sums
             self._kernel(self.day, self._prices[self.day], *arrays)
+            self._squash(state)
         return state, reward, self.day == self.last_day
 
     def _choose_kernel(self) -> Callable[..., None]:
@@ -183,18 +183,21 @@ class TradingEnv:
 
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:
-            arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._lines, self._sums)
+            arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._sums)
             kernels.observe(self.observe == "weights", self.day, *arrays)
-            return
-        if self.observe == "shares":
-            state[:, 1] = self.cash * CASH_SCALE
+        elif self.observe == "shares":
+            state[:, 0], state[:, 1] = self.day, self.cash * CASH_SCALE
             state[:, 2:] = self.holdings * SHARES_SCALE
-            state.tanh_()
         else:
             per_value = 1 / self.asset
-            state[:, 1] = self.cash * per_value
+            state[:, 0], state[:, 1] = self.day, self.cash * per_value
             state[:, 2:] = self.holdings * self._on_device[self.day] * per_value[:, None]
-        state[:, 0] = self.day
+        self._squash(state)
+
+    def _squash(self, state: Tensor) -> None:
+        """Take the tanh of cash and holdings, as ElegantRL shows them."""
+        if self.observe == "shares":
+            state[:, 1:].tanh_()
 
     def _trade_on_device(self, action: Tensor, reward: Tensor) -> None:
         settings, price, before = self.settings, self._on_device[self.day], self.asset.clone()
