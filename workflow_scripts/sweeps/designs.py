@@ -1,10 +1,12 @@
 """The first trials of a sweep: the default configuration and scrambled Sobol points."""
 
+from collections.abc import Iterator
+
 from ConfigSpace import Configuration, ConfigurationSpace
 from scipy.stats import qmc
 
 from workflow_scripts.sweeps.optimizers.base import Request
-from workflow_scripts.sweeps.search_space import from_unit
+from workflow_scripts.sweeps.search_space import distinct, from_unit
 from workflow_scripts.workflow.seeds import derive_seed
 
 
@@ -16,18 +18,15 @@ def remaining_design(request: Request, initial_design: int) -> list[Configuratio
 
 def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:
     """Return the default configuration and ``count - 1`` scrambled Sobol points of the priors that the space allows."""
-    points = [space.get_default_configuration()]
+    return distinct(_sobol_points(space, seed), count, [space.get_default_configuration()])
+
+
+def _sobol_points(space: ConfigurationSpace, seed: int) -> Iterator[Configuration]:
+    default = dict(space.get_default_configuration())
     hyperparameters = [hyperparameter for hyperparameter in space.values() if hyperparameter.size != 1]
     sobol = qmc.Sobol(max(1, len(hyperparameters)), seed=derive_seed(seed, "initial"))
-    while len(points) < count:
-        unit = sobol.random(1)[0]
-        values = {
-            **dict(points[0]),
-            **{
-                hyperparameter.name: from_unit(hyperparameter, number)
-                for hyperparameter, number in zip(hyperparameters, unit, strict=False)
-            },
-        }
+    while True:
+        units = zip(hyperparameters, sobol.random(1)[0], strict=False)
+        values = default | {hyperparameter.name: from_unit(hyperparameter, number) for hyperparameter, number in units}
         if not any(clause.is_forbidden_value(values) for clause in space.forbidden_clauses):
-            points.append(Configuration(space, values=values))
-    return points
+            yield Configuration(space, values=values)

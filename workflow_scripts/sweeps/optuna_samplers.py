@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from workflow_scripts.sweeps.designs import remaining_design
 from workflow_scripts.sweeps.history import costs
 from workflow_scripts.sweeps.optimizers.base import Request
-from workflow_scripts.sweeps.search_space import allowed
+from workflow_scripts.sweeps.search_space import REPEATS, allowed
 from workflow_scripts.workflow.seeds import derive_seed
 
 Sampler = Literal["tpe", "gp"]
@@ -47,13 +47,18 @@ def propose(request: Request, initial_design: int, sampler: Sampler) -> list[Con
     for waiting in proposals:
         study.enqueue_trial(_plain(waiting))
         study.ask(distributions)
+    repeats = 0
     while len(proposals) < request.size:
         trial = study.ask(distributions)
         is_forbidden = any(clause.is_forbidden_value(trial.params) for clause in space.forbidden_clauses)
+        configuration = allowed(space, trial.params)
+        # The Gaussian process would ask for the same point again.
         if is_forbidden and sampler == "tpe":
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        else:  # the Gaussian process would ask for the same point again
-            proposals.append(allowed(space, trial.params))
+        elif configuration in proposals and sampler == "tpe" and repeats < REPEATS:
+            repeats += 1  # it stays told as running, which drives TPE away from it
+        else:
+            proposals.append(configuration)
     return proposals
 
 

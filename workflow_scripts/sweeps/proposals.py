@@ -35,8 +35,10 @@ def choose(optimizer: Optimizer, request: Request, warm: Sequence[Score] = (), t
             for each in proposals
         ]
     if warm and not request.history:
-        start = warm_start(request.space, warm, top)
-        proposals[: len(start)] = [Proposal(configuration) for configuration in start]
+        start = [Proposal(configuration) for configuration in warm_start(request.space, warm, top)]
+        others = proposals[len(start) :]
+        new = [each for each in (*others, *proposals[: len(start)]) if each not in start]
+        proposals = [*start, *new, *others][: request.size]
     return proposals
 
 

@@ -9,6 +9,7 @@ import pytest
 from ConfigSpace import Configuration
 from dehb import DEHB
 
+from workflow_scripts.sweeps.designs import initial_points
 from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, EqualRounds, Optimizer, Request
 from workflow_scripts.sweeps.optimizers.smac_hyperband import informative
@@ -85,6 +86,31 @@ def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
     for round_ in asked:
         assert len({json.dumps(to_dict(proposal)) for proposal in round_}) == len(round_)
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
+
+
+SMALL = {
+    "activation": {"type": "categorical", "choices": ["relu", "tanh", "gelu"], "default": "relu"},
+    "layers": {"type": "int", "lower": 1, "upper": 2, "log": False, "default": 2},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["smac", "tpe", "random"])
+def test_a_round_of_a_small_space_holds_each_point_once_and_again_only_where_there_is_no_other(optimizer):
+    space = build_space(SMALL)
+    for seed in range(3):
+        asked = ask(optimizer, [], 0, size=6, seed=seed, space=space)
+        assert len({json.dumps(to_dict(proposal)) for proposal in asked}) == 6
+    assert len(ask(optimizer, [], 0, size=8, space=space)) == 8
+
+
+def test_tpe_proposes_no_point_twice_in_a_round_where_it_has_another():
+    space = build_space(SMALL)
+    history = [
+        Score("toy", 0, place, 90, "ok", None, float(point["layers"]), None, to_dict(point))
+        for place, point in enumerate(initial_points(space, 6, seed=0))
+    ]
+    asked = ask("tpe", history, 2, size=4, space=space)
+    assert len({json.dumps(to_dict(proposal)) for proposal in asked}) == 4
 
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp", "random", "smac_hyperband"])

@@ -47,6 +47,14 @@ def test_a_warm_started_sweep_begins_with_the_default_and_the_best_of_another(na
     assert len(first) == 9
 
 
+def test_a_warm_start_that_the_optimizer_proposes_too_takes_one_place():
+    space, optimizer = build_space(SPACE), optimizer_of("smac", round_size=5)
+    asked = Request(space, [], optimizer.schedule(1, 1), 0)
+    cold = [proposal.configuration for proposal in choose(optimizer, asked)]
+    first = [proposal.configuration for proposal in choose(optimizer, asked, judged(cold[4:]), top=1)]
+    assert first == [cold[0], cold[4], cold[2], cold[3], cold[1]]
+
+
 def test_what_another_space_had_is_moved_into_this_one():
     wide = SPACE | {"learning_rate": SPACE["learning_rate"] | {"upper": 1e-2, "default": 5e-3}}
     del wide["activation"]

@@ -9,9 +9,12 @@ class Random(EqualRounds):
 
     def propose(self, request: Request) -> list[Proposal]:
         """Return random configurations."""
-        space = request.space
+        from workflow_scripts.sweeps.search_space import distinct
+
+        space, start = request.space, []
         space.seed(derive_seed(request.seed, "random", request.number))
-        drawn = [space.sample_configuration() for _ in range(request.size)]
+        draws = iter(space.sample_configuration, None)
         if not request.history:
-            drawn[0] = space.get_default_configuration()
-        return [Proposal(configuration) for configuration in drawn]
+            start = [space.get_default_configuration()]
+            next(draws)  # in whose place it stands
+        return [Proposal(configuration) for configuration in distinct(draws, request.size, start)]
