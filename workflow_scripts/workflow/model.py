@@ -61,7 +61,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise explained(error, cls.model_fields) from None
+            raise explained(error, cls) from None
 
     @classmethod
     def value_of(cls, name: str, value: Any) -> Any:
@@ -76,7 +76,7 @@ class Settings(BaseModel):
         try:
             return _adapter(cls, name).validate_python(value)
         except ValidationError as error:
-            raise explained(error, cls.model_fields).below(name) from None
+            raise explained(error, cls).below(name) from None
 
 
 @cache
@@ -85,22 +85,31 @@ def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
     return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
 
 
-def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:
+def explained(error: ValidationError, settings: type[Settings]) -> SettingError:
     """Return the first of Pydantic's complaints as one line.
 
     Args:
         error: what Pydantic raised.
-        known: the keys that there are, for a hint at the nearest one.
+        settings: what was to be made, for a hint at the nearest key.
 
     """
     # An unknown key first: what it was meant to be is then also missing.
     first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     path = tuple(part for part in first["loc"] if isinstance(part, int) or "[" not in part)
     if first["type"] == "extra_forbidden":
-        return unknown_key(path, known)
+        return unknown_key(path, _at(settings, path).model_fields)
     if isinstance(cause := first.get("ctx", {}).get("error"), SettingError):
         return cause.below(*path)
     return SettingError(path, _reason(first))
+
+
+def _at(settings: type[Settings], path: tuple[str | int, ...]) -> type[Settings]:
+    """Return the settings that hold the last key of a path."""
+    for key in path[:-1]:
+        kind = settings.model_fields[str(key)].annotation if key in settings.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            settings = kind
+    return settings
 
 
 def unknown_key(path: tuple[str | int, ...], known: Mapping[str, Any]) -> SettingError:
