@@ -238,7 +238,7 @@ def main() -> None:
 
 
 def _ppo_space() -> dict[str, Any]:
-    entries = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["search_spaces"]["ppo"]
+    entries = yaml.safe_load((ROOT / "search_spaces" / "ppo.yaml").read_text(encoding="utf-8"))
     return {name: {"type": "float", "log": False, **entry} for name, entry in entries.items()}
 
 

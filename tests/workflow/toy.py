@@ -49,6 +49,7 @@ class Toy:
         self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         if (folder / "Snakefile").exists():
             return
+        folder.mkdir(parents=True, exist_ok=True)
         for name in PARTS:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy

@@ -63,7 +63,7 @@ def change(config, path, value):
             {"type": "constant", "default": 1},
             f"{SPACE}, learning_rat: unknown key; did you mean learning_rate?",
         ),
-        ("search_spaces/ppo/batch_size/default", 64, f"{SPACE}, horizon_len: 32 × repeat_times 1 / batch_size 64 leaves no update"),
+        ("search_spaces/ppo/batch_size/default", 64, f"{SPACE}, horizon_len: 32 × repeat_times 1 / batch"),
         ("search_spaces/ppo/net_dims_0/default", 0, f"{SPACE}, net_dims_0.default: 0 is not "),
         ("seeds/final", [1, 2], "config.yaml, seeds: [1] are both tuning and final seeds"),
         ("seeds/final", [10], "config.yaml, seeds.final: "),
