@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from workflow_scripts.analysis.figures import figure
-from workflow_scripts.data.folds import Fold, Segment, cut_fold
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.base import agent_of

@@ -36,7 +36,8 @@ from elegantrl.envs.StockTradingVmapEnv import StockTradingVmapEnv
 from elegantrl.train.config import Config
 from elegantrl.train.replay_buffer import ReplayBuffer
 
-from workflow_scripts.data.folds import Fold, Segment, cut_fold
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.base import agent_of

@@ -3,12 +3,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.data.fold_files import read_fold, write_fold
-from workflow_scripts.data.folds import (
-    cut_fold,
-    first_test_day,
-    sealed_fold,
-    walk_forward,
-)
+from workflow_scripts.data.folds import cut_fold, first_test_day, sealed_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.market_folds import describe_fold
 from workflow_scripts.data.settings import FoldSettings
