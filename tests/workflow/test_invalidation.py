@@ -163,7 +163,7 @@ def more_budget_for_the_incumbent(toy):
 
 
 def other_training_code(toy):
-    change_code(toy, "training/kernels.py", "LARGEST_TILT = 3.0", "LARGEST_TILT = 2.9")
+    change_code(toy, "training/environment/kernels.py", "LARGEST_TILT = 3.0", "LARGEST_TILT = 2.9")
 
 
 ABOVE = {"collect_trials": 1, "estimate_importance": 1, "judge_sweep": 1, **PLOTS}

@@ -55,7 +55,7 @@ def test_the_baselines_of_each_fold_are_written_with_the_oracle_beside_them(plan
     assert row["oracle"] > row["equal_weight"]
     assert set(row["oracle_parameters"]) == {"gain", "speed"}
     returns = pd.read_parquet(table)
-    assert list(returns) == ["date", "benchmark", "equal_weight", "buy_and_hold"]
+    assert list(returns) == ["date", "benchmark", "equal_weight", "buy_and_hold", "oracle"]
     assert list(returns["date"].dt.strftime("%Y-%m-%d")) == list(fold.validation.dates[1:])
     assert sharpe_ratio(returns["buy_and_hold"].to_numpy()) == row["buy_and_hold"]
 
