@@ -16,9 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import machine, record, spread
-from workflow_scripts.data.folds import cut_fold, walk_forward, write_fold
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.trials import Trial
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,8 +6,11 @@ from pathlib import Path
 CHECKOUT = Path(str(workflow.current_basedir)).parent
 sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
-from workflow_scripts.config.model import AGENTS, OPTIMIZERS, SOURCES, read_config
+from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.data.sources.base import SOURCES
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
 from workflow_scripts.workflow.code_digest import code_digest as code
 from workflow_scripts.workflow.flags import canonical, flags
@@ -52,6 +55,12 @@ CONTINUING_SWEEPS = [
 RETRIES = 2
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
+
+# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
+# resources, which rerun nothing.
+TRAINING = settings.top.training.on_results()
+WATCHED = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
+WATCH = flags(training={key: getattr(settings.top.training, key) for key in WATCHED})
 
 
 wildcard_constraints:

@@ -1,3 +1,6 @@
+from dataclasses import asdict
+
+
 def own_module(name):
     """The module of a user's own objective; those of foldsweep are part of what scores."""
     return [name.partition(":")[0]] if ":" in name else []
@@ -155,8 +158,11 @@ rule plan:
             {
                 "sweeps": {
                     name: {
-                        **sweep.keys.model_dump(),
-                        **sweep.optimizer.model_dump(),
+                        "agent": sweep.keys.agent,
+                        "market": sweep.keys.market,
+                        "optimizer": sweep.keys.optimizer,
+                        "rounds": [asdict(round_) for round_ in sweep.schedule],
+                        "continues": sweep.optimizer.continues,
                         "default": sweep.default,
                     }
                     for name, sweep in settings.sweeps.items()

@@ -1,9 +1,3 @@
-# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
-# resources, which rerun nothing.
-TRAINING = settings.top.training.on_results()
-WATCH = flags(training=settings.top.training.without_results())
-
-
 def environment_flags(wildcards):
     """Flags of a job that trades: how an action becomes trades on its market."""
     return flags(environment=market_of(wildcards).environment.model_dump())
@@ -185,5 +179,5 @@ rule evaluate_baselines:
         code=code("training.evaluate_baselines"),
     shell:
         "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
-        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
+        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
         " > {log:q} 2>&1"

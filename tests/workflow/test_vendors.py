@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
 from tests.workflow.toy import executed, jobs
-from workflow_scripts.data.universes import DOW28
+from workflow_scripts.data.ticker_lists import DOW28
 from workflow_scripts.workflow.files import read_json
 
 TICKERS = ["AAA", "BBB", "VIXY"]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
@@ -49,6 +49,7 @@ class Toy:
         self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         if (folder / "Snakefile").exists():
             return
+        folder.mkdir(parents=True, exist_ok=True)
         for name in PARTS:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy

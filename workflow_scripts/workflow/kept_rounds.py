@@ -34,7 +34,9 @@ def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
 
 def lost_trials(round_: Path) -> list[int]:
     """Return the trials of a kept round whose configuration is gone; its manifest holds a copy of each."""
-    return [trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()]
+    return [
+        trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()
+    ]
 
 
 def _config(round_: Path, trial: int) -> Path:

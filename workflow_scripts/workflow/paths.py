@@ -1,4 +1,4 @@
-"""Where results lie: each level once, to build paths from and to read them back. All are relative to the working folder."""
+"""Where results lie below the working folder: each level once, to build paths from and to read them back."""
 
 import re
 from functools import cache

