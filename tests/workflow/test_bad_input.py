@@ -41,15 +41,18 @@ def write_market(toy, **changes):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({(7, "close"): float("nan")}, "B on 2000-01-06: close is not a finite number (1 such rows)"),
-        ({(7, "close"): -1.0}, "B on 2000-01-06: close is not above zero (1 such rows)"),
+        ({(7, "close"): float("nan")}, "close is missing (it is the one bad row): set repair: drop, or mend the file"),
+        (
+            {(7, "close"): -1.0},
+            "close is -1, not above zero (it is the one bad row): set repair: drop, or mend the file",
+        ),
     ],
 )
 def test_a_bad_price_stops_the_market_and_leaves_nothing_half_written(toy, cells, message):
     write_market(toy, cells=cells)
     done = toy.snakemake()
     assert done.returncode != 0
-    line = f"ValueError: market toy (prices.csv): {message}"
+    line = f"ValueError: market toy (prices.csv): prices.csv, row 9: B on 2000-01-06: {message}"
     assert line in (toy.folder / "results/markets/toy/download_bars.log").read_text()
     assert line in done.stdout
     assert sorted(path.name for path in (toy.folder / "results/markets/toy").iterdir()) == ["download_bars.log"]

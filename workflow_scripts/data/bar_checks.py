@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import MEMBER, PRICES, volatility_column
-
-LARGEST_PLAUSIBLE_MOVE = 0.5
+from workflow_scripts.data.doors.series import check_series
 
 
 def check_bars(bars: pd.DataFrame) -> list[str]:
-    """Check the rules that bars keep; return warnings about what looks like an unadjusted split.
+    """Check the rules that bars keep; return warnings of series that are nearly one, and of moves too large.
 
     Raises:
-        ValueError: the first broken rule, with its ticker, date and number of rows.
+        ValueError: the first broken rule, with its ticker, date and number of rows; or tickers that are one series.
 
     """
     tickers = bars["ticker"].nunique()
@@ -49,11 +48,7 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
             f"{_first(bars, rows)}: open or close lies outside [low, high]; adjust all prices for splits and "
             f"dividends, not close alone ({rows.sum()} such rows)"
         )
-    moves = close.pct_change(fill_method=None).to_numpy()
-    return [
-        f"{close.columns[column]} moves by {moves[day, column]:+.0%} on {close.index[day]:%Y-%m-%d}: a split?"
-        for day, column in np.argwhere(np.abs(moves) > LARGEST_PLAUSIBLE_MOVE)
-    ]
+    return check_series(bars)
 
 
 def _first(bars: pd.DataFrame, rows: pd.Series) -> str:

@@ -16,6 +16,8 @@ HELD = "is:held"
 MEMBER = "is:member"
 # A feature of synthetic bars, which in a planted market predicts the next day's return.
 SIGNAL = "signal"
+# Columns that are computed from bars, by the names that FinRL gives them.
+INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 
 
 def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:

@@ -50,6 +50,7 @@ def download_bars(market: SourceFlag, bars: Path, lock: Path, refreshed: str = N
         {
             "source": market.source,
             "note": note,
+            "details": loaded.details,
             "query": market.settings(),
             "versions": {package: version(package) for package in (*PACKAGES, *market.packages)},
             "rows": len(table),

@@ -1,9 +1,10 @@
 """A market's bars as its settings ask for them."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.memberships import mark_members, read_universe
-from workflow_scripts.data.sources.base import Source, source_of
+from workflow_scripts.data.sources.base import Findings, Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
 
 LONGEST_HOLIDAYS = pd.Timedelta(days=14)  # as the Golden Week of an exchange
@@ -38,6 +39,7 @@ class Loaded:
         note: what they are.
         warnings: what a reader of results must know of them.
         member_since: the day since when each ticker of a named list is a member of its index.
+        details: what the source states of them beside the note.
 
     """
 
@@ -45,6 +47,7 @@ class Loaded:
     note: str
     warnings: tuple[str, ...] = ()
     member_since: dict[str, str] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_market(source: Source, parts: Path | None = None) -> Loaded:
@@ -66,7 +69,8 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
         source = source.model_copy(update={"tickers": tuple(LISTS[name])})
     elif universe is not None and source.tickers is None:
         source = source.model_copy(update={"tickers": tuple(universe["ticker"].unique())})
-    table, note = source.read(parts)
+    table, note, *more = source.read(parts)
+    found = more[0] if more else Findings({})
     bars = _select(arrange_bars(table, source.origin), source)
     if source.volatility_ticker:
         bars = _with_volatility(bars, source.volatility_ticker, hold=source.missing == "hold")
@@ -77,7 +81,7 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     bars, notices = fill_missing(bars, source.missing, come_and_go=universe is not None)
     if universe is not None:
         bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
-    return Loaded(bars, note, (*warnings, *notices), LISTS[name] if name else None)
+    return Loaded(bars, note, (*found.warnings, *warnings, *notices), LISTS[name] if name else None, found.details)
 
 
 def members_between(source: Source, path: Path) -> pd.DataFrame:

@@ -18,7 +18,7 @@ VENDOR = {"source": "alpaca", "start": "2020-01-01", "tickers": ["KO", "PEP"]}
 COMMON = ["source", "start", "end", "tickers", "universe", "missing", "volatility_ticker"]
 OWN = {
     "alpaca": ["feed"],
-    "csv": ["path"],
+    "csv": ["path", "date_format", "timezone", "adjusted", "features_from", "repair", "decimal"],
     "embedded": [],
     "noise": ["ticker_count", "days", "half_life_days", "noise_sd", "seed"],
     "planted": ["ticker_count", "days", "half_life_days", "noise_sd", "seed", "signal_strength"],
@@ -39,6 +39,9 @@ def test_a_source_reads_the_common_keys_and_its_own(name, own):
         ({"source": None}, "source: is required"),
         ({**VENDOR, "strat": "2020-01-01", "start": None}, "strat: unknown key; did you mean start?"),
         ({"source": "csv", "pth": "prices.csv"}, "pth: unknown key; did you mean path?"),
+        ({"source": "csv", "path": "p.csv", "repair": "mend"}, "repair: 'mend' is not one of none, clip or drop"),
+        ({"source": "csv", "path": "p.csv", "decimal": "'"}, 'decimal: "\'" is not one of . or ,'),
+        ({"source": "embedded", "repair": "clip"}, "repair: unknown key; there are source, start"),
         ({"source": "csv"}, "path: source csv needs the path of a file or folder"),
         ({"source": "yahoo", "start": "2020-01-01"}, "source yahoo needs start, and tickers or a universe"),
         ({"source": "alpaca", "tickers": "dow28"}, "source alpaca needs start, and tickers or a universe"),
@@ -106,6 +109,7 @@ def test_the_volatility_of_a_market_is_what_its_source_has(values, ticker):
         VENDOR,
         {**VENDOR, "source": "yahoo", "tickers": "dow28"},
         {"source": "csv", "path": "a folder/Börse.csv", "universe": "members.csv", "missing": "hold"},
+        {"source": "csv", "path": "p", "features_from": ["vix"], "decimal": ",", "repair": "clip", "timezone": "UTC"},
         {"source": "planted", "seed": 3},
     ],
 )
@@ -117,10 +121,13 @@ def test_a_source_comes_back_from_its_flag(values):
 
 
 def test_the_users_files_are_those_behind_the_bars(tmp_path):
-    for name in ("KO.csv", "PEP.csv", "notes.txt"):
+    for name in ("KO.csv", "PEP.CSV", "XOM.csv.gz", "ibm.us.txt", "notes.md"):
         (tmp_path / name).touch()
     folder = source_of({"source": "csv", "path": str(tmp_path), "universe": "members.csv"})
-    assert folder.files() == [Path("members.csv"), tmp_path / "KO.csv", tmp_path / "PEP.csv"]
+    assert folder.files() == [
+        Path("members.csv"),
+        *(tmp_path / name for name in ("KO.csv", "PEP.CSV", "XOM.csv.gz", "ibm.us.txt")),
+    ]
     assert source_of({"source": "csv", "path": "prices.parquet"}).files() == [Path("prices.parquet")]
     assert source_of({"source": "embedded"}).files() == []
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from workflow_scripts.data.bars import arrange_bars
 from workflow_scripts.data.doors.files import Part, open_parts, sort_out
-from workflow_scripts.data.doors.numbers import Decimal
-from workflow_scripts.data.doors.repairs import Repair, mend_ticks
-from workflow_scripts.data.doors.shapes import Rows, Wishes, is_of_prices, read_rows
+from workflow_scripts.data.doors.repairs import mend_ticks
+from workflow_scripts.data.doors.shapes import Rows, is_of_prices, read_rows
 from workflow_scripts.data.doors.tables import NoTableError, Table, read_table
+from workflow_scripts.data.doors.wishes import Decimal, Repair, Wishes
 
 SHOWN = 5
 

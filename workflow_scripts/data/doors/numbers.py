@@ -1,14 +1,14 @@
 """Numbers as people write them: one decimal sign for a file, thousands, currencies, and words for nothing."""
 
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.data.doors.tables import Table
+from workflow_scripts.data.doors.wishes import Decimal
 
-Decimal = Literal[".", ","]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 NOTHING = ["", "null", "nan", "na", "n/a", "#n/a", "none", "nil", "-", "--", "."]
 EXPONENT = r"(?:[eE][+-]?\d+)?"

@@ -1,14 +1,13 @@
 """Bad ticks: prices that are out of order or not above zero; refused with their likely cause, clipped, or dropped."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import PRICES
+from workflow_scripts.data.doors.wishes import Repair
 
-Repair = Literal["none", "clip", "drop"]
 # Vendors round adjusted prices, each for itself.
 RELATIVE_TOLERANCE = 1e-6
 # From this share of a ticker's rows on, closes outside [low, high] are no bad ticks.

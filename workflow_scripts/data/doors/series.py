@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import LARGEST_PLAUSIBLE_MOVE
-
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 ALIKE = 0.999
+LARGEST_PLAUSIBLE_MOVE = 0.5
 # Below so many common days a high correlation says nothing, and below so many moves equality neither.
 DAYS_TO_CORRELATE = 20
 MOVES_TO_COMPARE = 3

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from workflow_scripts.data.bars import COLUMNS, PRICES, VOLATILITY
+from workflow_scripts.data.bars import COLUMNS, INDICATORS, PRICES, VOLATILITY
 from workflow_scripts.data.doors.dates import read_moments
 from workflow_scripts.data.doors.names import (
     DATE_NAMES,
@@ -26,23 +26,12 @@ from workflow_scripts.data.doors.names import (
     plain,
     split_flat_names,
 )
-from workflow_scripts.data.doors.numbers import Decimal, Floats, read_numbers
+from workflow_scripts.data.doors.numbers import read_numbers
 from workflow_scripts.data.doors.tables import Table
-from workflow_scripts.data.indicators import INDICATORS
+from workflow_scripts.data.doors.wishes import Wishes
 
 CLOSES = "a table of closes (open = high = low = close)"
 NUMBERS = (*PRICES, "adjusted", "divisor", "volume")
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the market's settings say of its files; see ``read_door``."""
-
-    date_format: str | None = None
-    timezone: str | None = None
-    adjusted: bool = False
-    features_from: tuple[str, ...] = ()
-    decimal: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -484,6 +473,3 @@ def _refuse_text(table: Table, places: list[int]) -> None:
                     f"it has no column close (its columns are {', '.join(table.names[:12])}): name the columns date, "
                     f"ticker, open, high, low, close, volume"
                 )
-
-
-__all__ = ["Floats", "Rows", "Wishes", "is_of_prices", "read_rows"]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -15,6 +16,24 @@ from workflow_scripts.workflow.model import SettingError, Settings
 from workflow_scripts.workflow.registry import find
 
 SOURCES = "workflow_scripts.data.sources"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a source came upon on its way to the bars.
+
+    Attributes:
+        details: what the lock states of it, as JSON has it.
+        warnings: what a reader of results must know of it.
+
+    """
+
+    details: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+# Bars and what they are; and where a source has more to say, what it came upon.
+Reading = tuple[pd.DataFrame, str] | tuple[pd.DataFrame, str, Findings]
 
 
 class Source(Settings, ABC):
@@ -101,8 +120,10 @@ class Source(Settings, ABC):
         return [self.universe] if self.universe else []
 
     @abstractmethod
-    def read(self, parts: Path | None) -> tuple[pd.DataFrame, str]:
+    def read(self, parts: Path | None) -> Reading:
         """Return bars as ``arrange_bars`` takes them, of the tickers and days asked for or of more, and what they are.
+
+        A third part, ``Findings``, may follow.
 
         Where it is called, ``tickers`` holds those of a named list or of the universe.
 
