@@ -68,7 +68,7 @@ def test_a_market_goes_from_the_vendor_to_its_folds_and_its_report_without_a_tra
 
 
 def test_the_report_of_dow28_begins_with_its_survivorship(toy):
-    toy.config["markets"]["toy"]["tickers"] = "dow28"
+    toy.config["markets"]["toy"] |= {"tickers": "dow28", "features_from": []}
     days = pd.bdate_range("2000-01-03", periods=3)
     rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in DOW28]
     columns = ["date", "ticker", "open", "high", "low", "close", "volume"]

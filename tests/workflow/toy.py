@@ -18,7 +18,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
 
 CONFIG: dict[str, Any] = {
-    "markets": {"toy": {"source": "csv", "path": "prices.csv", "end": "2000-12-29", "test_start": "2000-10-02"}},
+    "markets": {
+        "toy": {
+            "source": "csv",
+            "path": "prices.csv",
+            "features_from": ["signal"],
+            "end": "2000-12-29",
+            "test_start": "2000-10-02",
+        }
+    },
     "folds": {"count": 2, "train_days": 60, "validation_days": 20, "purge_days": 2},
     "features": {"turbulence_days": 60},
     "training": {"num_envs": 2, "device": "cpu"},
