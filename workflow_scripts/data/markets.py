@@ -121,10 +121,7 @@ def _select(bars: pd.DataFrame, source: Source) -> pd.DataFrame:
             f"there is no ticker {', '.join(unknown)}, which tickers or volatility_ticker of config.yaml names: add "
             f"its bars, or name one of {', '.join(sorted(known))}"
         )
-    keep = bars["ticker"].isin(wanted)
-    for bound, kept in ((source.start, bars["date"].ge), (source.end, bars["date"].le)):
-        if bound:
-            keep &= kept(pd.Timestamp(bound))
+    keep = source.keeps(bars)
     if not keep.any():
         first, last = bars["date"].min(), bars["date"].max()
         raise ValueError(

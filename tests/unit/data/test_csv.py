@@ -93,6 +93,21 @@ PEP;03/01/2024;2,0;2,2;1,9;2,1;1,05;200
         load_market(market(prices))
 
 
+def test_ticks_of_tickers_and_days_that_are_not_asked_for_stop_nothing(prices):
+    bad = "2024-01-03,XOM,1,1,1,0,5,14.0,Oil\n2024-01-04,KO,1,1,1,0,5,14.0,Beverages\n"
+    (prices / "prices.csv").write_text(HEAD + LONG + bad, encoding="utf-8")
+    asked = {"tickers": ["KO", "PEP"], "end": "2024-01-03"}
+    assert len(load_market(market(prices, **asked)).bars) == 4
+    with pytest.raises(ValueError, match=r"prices.csv, row 7: KO on 2024-01-04: close is 0, not above zero"):
+        load_market(market(prices, tickers=["KO", "PEP"]))
+    with pytest.raises(ValueError, match=r"prices.csv, row 6: XOM on 2024-01-03: close is 0, not above zero"):
+        load_market(market(prices, end="2024-01-03"))
+    dropped = load_market(market(prices, **asked, repair="drop"))
+    assert (len(dropped.bars), dropped.details["rows_repaired"]) == (4, {})
+    with pytest.raises(ValueError, match="no bars between 2025-01-01 and None: the bars run from 2024-01-02"):
+        load_market(market(prices, start="2025-01-01"))
+
+
 def test_a_path_without_a_table_is_named_with_its_market(tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "prices.xlsx").touch()

@@ -51,6 +51,7 @@ def read_door(
     features_from: tuple[str, ...] = (),
     repair: Repair = "none",
     decimal: Decimal | None = None,
+    wanted: Callable[[pd.DataFrame], "pd.Series[bool]"] | None = None,
 ) -> Door:
     """Read a user's prices: a file or a folder, in any of the formats of docs/markets.md.
 
@@ -62,6 +63,8 @@ def read_door(
         features_from: further columns to take as features.
         repair: what to do with prices that are out of order or not above zero.
         decimal: the decimal sign; none finds the one that all numbers of a file fit.
+        wanted: says of rows, by ticker and date, which are asked for: ticks of the others are not checked, since the
+            market leaves these out.
 
     Raises:
         FileNotFoundError: the path leads nowhere.
@@ -103,14 +106,16 @@ def read_door(
 
     frame = whole.assign(date=whole["moment"].dt.normalize().astype("datetime64[ns]"))
     frame = frame.sort_values(["date", "ticker"], ignore_index=True, kind="stable")
+    asked = pd.Series(True, frame.index) if wanted is None else wanted(frame)
+    aside, frame = frame[~asked], frame[asked].reset_index(drop=True)
     _refuse_repeated(frame, where)
     frame, repaired = mend_ticks(frame, repair, where)
     if repaired:
         what = {"clip": "clipped", "drop": "dropped"}[repair]
         warnings.append(f"{sum(repaired.values())} rows {what}: {_few(repaired)}")
-    if not len(frame):
+    if asked.any() and not len(frame):
         raise ValueError(f"{path.name}: repair: drop leaves no row")
-    bars = arrange_bars(frame.drop(columns=["moment", "position", "table"]), path.name)
+    bars = arrange_bars(pd.concat([frame, aside]).drop(columns=["moment", "position", "table"]), path.name)
     features = tuple(bars.columns[7:])
     left = tuple(dict.fromkeys(name for rows in read for name in rows.left))
     return Door(bars, _say(read, bars, features, left), features, left, tuple(unread), repaired, tuple(warnings))

@@ -119,6 +119,17 @@ class Source(Settings, ABC):
         """Return the user's files behind the bars, so that an edit of one is seen."""
         return [self.universe] if self.universe else []
 
+    def keeps(self, bars: pd.DataFrame) -> "pd.Series[bool]":
+        """Return which rows are of the tickers and days asked for."""
+        keep = pd.Series(True, bars.index)
+        if self.tickers:
+            keep &= bars["ticker"].isin({*self.tickers, self.volatility_ticker})
+        if self.start:
+            keep &= bars["date"] >= pd.Timestamp(self.start)
+        if self.end:
+            keep &= bars["date"] <= pd.Timestamp(self.end)
+        return keep
+
     @abstractmethod
     def read(self, parts: Path | None) -> Reading:
         """Return bars as ``arrange_bars`` takes them, of the tickers and days asked for or of more, and what they are.

@@ -84,6 +84,7 @@ class Csv(Source):
             features_from=self.features_from,
             repair=self.repair,
             decimal=self.decimal,
+            wanted=self.keeps,
         )
         details = {
             "features": door.features,

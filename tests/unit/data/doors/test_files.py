@@ -124,8 +124,8 @@ def test_an_empty_folder_and_a_path_that_leads_nowhere(tmp_path):
         read_door(tmp_path / "prices")
 
 
-def test_naming_the_files_takes_no_pandas(request):
-    show = "import sys, workflow_scripts.data.doors.files; print(*sys.modules)"
+def test_naming_the_files_and_the_keys_takes_no_pandas(request):
+    show = "import sys, workflow_scripts.data.doors.files, workflow_scripts.data.doors.wishes; print(*sys.modules)"
     command = [sys.executable, "-c", show]
     read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
     assert {"pandas", "pyarrow", "numpy"} & set(read.split()) == set()
