@@ -31,6 +31,7 @@ from workflow_scripts.data.doors.tables import Table
 from workflow_scripts.data.doors.wishes import Wishes
 
 CLOSES = "a table of closes (open = high = low = close)"
+STOOQ = "Stooq's format"
 NUMBERS = (*PRICES, "adjusted", "divisor", "volume")
 
 
@@ -331,13 +332,26 @@ def _long(
     taken = {date, ticker, *fields.values(), *features.values()}
     left = [table.names[place] or "(no name)" for place in range(len(table.names)) if place not in taken]
     kind = _kind(table) if some else CLOSES
+    if kind == STOOQ:
+        _refuse_short_bars(table)
     return Columns(kind, date, ticker, {"": fields}, features, left)
+
+
+def _refuse_short_bars(table: Table) -> None:
+    """Refuse Stooq's files of hours and minutes, of which one a day would pass for a day's."""
+    place = [name.strip().upper() for name in table.names].index("<PER>")
+    periods = [str(period) for period in table.columns[place].to_pylist()]
+    if set(periods) != {"D"}:
+        position = next(place for place, period in enumerate(periods) if period != "D")
+        raise ValueError(
+            f"{table.at(position)}: <PER> is {periods[position]}, and bars of a day have D: take Stooq's daily files"
+        )
 
 
 def _kind(table: Table) -> str:
     names = {plain(name) for name in table.names}
     for kind, sign in (
-        ("Stooq's format", {"<PER>", "<OPENINT>"} <= {name.strip().upper() for name in table.names}),
+        (STOOQ, {"<PER>", "<OPENINT>"} <= {name.strip().upper() for name in table.names}),
         ("Polygon's format", _lower_letters(table) or "windowstart" in names),
         ("CRSP's format", "prc" in names),
         ("FinRL's format", "tic" in names),

@@ -228,6 +228,13 @@ def test_stooqs_bulk_file_has_signs_around_its_names(tmp_path):
     assert read.left == ("<PER>", "<TIME>", "<OPENINT>")
 
 
+def test_stooqs_bars_of_five_minutes_are_refused(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"^prices.csv, row 3: <PER> is 5, and bars of a day have D: take Stooq's daily"
+    ):
+        door(tmp_path, STOOQ.replace("IBM.US,D,20240103", "IBM.US,5,20240103"))
+
+
 def test_a_file_without_a_ticker_has_its_names_ticker(tmp_path):
     (tmp_path / "ibm.us.txt").write_text(
         "Date,Open,High,Low,Close,Volume,OpenInt\n1962-01-02,6,7,5,6.5,100,0\n", encoding="utf-8"
