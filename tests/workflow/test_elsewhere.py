@@ -1,5 +1,6 @@
 """The checkout is not the working folder: the workflow is used from other folders, as a module, with other files."""
 
+import os
 import shutil
 
 import pytest
@@ -93,8 +94,8 @@ def test_a_dry_run_changes_nothing(finished, tmp_path):
 def test_results_that_were_copied_without_snakemakes_records_are_adopted_and_cost_nothing(finished, tmp_path):
     toy = Toy(tmp_path)
     shutil.copytree(finished.folder / "results", toy.folder / "results")
-    for path in sorted((toy.folder / "results").rglob("*"), reverse=True):
-        path.touch()  # as a copy does, in an order of its own
+    for second, path in enumerate(sorted((toy.folder / "results").rglob("*"), reverse=True)):
+        os.utime(path, (2e9 + second, 2e9 + second))  # as a copy does, in an order of its own
     assert jobs(toy.snakemake("-n").stdout)["train_agent"] == 16
     adopt_results(toy.folder)
     assert toy.snakemake("--touch", "--quiet", "all").returncode == 0
