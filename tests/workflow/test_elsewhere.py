@@ -110,3 +110,12 @@ def test_results_that_are_not_as_they_were_made_are_named(finished, tmp_path):
         SystemExit, match=r"fold_1\.npz: its sha256 is not that of fold_1\.json\n1 of \d+ files are not"
     ):
         adopt_results(toy.folder)
+
+
+def test_text_is_utf_8_whatever_the_locale(small):
+    """A locale of ASCII alone, without Python's own rescue, as ISO 8859-1 is elsewhere."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    target = "results/sweeps/ppo_smac/round_0/trial_0/score.json"
+    done = snakemake(small, "-s", str(ROOT / "Snakefile"), target, **ascii_only)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (small / target).exists()
