@@ -11,7 +11,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: run plan explain resume adopt report diff setup slurm-allocation test test-slow test-slurm test-py312 check docs \
+.PHONY: run plan explain resume adopt report diff setup slurm-allocation test test-slow test-slurm test-py312 check schema docs \
 	bench clean
 
 run: setup
@@ -98,6 +98,10 @@ $(VENV)/installed-docs: requirements-docs.txt | $(VENV)/installed
 	@echo "setup: installing the packages of the documentation"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt -c requirements.txt
 	@touch $@
+
+# What is made from the settings' models: the JSON schema that editors read, and the tables of docs/configuration.md.
+schema: setup
+	@$(BIN)/python -m workflow_scripts.config.describe --schema schemas/config.schema.yaml --page docs/configuration.md
 
 bench: setup
 	@$(BIN)/python benchmarks/speed.py

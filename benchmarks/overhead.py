@@ -71,7 +71,7 @@ def cpu_seconds(folder: Path, start: tuple[str, ...]) -> float:
     own = usage.ru_utime + usage.ru_stime
     if start == STARTS["cold"]:
         return own
-    return own + float((folder / "usage").read_text().split()[-1])
+    return own + float((folder / "usage").read_text(encoding="utf-8").split()[-1])
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def lay_out(folder: Path, runs: int) -> None:
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     rounds = runs // (FOLDS * SEEDS * ROUND_SIZE)
     sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": rounds, "round_size": ROUND_SIZE}
     config |= {"folds": {"count": FOLDS}, "seeds": {"tuning": list(range(SEEDS))}, "sweeps": {"ppo_smac": sweep}}
@@ -71,7 +71,7 @@ def lay_out(folder: Path, runs: int) -> None:
 
 def finish(folder: Path) -> None:
     """Put a file in the place of every result, and let Snakemake record them as made."""
-    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     settings = read_config(config).sweeps["ppo_smac"].decisions()
     for number in range(config["sweeps"]["ppo_smac"]["rounds"]):
         trials = []
@@ -101,7 +101,7 @@ def finish(folder: Path) -> None:
 
 def snakemake(folder: Path, *arguments: str) -> tuple[float, float]:
     """Run Snakemake; return its CPU seconds and its largest memory in MB."""
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments], cwd=folder, stdout=said, stderr=subprocess.STDOUT
         )

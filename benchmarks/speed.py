@@ -358,10 +358,13 @@ def report_peak(whose: str) -> None:
     else:
         run = iterate_theirs(AgentPPO, segment, PPO_SETTINGS)
     status = Path("/proc/self/status")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of setting up
-    before = status.read_text()
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak of setting up
+    before = status.read_text(encoding="utf-8")
     run()
-    marks = (re.search(rf"{key}:\s+(\d+)", text) for key, text in (("VmRSS", before), ("VmHWM", status.read_text())))
+    marks = (
+        re.search(rf"{key}:\s+(\d+)", text)
+        for key, text in (("VmRSS", before), ("VmHWM", status.read_text(encoding="utf-8")))
+    )
     least, most = (int(mark[1]) for mark in marks if mark)
     print((most - least) / 1024)
 

@@ -6,8 +6,9 @@ Every state passes whole through every network, one step after the other; transi
 import torch
 from elegantrl.agents import AgentPPO
 
-from workflow_scripts.training.learners.off_policy import ACTION_SCALE, SoftActorCritic
+from workflow_scripts.training.learners.off_policy import ACTION_SCALE
 from workflow_scripts.training.learners.on_policy import PolicyGradient, Rollout
+from workflow_scripts.training.learners.sac import SoftActorCritic
 from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM
 
 

@@ -10,8 +10,8 @@ from workflow_scripts.training.agents.sac import SAC
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.learners.adamw import AdamW
-from workflow_scripts.training.learners.off_policy import SoftActorCritic
 from workflow_scripts.training.learners.on_policy import PolicyGradient
+from workflow_scripts.training.learners.sac import SoftActorCritic
 
 DIMS = {"net_dims_0": 32, "net_dims_1": 48, "learning_rate": 1e-3}
 BUFFER = {"horizon_len": 16, "buffer_size": 64}

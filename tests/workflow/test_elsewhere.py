@@ -1,5 +1,6 @@
 """The checkout is not the working folder: the workflow is used from other folders, as a module, with other files."""
 
+import os
 import shutil
 
 import pytest
@@ -93,8 +94,8 @@ def test_a_dry_run_changes_nothing(finished, tmp_path):
 def test_results_that_were_copied_without_snakemakes_records_are_adopted_and_cost_nothing(finished, tmp_path):
     toy = Toy(tmp_path)
     shutil.copytree(finished.folder / "results", toy.folder / "results")
-    for path in sorted((toy.folder / "results").rglob("*"), reverse=True):
-        path.touch()  # as a copy does, in an order of its own
+    for second, path in enumerate(sorted((toy.folder / "results").rglob("*"), reverse=True)):
+        os.utime(path, (2e9 + second, 2e9 + second))  # as a copy does, in an order of its own
     assert jobs(toy.snakemake("-n").stdout)["train_agent"] == 16
     adopt_results(toy.folder)
     assert toy.snakemake("--touch", "--quiet", "all").returncode == 0
@@ -109,3 +110,12 @@ def test_results_that_are_not_as_they_were_made_are_named(finished, tmp_path):
         SystemExit, match=r"fold_1\.npz: its sha256 is not that of fold_1\.json\n1 of \d+ files are not"
     ):
         adopt_results(toy.folder)
+
+
+def test_text_is_utf_8_whatever_the_locale(small):
+    """A locale of ASCII alone, without Python's own rescue, as ISO 8859-1 is elsewhere."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    target = "results/sweeps/ppo_smac/round_0/trial_0/score.json"
+    done = snakemake(small, "-s", str(ROOT / "Snakefile"), target, **ascii_only)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (small / target).exists()

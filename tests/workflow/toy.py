@@ -89,9 +89,13 @@ class Toy:
         }
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in a folder as a user would; return its exit code and what it said."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def snakemake(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder as a user would; return its exit code and what it said.
+
+    ``more`` are further variables of its environment.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path} | more
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,
@@ -100,6 +104,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        errors="replace",
         check=False,
     )
 

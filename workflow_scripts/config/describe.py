@@ -62,9 +62,14 @@ def config_schema() -> Schema:
         _branch("optimizer", name, optimizer, SweepKeys, {})
         for name, optimizer in _classes(OPTIMIZERS, Optimizer).items()
     ]
-    names = {"propertyNames": {"pattern": f"^{NAME}$"}}
-    top["properties"]["markets"] |= {**names, "additionalProperties": {"oneOf": [*markets, _own("source")]}}
-    top["properties"]["sweeps"] |= {**names, "additionalProperties": {"oneOf": [*sweeps, _own("optimizer")]}}
+    for group, branches in (("markets", [*markets, _own("source")]), ("sweeps", [*sweeps, _own("optimizer")])):
+        top["properties"][group] = {
+            "type": "object",
+            "description": top["properties"][group]["description"],
+            "minProperties": 1,
+            "propertyNames": {"pattern": f"^{NAME}$"},
+            "additionalProperties": {"oneOf": branches},
+        }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "foldsweep's config.yaml", **top}
 
 
@@ -163,6 +168,10 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _number(value: float) -> str:
+    return "2^32" if value == 2**32 else f"{value:g}"
+
+
 def _values(entry: Schema) -> str:
     """Return the kinds and bounds of a key's values in words."""
     if "anyOf" in entry:
@@ -172,7 +181,7 @@ def _values(entry: Schema) -> str:
     if "const" in entry:
         return f"`{entry['const']}`"
     limits = [
-        f"{sign} {entry[word]:g}"
+        f"{sign} {_number(entry[word])}"
         for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if word in entry
     ]

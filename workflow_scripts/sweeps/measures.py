@@ -151,6 +151,18 @@ def sortino(record: Record) -> float:
 
 
 @measure
+def omega(record: Record) -> float:
+    """Sum of the gains / sum of the losses of single days, threshold 0.
+
+    Keating and Shadwick (2002), "A Universal Performance Measure".
+    """
+    losses = -float(np.minimum(record.daily_returns, 0).sum())
+    if losses <= NOTHING * level(record.daily_returns):
+        raise UndefinedError("no day lost")
+    return float(np.maximum(record.daily_returns, 0).sum()) / losses
+
+
+@measure
 def max_drawdown(record: Record) -> float:
     """Deepest fall from a peak, as a fraction of the peak, 0 or more; the first day's start is a peak too."""
     growth = np.concatenate([[1.0], np.cumprod(1 + record.daily_returns)])

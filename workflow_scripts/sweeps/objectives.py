@@ -64,6 +64,7 @@ OBJECTIVES = {
     for objective in (
         Objective("sharpe", "Sharpe ratio", measures.sharpe),
         Objective("excess_sharpe", "excess Sharpe ratio", excess_sharpe),
+        Objective("sortino", "Sortino ratio", measures.sortino),
         Objective("calmar", "Calmar ratio", measures.calmar),
         Objective(
             "mean_minus_se",

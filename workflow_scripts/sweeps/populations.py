@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from ConfigSpace import Configuration
-from ConfigSpace.hyperparameters import CategoricalHyperparameter, Constant, IntegerHyperparameter
+from ConfigSpace.hyperparameters import CategoricalHyperparameter, Constant, Hyperparameter, IntegerHyperparameter
 
 from workflow_scripts.sweeps.designs import initial_points
 from workflow_scripts.sweeps.history import Score, costs, rank
@@ -65,9 +65,25 @@ def perturbed(request: Request, parent: Score, rng: np.random.Generator) -> dict
         if rng.random() < RESAMPLE_PROBABILITY:
             changed[name] = getattr(anew, "item", lambda anew=anew: anew)()
         elif name in numbers:
-            moved = min(max(changed[name] * rng.choice(FACTORS), entry.lower), entry.upper)
-            changed[name] = round(moved) if isinstance(entry, IntegerHyperparameter) else float(moved)
+            changed[name] = moved(entry, changed[name], float(rng.choice(FACTORS)))
     return changed
+
+
+def moved(entry: Hyperparameter, value: float, factor: float) -> float:
+    """Return a number times a factor, within its bounds.
+
+    A whole number moves by one at least: 1 × 1.2 would be 1 again. From zero, which no factor leaves, it moves by the
+    same share of its range, upwards where zero is the lower bound.
+    """
+    is_whole, up = isinstance(entry, IntegerHyperparameter), factor > 1
+    away = value * factor if value else (factor - 1) * (entry.upper - entry.lower)
+    if not value and not entry.lower <= away <= entry.upper:
+        away, up = -away, not up
+    if is_whole:
+        away = round(away)
+        away = away if away != value else value + (1 if up else -1)
+    kept = min(max(away, entry.lower), entry.upper)
+    return int(kept) if is_whole else float(kept)
 
 
 def free_numbers(request: Request) -> list[str]:

@@ -71,7 +71,7 @@ class Request:
 
 
 class Server:
-    """Forks a process a client, ends it when its client ends, and tells a client how it ended."""
+    """Forks a process per client, ends it when its client ends, and tells a client how it ended."""
 
     def __init__(self, listener: socket.socket, owner: int):
         self.listener = listener

@@ -35,6 +35,10 @@ def test_a_sortino_ratio_counts_losses_over_all_days():
     )
 
 
+def test_omega_is_what_the_days_gained_over_what_they_lost():
+    assert measured("omega", [0.03, -0.01, 0.01, -0.01]) == pytest.approx(2)
+
+
 def test_the_deepest_drawdown_is_a_fraction_of_its_peak():
     assert measured("max_drawdown", [1.0, -0.25, -0.5, 3.0]) == pytest.approx(1 - 0.75 * 0.5)  # 2 → 0.75
     assert measured("max_drawdown", [-0.25, 0.1]) == pytest.approx(0.25)  # from the start
@@ -86,6 +90,7 @@ VARIES = list(np.sin(np.arange(30)) / 100)
         ("sharpe", [0.01], None, "1 daily returns are too few: it takes 2"),
         ("sharpe", [1e-4] * 252, None, "252 daily returns do not vary"),
         ("sortino", [0.01, 0.02], None, "no day lost"),
+        ("omega", [0.01, 0.02], None, "no day lost"),
         ("calmar", [0.01, 0.02], None, "there is no drawdown"),
         ("calmar", [100.0, -0.5], None, "calmar is not finite"),
         ("cvar", [0.01] * 19, None, "5% of 19 days are less than a day"),

@@ -18,6 +18,7 @@ def value(name, daily_returns, benchmark=None, periods_per_year=1):
 def test_the_value_of_a_run_is_a_measure_of_it():
     assert value("sharpe", [0.01, 0.03]) == pytest.approx(math.sqrt(2))
     assert value("mean_minus_se", [0.01, 0.03]) == value("sharpe", [0.01, 0.03])
+    assert value("sortino", [0.04, -0.02]) == pytest.approx(0.01 / (0.02 / math.sqrt(2)))
     assert value("calmar", [0.5, -0.04]) == pytest.approx(0.2 / 0.04)
 
 

@@ -33,7 +33,8 @@ COVERED = {
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": (
-            "agents.a2c agents.base agents.ppo environment environment.baselines environment.kernels "
+            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+            "environment environment.baselines environment.kernels "
             "environment.settings environment.trading_env learners.adamw learners.on_policy "
             "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
             "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
@@ -44,7 +45,8 @@ COVERED = {
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "bars calendars fold_files folds indicators periods universes",
         "training": (
-            "agents.a2c agents.base agents.ppo backtest_incumbent environment environment.baselines "
+            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+            "backtest_incumbent environment environment.baselines "
             "environment.kernels environment.settings environment.trading_env learners.adamw learners.on_policy "
             "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
             "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "

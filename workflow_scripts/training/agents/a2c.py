@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import HorizonLen, LearningRate, OnPolicy, RepeatTimes
+from workflow_scripts.training.agents.base import HorizonLen, LearningRate, RepeatTimes
+from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -22,6 +22,6 @@ class ModSAC(SAC):
 
     def learner(self) -> "type[TradingAgent]":
         """Return what learns by these hyperparameters."""
-        from workflow_scripts.training.learners.off_policy import ModifiedSoftActorCritic
+        from workflow_scripts.training.learners.sac import ModifiedSoftActorCritic
 
         return ModifiedSoftActorCritic

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import OffPolicy
+from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
@@ -27,6 +27,6 @@ class SAC(OffPolicy):
 
     def learner(self) -> "type[TradingAgent]":
         """Return what learns by these hyperparameters."""
-        from workflow_scripts.training.learners.off_policy import SoftActorCritic
+        from workflow_scripts.training.learners.sac import SoftActorCritic
 
         return SoftActorCritic

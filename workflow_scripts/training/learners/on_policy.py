@@ -12,7 +12,7 @@ from elegantrl.agents import AgentPPO
 from numpy.typing import NDArray
 from torch import Tensor
 
-from workflow_scripts.training.agents.base import OnPolicy
+from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.networks.shape import NetworkShape

@@ -1,6 +1,7 @@
 """How much memory a training takes on its device, from sizes that are known before it starts. No torch here."""
 
-from workflow_scripts.training.agents.base import Agent, OffPolicy
+from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 from workflow_scripts.training.networks.shape import Architecture, NetworkShape
 
 FLOAT = 4
