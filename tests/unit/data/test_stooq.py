@@ -42,7 +42,8 @@ def test_files_of_the_database_and_of_the_website_are_one_market(folder):
         (second, "BRK-B.US", 30, 32, 30, 31, 8, 4704),
         (second, "NA.US", 20, 21, 19, 21, 60, 4704),
     ]
-    assert loaded.note == f"the user's folder {folder.name} of 4 files"
+    assert "Stooq's format" in loaded.note
+    assert loaded.note.endswith("4 tickers, 2024-01-02 to 2024-01-03; columns left: <PER>, <TIME>, <OPENINT>")
 
 
 def test_one_file_of_the_database_is_read_as_it_is(folder):
@@ -54,7 +55,7 @@ def test_one_file_of_the_database_is_read_as_it_is(folder):
 def test_a_file_of_five_minute_bars_is_refused(folder):
     path = folder / "aapl.us.txt"
     path.write_text(path.read_text(encoding="utf-8").replace(",D,", ",5,"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"aapl\.us\.txt cannot be read as a table: its <PER> is 5, and daily bars"):
+    with pytest.raises(ValueError, match=r"aapl\.us\.txt, row 2: <PER> is 5, and bars of a day have D"):
         load(folder)
 
 

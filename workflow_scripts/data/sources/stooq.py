@@ -1,31 +1,29 @@
 """Files of daily bars as Stooq hands them out."""
 
 from pathlib import Path
-from typing import ClassVar
 
 import pandas as pd
 from pydantic import Field
 
-from workflow_scripts.data.user_files import UserFiles
+from workflow_scripts.data.sources.base import Findings
+from workflow_scripts.data.sources.csv import Csv
 
 
-class Stooq(UserFiles):
-    """Daily bars in files of Stooq's, adjusted for splits and dividends; a ticker is written AAPL.US."""
+class Stooq(Csv):
+    """Daily bars in files of Stooq's, of its database or its website; a ticker is written AAPL.US."""
 
-    endings: ClassVar[tuple[str, ...]] = (".txt", ".csv")
+    adjusted: bool = Field(default=True, description="Stooq adjusts for splits and dividends")
 
-    path: Path = Field(
-        description="a file of its database (aapl.us.txt) or its website (aapl_us_d.csv), or a folder of such files"
-    )
+    def read(self, parts: Path | None) -> tuple[pd.DataFrame, str, Findings]:
+        """Return what ``Csv`` returns; the website's files have their ticker in their name alone: aapl_us_d.csv."""
+        bars, note, findings = super().read(parts)
+        return bars.assign(ticker=bars["ticker"].map(spelled)).sort_values(["date", "ticker"]), note, findings
 
-    def table(self, path: Path) -> pd.DataFrame:
-        """Return the bars of a file; the website's files have their ticker in their name alone."""
-        table = pd.read_csv(path, dtype={"<TICKER>": str, "<DATE>": str}, keep_default_na=False, encoding="utf-8")
-        table = table.rename(columns=lambda name: name.strip("<>").lower()).rename(columns={"vol": "volume"})
-        if "per" in table and (table["per"] != "D").any():
-            raise ValueError(f"its <PER> is {table['per'].iloc[0]}, and daily bars have D: take Stooq's daily files")
-        if "ticker" not in table:
-            table["ticker"] = path.stem.upper().removesuffix("_D").replace("_", ".")
-        if "volume" not in table:  # the website's files of indices and currencies
-            table["volume"] = 0.0
-        return table.drop(columns=["per", "time", "openint"], errors="ignore")
+    def keeps(self, bars: pd.DataFrame) -> "pd.Series[bool]":
+        """Return which rows the market asks for, by Stooq's spelling of the tickers."""
+        return super().keeps(bars.assign(ticker=bars["ticker"].map(spelled)))
+
+
+def spelled(ticker: str) -> str:
+    """Return a ticker as Stooq's database has it."""
+    return ticker.upper().removesuffix("_D").replace("_", ".")

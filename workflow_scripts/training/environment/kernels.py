@@ -1,8 +1,8 @@
 """The compiled kernels that step the portfolios of trading_env.py on a CPU.
 
 They are in one module since numba's cache knows a kernel's own file only. They work on a row per ticker and a column
-per portfolio, a block of portfolios at a time. Their inner loops run over slices from 0 on: an index that could be negative
-would keep the compiler from vector instructions.
+per portfolio, a block of portfolios at a time. Their inner loops run over slices from 0 on: an index that could be
+negative would keep the compiler from vector instructions.
 """
 
 import numba

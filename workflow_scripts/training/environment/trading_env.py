@@ -97,7 +97,7 @@ class TradingEnv:
         self.day = 0
         self._compiled = self.device.type == "cpu"
         if self._compiled:
-            # A row per ticker and a column per portfolio, so that the kernels' inner loops run over contiguous portfolios.
+            # A row per ticker, a column per portfolio: the kernels' inner loops run over contiguous portfolios.
             self._money = tuple(array.numpy() for array in (self.cash, self._rows, self.asset, self.traded))
             # The kernels' working array comes from torch, which aligns it with cache lines; numba would not.
             self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
