@@ -1,3 +1,6 @@
+import shlex
+
+
 def environment_flags(wildcards):
     """Flags of a job that trades: how an action becomes trades on its market."""
     return flags(environment=market_of(wildcards).environment.model_dump())
