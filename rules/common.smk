@@ -1,5 +1,6 @@
 # Constants and constraints: the settings, the code's digests, and where results lie.
 import sys
+from functools import cache
 from pathlib import Path
 
 # The checkout, which need not be the working folder, and the working folder, where a user's own modules lie.
@@ -12,7 +13,7 @@ from workflow_scripts.data.sources.base import SOURCES
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
-from workflow_scripts.workflow.code_digest import code_digest as code
+from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.flags import canonical, flags
 from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.paths import (
@@ -45,6 +46,8 @@ except SettingError as error:
 except ValueError as error:
     raise WorkflowError(f"{file}, {error}") from None
 
+# Digest of what a verb and the modules that it is given by name do; one for all jobs of a rule.
+code = cache(code_digest)
 FOLD_COUNT = settings.top.folds.number
 TUNING_SEEDS, FINAL_SEEDS = settings.top.seeds.tuning, settings.top.seeds.final
 MARKETS_OF_SWEEPS = sorted({sweep.keys.market for sweep in settings.sweeps.values()})
