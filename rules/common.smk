@@ -24,7 +24,6 @@ from workflow_scripts.workflow.paths import (
     FOLD,
     MANIFEST,
     MARKET,
-    MARKETS,
     NAME,
     NUMBER,
     RESULTS,
@@ -34,7 +33,6 @@ from workflow_scripts.workflow.paths import (
     SWEEPS,
     TRIAL,
 )
-from workflow_scripts.workflow.registry import module_of
 
 CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config.yaml"

@@ -1,32 +1,6 @@
 import shlex
 
 
-def environment_flags(wildcards):
-    """Flags of a job that trades: how an action becomes trades on its market."""
-    return flags(environment=market_of(wildcards).environment.model_dump())
-
-
-def training_flags(wildcards):
-    """Flags of a job that trains."""
-    return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
-
-
-def last_attempt(wildcards, attempt):
-    """Flag of the attempt that writes down what the attempts before it only reported."""
-    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
-
-
-def code_with_agent(verb):
-    """Params function: the digest of a verb and of the one agent that it trains."""
-    return lambda wildcards: code(
-        verb, module_of(AGENTS, settings.sweeps[wildcards.sweep].keys.agent)
-    )
-
-
-training_code = code_with_agent("training.train_agent")
-backtest_code = code_with_agent("training.backtest_incumbent")
-
-
 rule train_agent:
     """Train one trial on one fold with one seed; score it on the validation days."""
     input:
