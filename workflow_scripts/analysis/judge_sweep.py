@@ -21,6 +21,7 @@ from workflow_scripts.sweeps.measures import Array, UndefinedError
 from workflow_scripts.training.sharpe import RunResult, read_result
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.paths import candidate_of
 
 TUNED = "rank_1"
 CLAIMED = ("default", "equal_weight")
@@ -101,7 +102,7 @@ def _interval(draws: Array, confidence: float) -> dict[str, Any]:
 def _results(backtests: tuple[Path, ...]) -> dict[str, list[RunResult]]:
     results: dict[str, list[RunResult]] = {}
     for path in backtests:
-        results.setdefault(path.parent.parent.name, []).append(read_result(path.with_name("sharpe.json")))
+        results.setdefault(candidate_of(path), []).append(read_result(path.with_name("sharpe.json")))
     return results
 
 
@@ -128,7 +129,7 @@ def _series(
     """
     files: dict[str, list[Path]] = {path.parent.name: [path] for path in baselines}
     for path in backtests:
-        if (name := path.parent.parent.name) not in leave_out:
+        if (name := candidate_of(path)) not in leave_out:
             files.setdefault(name, []).append(path)
     days, _ = read_daily(baselines[0])
     series: dict[str, list[Array]] = {}

@@ -50,6 +50,11 @@ def fold_and_seed(run: Path) -> tuple[int, int]:
     return int(found["fold"]), int(found["seed"])
 
 
+def candidate_of(run: Path) -> str:
+    """Return the candidate of a backtest's run from a path to a file in the run's folder."""
+    return read_back("{candidate}/seed_{seed}", run.parent)["candidate"]
+
+
 def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:
     """Return the folders of a level that exist, in the order of their names, numbers as numbers.
 

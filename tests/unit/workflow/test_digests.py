@@ -78,7 +78,7 @@ COVERED = {
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "sharpe",
-        "workflow": "files jobs",
+        "workflow": "files jobs paths",
     },
 }
 
