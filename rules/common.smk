@@ -9,6 +9,7 @@ sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
 from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.data.sources.base import SOURCES
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
@@ -34,13 +35,14 @@ from workflow_scripts.workflow.paths import (
     TRIAL,
 )
 
-CONFIG_FILES = (
-    ", ".join(map(str, workflow.config_settings.configfiles)) or "config.yaml"
-)
+FILES = workflow.config_settings.configfiles or [Path("config.yaml")]
 try:
+    # A workflow that takes this one as a module hands over a configuration of its own.
+    for file in [] if workflow.modifier.skip_configfile else FILES:
+        load_yaml(Path(file))
     settings = read_config(config)
 except SettingError as error:
-    raise WorkflowError(error.inside(CONFIG_FILES)) from None
+    raise WorkflowError(error.inside(", ".join(map(str, FILES)))) from None
 except ValueError as error:
     raise WorkflowError(f"{file}, {error}") from None
 

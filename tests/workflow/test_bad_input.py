@@ -23,6 +23,16 @@ def test_a_mistake_is_one_line_before_anything_runs(toy, changes, message):
     assert not (toy.folder / "results").exists()
 
 
+def test_a_key_that_stands_twice_is_refused_with_both_lines(toy):
+    path = toy.folder / "config.yaml"
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    path.write_text(path.read_text(encoding="utf-8") + "seeds: {tuning: [5]}\n", encoding="utf-8")
+    refused = toy.snakemake("-n")
+    assert refused.returncode != 0
+    assert f"and in line {lines + 1}, and YAML would keep the second alone" in refused.stdout
+    assert "config.yaml, the key seeds stands twice, in line " in refused.stdout
+
+
 def write_market(toy, **changes):
     days = pd.bdate_range("2000-01-03", periods=260)
     rows = [
