@@ -11,7 +11,8 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: run plan explain resume report diff setup slurm-allocation test test-slow test-slurm check bench clean
+.PHONY: run plan explain resume adopt report diff setup slurm-allocation test test-slow test-slurm test-py312 check schema docs \
+	bench clean
 
 run: setup
 	@$(SNAKEMAKE)
@@ -29,6 +30,12 @@ explain: setup
 resume: setup
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
+
+# Results that were moved or copied here without .snakemake: checks them against their digests, and tells Snakemake so.
+adopt: setup
+	@$(BIN)/python -m workflow_scripts.workflow.adopt_results
+	@$(SNAKEMAKE) --touch --quiet all
+	@echo "adopted: snakemake -n says what is left to do"
 
 report:
 	@$(SNAKEMAKE) --report results/report.html --quiet all
@@ -67,12 +74,34 @@ test-slow: setup
 test-slurm: setup
 	@$(BIN)/python -m pytest -m "$(SLURM_TESTS)" -rs tests/cluster
 
+# The unit and conformance tests under Python 3.12, in an environment of its own, where that interpreter is there.
+PYTHON312 ?= python3.12
+test-py312:
+	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
+		$(MAKE) --no-print-directory VENV=.venv-py312 PYTHON=$(PYTHON312) setup && \
+		.venv-py312/bin/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm" tests/unit tests/conformance; \
+	else echo "test-py312: nothing was tested: $(PYTHON312) is no Python 3.12; name one with: make test-py312 PYTHON312=…"; fi
+
 check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict workflow_scripts
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
+
+# The pages of docs/ as a site that opens from the disk: site/index.html. A link that leads nowhere is an error.
+docs: setup $(VENV)/installed-docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "docs: site/index.html"
+
+$(VENV)/installed-docs: requirements-docs.txt | $(VENV)/installed
+	@echo "setup: installing the packages of the documentation"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt -c requirements.txt
+	@touch $@
+
+# What is made from the settings' models: the JSON schema that editors read, and the tables of docs/configuration.md.
+schema: setup
+	@$(BIN)/python -m workflow_scripts.config.describe --schema schemas/config.schema.yaml --page docs/configuration.md
 
 bench: setup
 	@$(BIN)/python benchmarks/speed.py

@@ -12,6 +12,7 @@ if not workflow.config_settings.configfiles:
 include: "rules/common.smk"
 include: "rules/start.smk"
 include: "rules/inputs.smk"
+include: "rules/params.smk"
 include: "rules/data.smk"
 include: "rules/sweeps.smk"
 include: "rules/training.smk"

@@ -18,15 +18,18 @@ import numpy as np
 import torch
 
 from workflow_scripts.analysis.figures import figure
-from workflow_scripts.data.folds import Fold, Segment, cut_fold
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.agents import make_agent, make_env
-from workflow_scripts.training.evaluation import evaluate_policy, run_baseline
-from workflow_scripts.training.oracle import oracle_episode
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.training.agents.base import agent_of
+from workflow_scripts.training.environment.baselines import run_baseline
+from workflow_scripts.training.environment.oracle import oracle_episode
+from workflow_scripts.training.environment.settings import ActionMode, EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.networks.shape import Architecture
+from workflow_scripts.training.run.judge import evaluate_policy
 from workflow_scripts.training.sharpe import Episode, judge_episode, sharpe_ratio
-from workflow_scripts.training.trading_agent import Architecture
-from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings
 
 CURVES = Path(__file__).resolve().parents[1] / "docs" / "learning.svg"
 WARM_UP, PURGE_DAYS, VALIDATION_DAYS = 61, 5, 4000
@@ -81,15 +84,15 @@ def learn(agent_name: str, market: str, architecture: Architecture, action_mode:
     bars = synthetic_bars(tickers, WARM_UP + start + VALIDATION_DAYS, strength, 10, 0.01, seed)
     features = compute_features(bars, turbulence_days=60)
     data, _ = cut_fold(features, Fold(range(train_days), range(start, start + VALIDATION_DAYS)))
-    environment = EnvironmentSettings(action_mode)
+    environment = EnvironmentSettings(action_mode=action_mode)
     signal = features.indicators[start : start + VALIDATION_DAYS, :, -1]
     oracle, _ = oracle_episode(data.validation, signal, environment)
     began = time.process_time()
     env = make_env(data.train, environment, architecture, NUM_ENVS, seed, random_start=True)
     budget, hyperparameters = TRAININGS[agent_name]
     own = FLAT.get(agent_name, {}) if architecture == "flat" else {}
-    configuration = {"gamma": GAMMA, **hyperparameters, **own}
-    agent = make_agent(agent_name, configuration, data.train, env, architecture, seed=seed)
+    settings = agent_of(agent_name).of({"gamma": GAMMA, **hyperparameters, **own})
+    agent = settings.learner()(data.train, env, settings, architecture, seed=seed)
 
     def judge(segment: Segment) -> Episode:
         return evaluate_policy(agent, segment, environment, architecture, data.train)

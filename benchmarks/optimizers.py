@@ -10,10 +10,11 @@ the incumbent.
 - ``changing``: what a member gains in an interval depends on hyperparameters whose best values move during the
   training; ``random`` is as many members that keep a random configuration.
 
-Prints a Markdown table a game, and one of what a round's proposals take after 200 trials (``time``). Run it with
+Prints a Markdown table per game, and one of what a round's proposals take after 200 trials (``time``). Run it with
 ``python benchmarks/optimizers.py [seeds] [game …]``; 20 seeds of all games take hours on one core, most of it SMAC's.
 """
 
+import itertools
 import statistics
 import sys
 import tempfile
@@ -33,17 +34,18 @@ from scipy.stats import t
 from smac import HyperparameterOptimizationFacade
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.sweeps.optimizers import Proposal
-from workflow_scripts.sweeps.optimizers.smac import UnsavedScenario
+from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Proposal, Request, Round
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
-from workflow_scripts.workflow.schedule import HYPERBAND, Round, schedule
+from workflow_scripts.sweeps.smac_facade import UnsavedScenario
+from workflow_scripts.workflow.registry import find
 from workflow_scripts.workflow.seeds import derive_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 NOISE, TRIALS, ROUND_SIZE, DESIGN = 0.25, 50, 5, 10
 BUDGET, MIN_BUDGET, RUNS, MIN_RUNS, ETA = 900, 100, 9, 1, 3
 MEMBERS, INTERVALS, QUANTILE = 20, 20, 0.25
+FIXED = ("net_dims_0", "net_dims_1")
 EARLIER = 200
 GAMES = {
     "noisy": ("random", "smac", "smac_live", "smac_gp", "tpe", "optuna_gp"),
@@ -53,16 +55,21 @@ GAMES = {
 }
 
 
-def settings(optimizer: str, seed: int, fidelity: str = "steps") -> dict[str, Any]:
-    """Return a sweep's settings of about TRIALS full trials."""
-    sweep: dict[str, Any] = {"optimizer": optimizer, "budget": BUDGET, "seed": seed, "initial_design": DESIGN}
-    sweep |= {"round_size": ROUND_SIZE, "rounds": TRIALS // ROUND_SIZE}
-    sweep |= {"fidelity": fidelity, "min_budget": MIN_BUDGET, "runs": RUNS, "min_runs": MIN_RUNS, "eta": ETA}
-    if optimizer in HYPERBAND:
-        sweep["rounds"] = 1
-        while cost(schedule({**sweep, "rounds": sweep["rounds"] + 1}, RUNS)) <= TRIALS:
-            sweep["rounds"] += 1
-    return sweep
+def sweep(name: str, fidelity: str = "steps") -> tuple[Optimizer, list[Round]]:
+    """Return an optimizer and the rounds of about TRIALS full trials."""
+    optimizer = optimizer_of(
+        name,
+        {"round_size": ROUND_SIZE, "initial_design": DESIGN, "budget": BUDGET, "min_budget": MIN_BUDGET}
+        | {"fidelity": fidelity, "min_runs": MIN_RUNS, "eta": ETA},
+    )
+    rounds = next(count for count in itertools.count(1) if cost(optimizer.schedule(count + 1, RUNS)) > TRIALS)
+    return optimizer, optimizer.schedule(rounds, RUNS)
+
+
+def optimizer_of(name: str, values: dict[str, Any]) -> Optimizer:
+    """Return an optimizer with those of the values that it reads."""
+    kind: type[Optimizer] = find(PACKAGE, name, Optimizer)
+    return kind.of({key: value for key, value in values.items() if key in kind.model_fields})
 
 
 def cost(rounds: Sequence[Round]) -> float:
@@ -88,14 +95,14 @@ def score(
 
 def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int, fidelity: str = "steps") -> tuple[float, float]:
     """Return the true value of the incumbent, and the CPU seconds of the last round's proposals."""
-    sweep, rng = settings(optimizer, seed, fidelity), np.random.default_rng(derive_seed(seed, "noise"))
+    (proposer, rounds), rng = sweep(optimizer, fidelity), np.random.default_rng(derive_seed(seed, "noise"))
     history: list[Score] = []
-    rounds, took = schedule(sweep, RUNS), 0.0
+    took = 0.0
     horizon = list(space.keys()).index("horizon_len")
     judged: dict[Configuration, np.ndarray[Any, Any]] = {}
     for number, round_ in enumerate(rounds):
         began = time.process_time()
-        members = choose(sweep, space, history, rounds[: number + 1])
+        members = choose(proposer, Request(space, history, rounds[: number + 1], seed, runs=RUNS))
         took = time.process_time() - began
         for place, member in enumerate(members):
             configuration = member.configuration
@@ -142,16 +149,15 @@ def gain(configuration: Configuration, interval: int) -> float:
 def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tuple[float, float]:
     """Return the best member's true value after all intervals, and the CPU seconds of the last proposals."""
     rng = np.random.default_rng(derive_seed(seed, "noise"))
-    sweep = {"optimizer": optimizer, "round_size": MEMBERS, "rounds": INTERVALS, "interval": 1, "seed": seed}
-    sweep |= {"quantile": QUANTILE, "budget": INTERVALS}
-    rounds = schedule({**sweep, "optimizer": "pb2"}, 1)
+    values = {"round_size": MEMBERS, "interval": 1, "quantile": QUANTILE, "budget": INTERVALS}
+    proposer, rounds = optimizer_of(optimizer, values), optimizer_of("pb2", values).schedule(INTERVALS, 1)
     reached: list[float] = [0.0] * MEMBERS
     history: list[Score] = []
     took = 0.0
     for number in range(INTERVALS):
         began = time.process_time()
         if number == 0 or optimizer != "random":
-            members = choose(sweep, space, history, rounds[: number + 1])
+            members = choose(proposer, Request(space, history, rounds[: number + 1], seed, FIXED))
         took = time.process_time() - began
         before = reached
         reached = [
@@ -169,8 +175,8 @@ def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tup
 
 def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, float]:
     """Return how many trials the first full round after EARLIER trials proposes, and in how many CPU seconds."""
-    sweep = settings(optimizer, seed=0) | {"rounds": EARLIER}
-    rounds = schedule(sweep, RUNS)
+    proposer, _ = sweep(optimizer)
+    rounds = proposer.schedule(EARLIER, RUNS)
     space.seed(0)
     rng, history, number = np.random.default_rng(0), list[Score](), 0
     while len(history) < EARLIER or rounds[number].size < rounds[0].size:
@@ -179,12 +185,12 @@ def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, floa
             history.append(score(number, place, rounds[number].fidelity, float(rng.standard_normal()), drawn))
         number += 1
     began = time.process_time()
-    choose(sweep, space, history, rounds[: number + 1])
+    choose(proposer, Request(space, history, rounds[: number + 1], seed=0, runs=RUNS))
     return rounds[number].size, time.process_time() - began
 
 
 def print_times(space: ConfigurationSpace) -> None:
-    """Print a row an optimizer that proposes rounds of trials."""
+    """Print a row per optimizer that proposes rounds of trials."""
     print(f"\n| after {EARLIER} trials | trials proposed | CPU s |\n|---|---|---|")
     for optimizer in dict.fromkeys((*GAMES["noisy"], *GAMES["steps"])):
         if optimizer != "smac_live":
@@ -202,7 +208,7 @@ def player(game: str, optimizer: str) -> Callable[[ConfigurationSpace, str, int]
 
 
 def main() -> None:
-    """Print a table a game, a row an optimizer as it is finished; differences to random are paired by seed."""
+    """Print a table per game, a row per optimizer as it is finished; differences to random are paired by seed."""
     torch.set_num_threads(1)
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
     for game in sys.argv[2:] or (*GAMES, "time"):
@@ -220,16 +226,19 @@ def main() -> None:
             values = [value for value, _ in played]
             random = random or values
             gaps = np.asarray(values) - np.asarray(random)
-            half = t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5
-            error = statistics.stdev(values) / len(values) ** 0.5
             seconds = statistics.median(took for _, took in played)
-            found = f"{statistics.mean(values):.2f} ± {error:.2f}"
-            beyond = "" if optimizer == "random" else f"{gaps.mean():+.2f} ± {half:.2f}"
+            found, beyond = f"{statistics.mean(values):.2f}", f"{gaps.mean():+.2f}"
+            if len(seeds) > 1:
+                found += f" ± {statistics.stdev(values) / len(values) ** 0.5:.2f}"
+                beyond += f" ± {t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / len(gaps) ** 0.5:.2f}"
+            else:
+                beyond += ", no interval from one seed"
+            beyond = "" if optimizer == "random" else beyond
             print(f"| {optimizer} | {found} | {beyond} | {seconds:.1f} |", flush=True)
 
 
 def _ppo_space() -> dict[str, Any]:
-    entries = yaml.safe_load((ROOT / "config.yaml").read_text())["search_spaces"]["ppo"]
+    entries = yaml.safe_load((ROOT / "search_spaces" / "ppo.yaml").read_text(encoding="utf-8"))
     return {name: {"type": "float", "log": False, **entry} for name, entry in entries.items()}
 
 

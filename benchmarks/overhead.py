@@ -16,9 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import machine, record, spread
-from workflow_scripts.data.folds import cut_fold, walk_forward, write_fold
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.trials import Trial
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,7 +71,7 @@ def cpu_seconds(folder: Path, start: tuple[str, ...]) -> float:
     own = usage.ru_utime + usage.ru_stime
     if start == STARTS["cold"]:
         return own
-    return own + float((folder / "usage").read_text().split()[-1])
+    return own + float((folder / "usage").read_text(encoding="utf-8").split()[-1])
 
 
 if __name__ == "__main__":

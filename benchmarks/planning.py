@@ -14,18 +14,17 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import yaml
-from snakemake.utils import validate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import machine, record, spread
-from workflow_scripts.workflow.settings import proposal_settings
+from workflow_scripts.config.model import read_config
+from workflow_scripts.workflow.paths import MANIFEST, ROUND, TRIAL
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
+PARTS = ("Snakefile", "rules", "workflow_scripts", "search_spaces", "schemas", "profiles", "report", "envs")
 REPETITIONS = 5
 FOLDS, SEEDS, ROUND_SIZE = 5, 2, 20
 
@@ -62,7 +61,7 @@ def lay_out(folder: Path, runs: int) -> None:
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     rounds = runs // (FOLDS * SEEDS * ROUND_SIZE)
     sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": rounds, "round_size": ROUND_SIZE}
     config |= {"folds": {"count": FOLDS}, "seeds": {"tuning": list(range(SEEDS))}, "sweeps": {"ppo_smac": sweep}}
@@ -72,18 +71,17 @@ def lay_out(folder: Path, runs: int) -> None:
 
 def finish(folder: Path) -> None:
     """Put a file in the place of every result, and let Snakemake record them as made."""
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    validate(config, str(ROOT / "schemas" / "config.schema.yaml"))
-    sweep = folder / "results" / "sweeps" / "ppo_smac"
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    settings = read_config(config).sweeps["ppo_smac"].decisions()
     for number in range(config["sweeps"]["ppo_smac"]["rounds"]):
         trials = []
         for trial in range(ROUND_SIZE):
-            config_file = sweep / f"round_{number}" / f"trial_{trial}" / "config.yaml"
+            config_file = folder / TRIAL.format(sweep="ppo_smac", round=number, trial=trial) / "config.yaml"
             config_file.parent.mkdir(parents=True)
             config_file.write_text("budget: 1\n")
             trials.append({"config": "budget: 1\n", "sha256": hashlib.sha256(b"budget: 1\n").hexdigest()})
-        manifest: dict[str, Any] = {"settings": proposal_settings(config, "ppo_smac"), "trials": trials}
-        (sweep / f"round_{number}" / "proposals.json").write_text(json.dumps(manifest))
+        round_ = folder / ROUND.format(sweep="ppo_smac", round=number)
+        (round_ / MANIFEST).write_text(json.dumps({"settings": settings, "trials": trials}), encoding="utf-8")
     asked = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "--quiet", "progress", "--summary"],
         cwd=folder,
@@ -103,7 +101,7 @@ def finish(folder: Path) -> None:
 
 def snakemake(folder: Path, *arguments: str) -> tuple[float, float]:
     """Run Snakemake; return its CPU seconds and its largest memory in MB."""
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *arguments], cwd=folder, stdout=said, stderr=subprocess.STDOUT
         )

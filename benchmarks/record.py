@@ -22,7 +22,9 @@ def spread(values: Sequence[float]) -> str:
 
 def machine() -> str:
     """Return the processor and the Python that the figures come from."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    models = [
+        line for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if line.startswith("model name")
+    ]
     return (
         f"{models[0].partition(':')[2].strip() if models else platform.machine()}, Python {platform.python_version()}"
     )

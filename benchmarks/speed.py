@@ -36,13 +36,15 @@ from elegantrl.envs.StockTradingVmapEnv import StockTradingVmapEnv
 from elegantrl.train.config import Config
 from elegantrl.train.replay_buffer import ReplayBuffer
 
-from workflow_scripts.data.folds import Fold, Segment, cut_fold
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.agents import make_agent, make_env
-from workflow_scripts.training.on_policy import PPO
-from workflow_scripts.training.threads import pin_threads
-from workflow_scripts.training.trading_env import ActionMode, EnvironmentSettings, TradingEnv
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.training.agents.base import agent_of
+from workflow_scripts.training.environment.settings import ActionMode, EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
+from workflow_scripts.training.learners.on_policy import PolicyGradient
+from workflow_scripts.training.run.threads import pin_threads
 from workflow_scripts.workflow.files import write_json
 
 FOLDER = Path(__file__).resolve().parent
@@ -117,7 +119,7 @@ def step_ours(segment: Segment, num_envs: int, mode: ActionMode, observations: b
     env = TradingEnv(
         segment.close,
         num_envs,
-        EnvironmentSettings(mode),
+        EnvironmentSettings(action_mode=mode),
         observe="shares" if mode == "shares" else "weights",
         random_start=True,
     )
@@ -231,8 +233,9 @@ def iterate_ours(
     name: str, segment: Segment, settings: Mapping[str, Any], architecture: Any, mode: ActionMode, num_envs: int
 ) -> tuple[Callable[[], None], Any, TradingEnv]:
     """Return one round of this project's agent, with the agent and its environment."""
-    env = make_env(segment, EnvironmentSettings(mode), architecture, num_envs, random_start=True)
-    agent = make_agent(name, settings, segment, env, architecture)
+    env = make_env(segment, EnvironmentSettings(action_mode=mode), architecture, num_envs, random_start=True)
+    hyperparameters = agent_of(name).of(settings)
+    agent = hyperparameters.learner()(segment, env, hyperparameters, architecture)
     return lambda: agent.learn(env, agent.settings.horizon_len) and None, agent, env
 
 
@@ -263,7 +266,7 @@ def matmul(size: int = 1024) -> tuple[Callable[[], None], float]:
     return run, 20 * 2.0 * size**3
 
 
-def split_of_an_iteration(agent: PPO, env: TradingEnv) -> dict[str, float]:
+def split_of_an_iteration(agent: PolicyGradient, env: TradingEnv) -> dict[str, float]:
     """Return the shares of environment, inference, values and updates in a round's CPU seconds."""
     shares: dict[str, list[float]] = {"environment": [], "inference": [], "values": [], "updates": []}
     for _ in range(REPETITIONS):
@@ -355,10 +358,13 @@ def report_peak(whose: str) -> None:
     else:
         run = iterate_theirs(AgentPPO, segment, PPO_SETTINGS)
     status = Path("/proc/self/status")
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of setting up
-    before = status.read_text()
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak of setting up
+    before = status.read_text(encoding="utf-8")
     run()
-    marks = (re.search(rf"{key}:\s+(\d+)", text) for key, text in (("VmRSS", before), ("VmHWM", status.read_text())))
+    marks = (
+        re.search(rf"{key}:\s+(\d+)", text)
+        for key, text in (("VmRSS", before), ("VmHWM", status.read_text(encoding="utf-8")))
+    )
     least, most = (int(mark[1]) for mark in marks if mark)
     print((most - least) / 1024)
 

@@ -1,15 +1,20 @@
 # Constants and constraints: the settings, the code's digests, and where results lie.
 import sys
+from functools import cache
 from pathlib import Path
 
 # The checkout, which need not be the working folder, and the working folder, where a user's own modules lie.
 CHECKOUT = Path(str(workflow.current_basedir)).parent
 sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
-from workflow_scripts.config.model import AGENTS, OPTIMIZERS, SOURCES, read_config
+from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.data.sources.base import SOURCES
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
-from workflow_scripts.workflow.code_digest import code_digest as code
+from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.flags import canonical, flags
 from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.paths import (
@@ -20,7 +25,6 @@ from workflow_scripts.workflow.paths import (
     FOLD,
     MANIFEST,
     MARKET,
-    MARKETS,
     NAME,
     NUMBER,
     RESULTS,
@@ -30,18 +34,20 @@ from workflow_scripts.workflow.paths import (
     SWEEPS,
     TRIAL,
 )
-from workflow_scripts.workflow.registry import module_of
 
-CONFIG_FILES = (
-    ", ".join(map(str, workflow.config_settings.configfiles)) or "config.yaml"
-)
+FILES = workflow.config_settings.configfiles or [Path("config.yaml")]
 try:
+    # A workflow that takes this one as a module hands over a configuration of its own.
+    for file in [] if workflow.modifier.skip_configfile else FILES:
+        load_yaml(Path(file))
     settings = read_config(config)
 except SettingError as error:
-    raise WorkflowError(error.inside(CONFIG_FILES)) from None
+    raise WorkflowError(error.inside(", ".join(map(str, FILES)))) from None
 except ValueError as error:
     raise WorkflowError(f"{file}, {error}") from None
 
+# Digest of what a verb and the modules that it is given by name do; one for all jobs of a rule.
+code = cache(code_digest)
 FOLD_COUNT = settings.top.folds.number
 TUNING_SEEDS, FINAL_SEEDS = settings.top.seeds.tuning, settings.top.seeds.final
 MARKETS_OF_SWEEPS = sorted({sweep.keys.market for sweep in settings.sweeps.values()})
@@ -52,6 +58,12 @@ CONTINUING_SWEEPS = [
 RETRIES = 2
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
+
+# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
+# resources, which rerun nothing.
+TRAINING = settings.top.training.on_results()
+WATCHED = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
+WATCH = flags(training={key: getattr(settings.top.training, key) for key in WATCHED})
 
 
 wildcard_constraints:

@@ -1,13 +1,3 @@
-def market_settings(wildcards):
-    """What a market's download depends on, as JSON."""
-    return canonical(market_of(wildcards).source.settings())
-
-
-def source_module(wildcards):
-    """The module that reads a market's bars."""
-    return module_of(SOURCES, market_of(wildcards).source.source)
-
-
 rule download_bars:
     """Fetch a market's daily bars, check them, and lock what came."""
     input:

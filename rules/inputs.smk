@@ -22,7 +22,6 @@ def of_market(path):
 
 fold_of_run = of_market(f"{FOLD}.npz")
 bars_of_sweep = of_market(f"{MARKET}/bars.parquet")
-baselines_of_sweep = of_market(f"{MARKET}/baselines.json")
 # The description of a run's fold, where it has to be fetched.
 description_of_fold = of_market(f"{FOLD}.json") if IN_STORAGE else []
 
@@ -76,6 +75,13 @@ def of_runs(name):
             wildcards.sweep, int(wildcards.round), wildcards.trial
         )
     ]
+
+
+def baselines_of_sweep(wildcards):
+    """What the baselines earned on every fold's validation days."""
+    return expand(
+        BASELINE_RETURNS, market=market_name(wildcards), fold=range(FOLD_COUNT)
+    )
 
 
 def benchmarks_of_trial(wildcards):

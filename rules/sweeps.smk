@@ -1,7 +1,4 @@
-def own_module(name):
-    """The module of a user's own objective; those of foldsweep are part of what scores."""
-    return [name.partition(":")[0]] if ":" in name else []
-
+from dataclasses import asdict
 
 # One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
 # A checkpoint, so that trials whose configurations come out the same are not trained again.
@@ -155,8 +152,11 @@ rule plan:
             {
                 "sweeps": {
                     name: {
-                        **sweep.keys.model_dump(),
-                        **sweep.optimizer.model_dump(),
+                        "agent": sweep.keys.agent,
+                        "market": sweep.keys.market,
+                        "optimizer": sweep.keys.optimizer,
+                        "rounds": [asdict(round_) for round_ in sweep.schedule],
+                        "continues": sweep.optimizer.continues,
                         "default": sweep.default,
                     }
                     for name, sweep in settings.sweeps.items()
@@ -180,7 +180,9 @@ rule plan:
             workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
         ),
         training=flags(training=TRAINING),
+        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
+        sweeps=SWEEPS,
         code=code("sweeps.plan"),
     shell:
-        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets {MARKETS:q}"
-        " --sweeps {SWEEPS:q} --slots {params.slots} {params.training} 2> {log:q}"
+        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets {params.markets:q}"
+        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"

@@ -1,33 +1,4 @@
-# When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
-# resources, which rerun nothing.
-TRAINING = settings.top.training.on_results()
-WATCH = flags(training=settings.top.training.without_results())
-
-
-def environment_flags(wildcards):
-    """Flags of a job that trades: how an action becomes trades on its market."""
-    return flags(environment=market_of(wildcards).environment.model_dump())
-
-
-def training_flags(wildcards):
-    """Flags of a job that trains."""
-    return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
-
-
-def last_attempt(wildcards, attempt):
-    """Flag of the attempt that writes down what the attempts before it only reported."""
-    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
-
-
-def code_with_agent(verb):
-    """Params function: the digest of a verb and of the one agent that it trains."""
-    return lambda wildcards: code(
-        verb, module_of(AGENTS, settings.sweeps[wildcards.sweep].keys.agent)
-    )
-
-
-training_code = code_with_agent("training.train_agent")
-backtest_code = code_with_agent("training.backtest_incumbent")
+import shlex
 
 
 rule train_agent:
@@ -185,5 +156,5 @@ rule evaluate_baselines:
         code=code("training.evaluate_baselines"),
     shell:
         "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
-        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} {params.settings}"
+        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
         " > {log:q} 2>&1"

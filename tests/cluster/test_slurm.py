@@ -64,6 +64,14 @@ def said(toy):
     return (toy.folder / "said").read_text()
 
 
+def text(log):
+    """What a log says so far; nothing where Snakemake has just removed it for the next attempt."""
+    try:
+        return log.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
 def await_(true, seconds, toy):
     for _ in range(seconds * 5):
         if found := true():
@@ -82,7 +90,7 @@ def training(cluster, toy):
     """The number of the SLURM job whose training has begun to write its log."""
     log = toy.folder / BACKTEST / "backtest_incumbent.log"
     running = cluster.say("squeue", "-h", "-t", "running", "-o", "%i").split()
-    return running and log.exists() and "on the test days" in log.read_text() and running[0]
+    return running and "on the test days" in text(log) and running[0]
 
 
 def test_a_sweep_through_sbatch_equals_the_local_one_and_each_training_holds_a_gpu_of_its_own(
@@ -149,8 +157,8 @@ def test_a_run_past_its_time_limit_is_no_result_and_goes_on_from_its_checkpoint_
     log = unfinished.folder / BACKTEST / "backtest_incumbent.log"
     job = await_(lambda: training(cluster, unfinished), 180, unfinished)
     stopped = re.compile(r"terminated after (\d+) vector steps; the next start goes on from there")
-    steps = await_(lambda: stopped.search(log.read_text()), 150, unfinished)[1]
-    await_(lambda: f"resumed after {steps} vector steps" in log.read_text(), 120, unfinished)
+    steps = await_(lambda: stopped.search(text(log)), 150, unfinished)[1]
+    await_(lambda: f"resumed after {steps} vector steps" in text(log), 120, unfinished)
     assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said(unfinished)
     assert cluster.say("squeue", "-h", "-t", "running", "-o", "%l").split() == ["2:00"]
     process.send_signal(signal.SIGINT)

@@ -6,13 +6,17 @@ Every state passes whole through every network, one step after the other; transi
 import torch
 from elegantrl.agents import AgentPPO
 
-from workflow_scripts.training.off_policy import ACTION_SCALE, SAC
-from workflow_scripts.training.on_policy import PPO, Rollout
+from workflow_scripts.training.learners.off_policy import ACTION_SCALE
+from workflow_scripts.training.learners.on_policy import PolicyGradient, Rollout
+from workflow_scripts.training.learners.sac import SoftActorCritic
+from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM
 
 
 class Plain:
-    def __init__(self, *arguments, **named):
-        super().__init__(*arguments, **named)
+    clip_grad_norm = CLIP_GRAD_NORM
+
+    def prepare(self, env):
+        super().prepare(env)
         for name in self.optimizers:
             own = getattr(self, name)
             for weight in own.params:
@@ -23,7 +27,7 @@ class Plain:
         AgentPPO.optimizer_update(self, optimizer, objective)
 
 
-class PlainPPO(Plain, PPO):
+class PlainPPO(Plain, PolicyGradient):
     @torch.no_grad()
     def explore(self, env, steps):
         noise = torch.empty(steps, env.num_envs, env.action_dim).normal_(generator=self.generator)
@@ -47,9 +51,9 @@ class PlainPPO(Plain, PPO):
         return AgentPPO.get_advantages_origin(self, rewards, undones, values)
 
 
-class PlainSAC(Plain, SAC):
-    def __init__(self, *arguments, **named):
-        super().__init__(*arguments, **named)
+class PlainSAC(Plain, SoftActorCritic):
+    def prepare(self, env):
+        super().prepare(env)
         self.kept = []
 
     @torch.no_grad()

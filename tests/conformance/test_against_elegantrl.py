@@ -5,7 +5,8 @@ import pytest
 import torch
 from elegantrl.envs.StockTradingEnv import StockTradingEnv
 
-from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import TradingEnv
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def pair(close, monkeypatch, cash):
     theirs = StockTradingEnv(initial_amount=cash, max_stock=100, cost_pct=1e-3, end_idx=len(close))
     theirs.if_random_reset = False
     theirs.reset()
-    ours = TradingEnv(close, 1, EnvironmentSettings("shares", initial_cash=cash, max_stock=100))
+    ours = TradingEnv(close, 1, EnvironmentSettings(action_mode="shares", initial_cash=cash, max_stock=100))
     return theirs, ours
 
 

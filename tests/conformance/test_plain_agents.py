@@ -4,19 +4,27 @@ import torch
 from tests.conformance.plain_agents import PlainPPO, PlainSAC
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.adamw import AdamW
-from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.off_policy import SAC, SACSettings
-from workflow_scripts.training.on_policy import PPO, PPOSettings
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.agents.sac import SAC
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.learners.adamw import AdamW
+from workflow_scripts.training.learners.on_policy import PolicyGradient
+from workflow_scripts.training.learners.sac import SoftActorCritic
 
 DIMS = {"net_dims_0": 32, "net_dims_1": 48, "learning_rate": 1e-3}
+BUFFER = {"horizon_len": 16, "buffer_size": 64}
 CASES = {
     # 20 updates after five rollouts, over the data's end at day 79.
-    "ppo": (PPO, PlainPPO, PPOSettings(**DIMS, batch_size=32, horizon_len=32, repeat_times=4), 160),
+    "ppo": (PolicyGradient, PlainPPO, PPO(**DIMS, batch_size=32, horizon_len=32, repeat_times=4), 160),
     # 20 updates from a buffer that wraps.
-    "sac": (SAC, PlainSAC, SACSettings(**DIMS, batch_size=32, horizon_len=16, repeat_times=0.25, buffer_size=64), 80),
+    "sac": (
+        SoftActorCritic,
+        PlainSAC,
+        SAC(**DIMS, batch_size=32, horizon_len=16, repeat_times=0.25, buffer_size=64),
+        80,
+    ),
 }
 
 
@@ -34,7 +42,9 @@ def test_twenty_updates_train_the_weights_of_the_plain_implementation(window, ag
     fast, plain, settings, budget = CASES[agent]
     trained = []
     for kind in (fast, plain):
-        env = make_env(window, EnvironmentSettings(mode), architecture, num_envs=4, seed=5, random_start=True)
+        env = make_env(
+            window, EnvironmentSettings(action_mode=mode), architecture, num_envs=4, seed=5, random_start=True
+        )
         learner = kind(window, env, settings, architecture, seed=5)
         start = torch.cat([weight.detach().flatten() for weight in learner.act.parameters()])
         assert sum(1 for _ in learner.train(env, budget)) == 5  # rounds of four updates

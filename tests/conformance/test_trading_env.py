@@ -10,7 +10,8 @@ from tests.conformance.reference_env import (
     trade_shares,
     trade_weights,
 )
-from workflow_scripts.training.trading_env import EnvironmentSettings, TradingEnv
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import TradingEnv
 
 MODES = ("tilt", "weights", "shares")
 
@@ -185,17 +186,17 @@ def test_a_buy_stops_where_cash_no_longer_covers_price_and_fee():
 
 def test_lots_minimum_fee_and_tax_by_hand():
     close = np.array([[10.0, 20.0]] * 4)
-    rules = {"lot_size": 10, "min_fee": 5.0, "cost_pct": 0.01, "sell_tax_pct": 0.1}
+    rules = {"lot_size": 10, "min_fee": 5.0, "cost_pct": 0.01, "sell_tax_pct": 0.05}
     env = make("tilt", num_envs=1, close=close, random_start=False, initial_cash=1000.0, rebalance_rate=1.0, **rules)
     env.step(torch.zeros(1, 2))  # half of the value after fees each, down to whole lots: 40 at 10 and 20 at 20
     assert env.holdings.tolist() == [[40.0, 20.0]]
     assert env.cash.item() == pytest.approx(1000 - 400 - 400 - 2 * 5)
     env.step(torch.tensor([[-1.0, 0.0]]))  # all of the first goes: 400 less the least fee and the tax
     assert env.holdings.tolist() == [[0.0, 20.0]]
-    assert env.cash.item() == pytest.approx(190 + 400 - 5 - 40)
+    assert env.cash.item() == pytest.approx(190 + 400 - 5 - 20)
     env.step(torch.tensor([[-1.0, 1.0]]))  # another 20 cost 400 and 5; 30 would cost 600
     assert env.holdings.tolist() == [[0.0, 40.0]]
-    assert env.cash.item() == pytest.approx(545 - 400 - 5)
+    assert env.cash.item() == pytest.approx(565 - 400 - 5)
 
 
 def test_a_sale_whose_fee_nothing_covers_is_not_made():

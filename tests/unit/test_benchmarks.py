@@ -3,7 +3,6 @@ import json
 import pytest
 
 from benchmarks import optimizers, record
-from workflow_scripts.workflow.schedule import schedule
 
 
 def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
@@ -16,6 +15,6 @@ def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
 @pytest.mark.parametrize("fidelity", ["steps", "runs"])
 @pytest.mark.parametrize("optimizer", ["random", "smac_hyperband", "dehb"])
 def test_the_optimizers_are_compared_at_equal_cost(optimizer, fidelity):
-    rounds = schedule(optimizers.settings(optimizer, 0, fidelity), optimizers.RUNS)
+    _, rounds = optimizers.sweep(optimizer, fidelity)
     assert optimizers.TRIALS - 1 <= optimizers.cost(rounds) <= optimizers.TRIALS
     assert optimizers.MIN_RUNS / optimizers.RUNS == optimizers.MIN_BUDGET / optimizers.BUDGET

@@ -1,9 +1,13 @@
 """The checkout is not the working folder: the workflow is used from other folders, as a module, with other files."""
 
+import os
+import shutil
+
 import pytest
 import yaml
 
 from tests.workflow.toy import ROOT, Toy, executed, jobs, snakemake, write_config
+from workflow_scripts.workflow.adopt_results import adopt_results
 
 MODULE = """
 configfile: "config.yaml"
@@ -85,3 +89,34 @@ def test_a_dry_run_changes_nothing(finished, tmp_path):
     assert done.returncode == 0, done.stdout[-3000:]
     ran = executed(done.stdout)
     assert (ran["restore_trials_ppo_smac_0"], ran["train_agent"]) == (1, 1)
+
+
+def test_results_that_were_copied_without_snakemakes_records_are_adopted_and_cost_nothing(finished, tmp_path):
+    toy = Toy(tmp_path)
+    shutil.copytree(finished.folder / "results", toy.folder / "results")
+    for second, path in enumerate(sorted((toy.folder / "results").rglob("*"), reverse=True)):
+        os.utime(path, (1e9 + second, 1e9 + second))  # as a copy does, in an order of its own
+    assert jobs(toy.snakemake("-n").stdout)["train_agent"] == 16
+    adopt_results(toy.folder)
+    touched = toy.snakemake("--touch")
+    assert touched.returncode == 0, touched.stdout[-3000:]
+    assert jobs(toy.snakemake("-n").stdout) == {}
+
+
+def test_results_that_are_not_as_they_were_made_are_named(finished, tmp_path):
+    toy = finished.copy(tmp_path)
+    fold = toy.folder / "results/markets/toy/folds/fold_1.npz"
+    fold.write_bytes(fold.read_bytes() + b"x")
+    with pytest.raises(
+        SystemExit, match=r"fold_1\.npz: its sha256 is not that of fold_1\.json\n1 of \d+ files are not"
+    ):
+        adopt_results(toy.folder)
+
+
+def test_text_is_utf_8_whatever_the_locale(small):
+    """A locale of ASCII alone, without Python's own rescue, as ISO 8859-1 is elsewhere."""
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    target = "results/sweeps/ppo_smac/round_0/trial_0/score.json"
+    done = snakemake(small, "-s", str(ROOT / "Snakefile"), target, **ascii_only)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (small / target).exists()

@@ -179,7 +179,7 @@ def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
             ],
         ),
         (
-            "results/markets/toy/baselines.json",
+            "results/markets/toy/baselines/fold_0.parquet",
             100,
             "analysis.plot_progress",
             ("--sweep=toy", f"--scores={TRIAL}/score.json", "--baselines={path}", "--plot={out}"),

@@ -9,7 +9,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from tests.workflow.toy import Toy, executed, jobs
+from tests.workflow.toy import executed, jobs
 
 SWEEP = "results/sweeps/ppo_smac"
 PLOTS = {"compare_sweeps": 1, "plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
@@ -163,7 +163,7 @@ def more_budget_for_the_incumbent(toy):
 
 
 def other_training_code(toy):
-    change_code(toy, "training/kernels.py", "LARGEST_TILT = 3.0", "LARGEST_TILT = 2.9")
+    change_code(toy, "training/environment/kernels.py", "LARGEST_TILT = 3.0", "LARGEST_TILT = 2.9")
 
 
 ABOVE = {"collect_trials": 1, "estimate_importance": 1, "judge_sweep": 1, **PLOTS}

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.folds import read_fold
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.workflow.files import read_json
 
 

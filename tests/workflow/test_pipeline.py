@@ -6,6 +6,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tests.workflow.toy import ROOT, jobs
+from workflow_scripts.sweeps.measures import MEASURES
 
 SWEEP = "results/sweeps/ppo_smac"
 
@@ -53,7 +54,10 @@ def test_the_table_has_a_row_a_run_with_every_hyperparameter(finished):
         "status",
         "sharpe",
     ]
-    assert set(trials.columns[9:]) == set(finished.config["search_spaces"]["ppo"])
+    assert list(trials.columns[9:11]) == ["value", "reason"]
+    measures = {f"measure_{name}" for name in MEASURES if name != "sharpe"}
+    assert set(trials.columns[11:]) == measures | set(finished.config["search_spaces"]["ppo"])
+    assert list(trials["value"]) == list(trials["sharpe"])  # the objective is the Sharpe ratio
     for trial, runs in trials.groupby(["round", "trial"]):
         score = json.loads((finished.folder / SWEEP / "round_{}/trial_{}/score.json".format(*trial)).read_text())
         assert abs(score["score"] - runs["sharpe"].mean()) < 1e-12

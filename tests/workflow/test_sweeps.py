@@ -67,7 +67,7 @@ def test_a_population_without_an_interval_is_refused(population):
     population.write_config()
     refused = population.snakemake("-n")
     assert refused.returncode != 0
-    assert "sweeps.ppo_pb2: pb2 needs interval" in refused.stdout
+    assert "sweeps.ppo_pb2.interval: is required" in refused.stdout
 
 
 @pytest.mark.slow

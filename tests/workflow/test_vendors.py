@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
 from tests.workflow.toy import executed, jobs
-from workflow_scripts.data.universes import DOW28
+from workflow_scripts.data.ticker_lists import DOW28
 from workflow_scripts.workflow.files import read_json
 
 TICKERS = ["AAA", "BBB", "VIXY"]
@@ -68,7 +68,7 @@ def test_a_market_goes_from_the_vendor_to_its_folds_and_its_report_without_a_tra
 
 
 def test_the_report_of_dow28_begins_with_its_survivorship(toy):
-    toy.config["markets"]["toy"]["tickers"] = "dow28"
+    toy.config["markets"]["toy"] |= {"tickers": "dow28", "features_from": []}
     days = pd.bdate_range("2000-01-03", periods=3)
     rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in DOW28]
     columns = ["date", "ticker", "open", "high", "low", "close", "volume"]

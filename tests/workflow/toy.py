@@ -12,13 +12,21 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "schemas", "profiles", "report", "envs")
 
 CONFIG: dict[str, Any] = {
-    "markets": {"toy": {"source": "csv", "path": "prices.csv", "end": "2000-12-29", "test_start": "2000-10-02"}},
+    "markets": {
+        "toy": {
+            "source": "csv",
+            "path": "prices.csv",
+            "features_from": ["signal"],
+            "end": "2000-12-29",
+            "test_start": "2000-10-02",
+        }
+    },
     "folds": {"count": 2, "train_days": 60, "validation_days": 20, "purge_days": 2},
     "features": {"turbulence_days": 60},
     "training": {"num_envs": 2, "device": "cpu"},
@@ -49,6 +57,7 @@ class Toy:
         self.config = yaml.safe_load(yaml.safe_dump(CONFIG))
         if (folder / "Snakefile").exists():
             return
+        folder.mkdir(parents=True, exist_ok=True)
         for name in PARTS:
             source = ROOT / name
             copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -80,9 +89,13 @@ class Toy:
         }
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Snakemake in a folder as a user would; return its exit code and what it said."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def snakemake(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder as a user would; return its exit code and what it said.
+
+    ``more`` are further variables of its environment.
+    """
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path} | more
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,
@@ -91,6 +104,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        errors="replace",
         check=False,
     )
 

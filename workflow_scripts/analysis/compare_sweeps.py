@@ -9,6 +9,7 @@ import tyro
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
 from workflow_scripts.sweeps.history import read_score
+from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.files import whole_file
 from workflow_scripts.workflow.jobs import start_job
 
@@ -22,21 +23,24 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
         sweeps: JSON of each sweep's agent, optimizer, market and default configuration, by name.
         scores: score.json of every trial of every sweep, in the order of proposal.
         num_envs: portfolios of a run.
-        table: the CSV file to write: a row a sweep.
+        table: the CSV file to write: a row per sweep.
         plot: the SVG file to write.
 
     """
     log = start_job("compare_sweeps")
+    judged = {path: read_score(path) for path in scores}
     compared = []
     for name, settings in json.loads(sweeps).items():
-        own = [path for path in scores if path.parents[2].name == name]
-        judged = [read_score(path) for path in own]
-        compared.append(Sweep(name, scores=judged, num_envs=num_envs, cpu_seconds=cpu_seconds(own), **settings))
+        own = {path: score for path, score in judged.items() if score.sweep == name}
+        trained = cpu_seconds(list(own))
+        compared.append(Sweep(name, scores=list(own.values()), num_envs=num_envs, cpu_seconds=trained, **settings))
     board = compare(compared)
     with whole_file(table) as beside:
         board.to_csv(beside, index=False)
+    objectives = {sweep.objective for sweep in compared}
+    score = label(*objectives) if len(objectives) == 1 else "score by each sweep's objective"
     with figure(plot, height=5, legend_columns=3) as axes:
-        axes.set_title("Best validation Sharpe ratio so far, over cost")
+        axes.set_title(f"Best validation {score} so far, over cost")
         for place, sweep in enumerate(compared):
             curve = anytime(sweep.scores)
             drawn = LINES[place // 10 % len(LINES)]
@@ -46,10 +50,11 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
             )
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
-        axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
-    for row in board.itertuples():
+        axes.set_ylabel(f"{score} over folds and seeds")
+    for row in board.astype(object).where(board.notna(), None).itertuples():
         log.info(
             f"{row.sweep} incumbent={row.incumbent_score} ± {row.incumbent_interval} vector_steps={row.vector_steps}"
+            + (f" reason={row.reason!r}" if row.reason else "")
         )
 
 

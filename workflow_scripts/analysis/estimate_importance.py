@@ -15,6 +15,8 @@ from workflow_scripts.workflow.jobs import start_job
 def estimate_importance(trials: Path, space: str, resamples: int, importance: Path) -> None:
     """Write the importance of each hyperparameter by three methods, with its spread over folds and seeds.
 
+    A method whose importance is undefined is missing, and its reason stands beside the others.
+
     Args:
         trials: the sweep's table of runs.
         space: JSON of the search space.
@@ -23,9 +25,12 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
 
     """
     log = start_job("estimate_importance")
-    content: dict[str, Any] = {"methods": {}, "resamples": resamples, "reason": None}
+    content: dict[str, Any] = {"methods": {}, "resamples": resamples, "reason": None, "undefined": {}}
     try:
-        content["methods"] = estimate(_read_trials(trials), json.loads(space), resamples, seed=0)
+        found, undefined = estimate(_read_trials(trials), json.loads(space), resamples, seed=0)
+        content |= {"methods": found, "undefined": undefined}
+        if not found:
+            content["reason"] = "; ".join(f"{method}: {reason}" for method, reason in undefined.items())
     except TooFewTrialsError as error:
         content["reason"] = str(error)
         log.warning(str(error))
@@ -36,7 +41,7 @@ def estimate_importance(trials: Path, space: str, resamples: int, importance: Pa
 
 
 def _read_trials(path: Path) -> pd.DataFrame:
-    if not path.read_text().endswith("\n"):
+    if not path.read_text(encoding="utf-8").endswith("\n"):
         raise ValueError(damaged(path, "its last line is not whole"))
     table = pd.read_csv(path)
     # Trials of unequal budgets do not compare: of several, the one with the most runs is looked at.

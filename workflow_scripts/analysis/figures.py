@@ -21,6 +21,7 @@ COLOURS = {
     "rank_3": "#009E73",
     "default": "#E69F00",
     "untrained": "#999999",
+    "benchmark": "#8C564B",
     "equal_weight": "#D55E00",
     "buy_and_hold": "#CC79A7",
     "oracle": "#000000",
@@ -40,7 +41,15 @@ def label(name: str) -> str:
 
 @contextmanager
 def figure(path: Path, width: float = 8.0, height: float = 4.5, legend_columns: int = 0) -> Iterator[Axes]:
-    """Yield axes; save them as SVG, whole or not at all. Sizes are in inches; a legend with columns stands below."""
+    """Yield axes; save them as SVG, whole or not at all.
+
+    Args:
+        path: the file.
+        width: in inches.
+        height: in inches.
+        legend_columns: the most columns of a legend below the axes, as far as they fit; 0 draws none.
+
+    """
     style: Any = {
         "svg.hashsalt": "foldsweep",
         "svg.fonttype": "path",
@@ -57,8 +66,12 @@ def figure(path: Path, width: float = 8.0, height: float = 4.5, legend_columns: 
         canvas, axes = plt.subplots(figsize=(width, height), layout="constrained")
         try:
             yield axes
-            if legend_columns:
-                canvas.legend(loc="outside lower center", ncols=legend_columns)
+            named = axes.get_legend_handles_labels()[1]
+            for columns in range(legend_columns if named else 0, 0, -1):
+                legend = canvas.legend(loc="outside lower center", ncols=columns)
+                if columns == 1 or legend.get_window_extent().width <= canvas.bbox.width:
+                    break
+                legend.remove()
             with whole_file(path) as beside:
                 canvas.savefig(beside, format="svg", metadata={"Date": None})
         finally:

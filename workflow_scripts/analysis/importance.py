@@ -1,7 +1,9 @@
 """Hyperparameter importance: how much of a score's variation each hyperparameter explains, and how sure that is."""
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sklearn.ensemble import RandomForestRegressor
 
+from workflow_scripts.sweeps.measures import LEAST_DEFINED, NOTHING, UndefinedError
+
 GRID = 50
 TREES = 64
 PED_ANOVA_QUANTILE = 0.25
@@ -21,7 +25,7 @@ Entries = Mapping[str, Mapping[str, Any]]
 Estimator = Callable[[pd.DataFrame, NDArray[np.float64], Entries, int], dict[str, float]]
 
 
-class TooFewTrialsError(ValueError):
+class TooFewTrialsError(UndefinedError):
     """There are too few trials with a score to speak of importance."""
 
 
@@ -63,40 +67,55 @@ def local_importance(
 METHODS: dict[str, Estimator] = {"fanova": fanova, "ped_anova": ped_anova, "local": local_importance}
 
 
-def estimate(trials: pd.DataFrame, space: Entries, resamples: int, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+def estimate(
+    trials: pd.DataFrame, space: Entries, resamples: int, seed: int
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, str]]:
     """Return mean and standard deviation of each importance over bootstraps of the folds and seeds.
 
+    They are of the bootstraps in which a method's importance is defined. A method has them where nineteen in twenty
+    are; the second value says how many are not, for each method with such.
+
     Args:
-        trials: a row a run, with round, trial, fold, seed, status, sharpe and the hyperparameters.
+        trials: a row a run, with round, trial, fold, seed, value and the hyperparameters.
         space: the search space as config.yaml spells it.
         resamples: number of bootstraps.
         seed: of the bootstraps and the forests.
 
     Raises:
-        TooFewTrialsError: fewer than four trials have a Sharpe ratio in every run.
+        TooFewTrialsError: fewer than four trials have a value in every run.
 
     """
     varying = tuned(space)
     runs = trials.assign(pair=trials["fold"].astype(str) + "/" + trials["seed"].astype(str))
-    sharpes = runs.pivot(index=["round", "trial"], columns="pair", values="sharpe").dropna()
-    if len(sharpes) < FEWEST_TRIALS:
+    values = runs.pivot(index=["round", "trial"], columns="pair", values="value").dropna()
+    if len(values) < FEWEST_TRIALS:
         raise TooFewTrialsError(
-            f"importance needs {FEWEST_TRIALS} trials with a Sharpe ratio in every run, and there are {len(sharpes)}"
+            f"importance needs {FEWEST_TRIALS} trials with a value in every run, and there are {len(values)}"
         )
-    configurations = runs.groupby(["round", "trial"])[list(varying)].first().loc[sharpes.index]
+    configurations = runs.groupby(["round", "trial"])[list(varying)].first().loc[values.index]
     rng = np.random.default_rng(seed)
     draws: dict[str, list[dict[str, float]]] = {method: [] for method in METHODS}
     for resample in range(resamples):
-        scores = sharpes[_resample_pairs(list(sharpes.columns), rng)].mean(axis=1).to_numpy()
+        scores = values[_resample_pairs(list(values.columns), rng)].mean(axis=1).to_numpy()
+        if scores.std() <= NOTHING * np.abs(scores).max():
+            continue
         for method, estimator in METHODS.items():
-            draws[method].append(estimator(configurations, scores, varying, seed + resample))
-    return {
+            with suppress(UndefinedError):
+                draws[method].append(estimator(configurations, scores, varying, seed + resample))
+    found = {
         method: {
             str(name): {"mean": float(column.mean()), "sd": float(column.std(ddof=1))}
             for name, column in pd.DataFrame(rows).items()
         }
         for method, rows in draws.items()
+        if len(rows) >= max(LEAST_DEFINED * resamples, 2)
     }
+    undefined = {
+        method: f"{resamples - len(rows)} of {resamples} bootstraps have no importance: nothing in them varies"
+        for method, rows in draws.items()
+        if len(rows) < resamples
+    }
+    return found, undefined
 
 
 def _resample_pairs(pairs: Sequence[str], rng: np.random.Generator) -> list[str]:
@@ -117,13 +136,18 @@ def _through_optuna(
         study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=float(score)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        found = evaluator.evaluate(study)
+        try:
+            found = evaluator.evaluate(study)
+        except RuntimeError as error:  # fANOVA's, where no tree finds a variance
+            raise UndefinedError(str(error)) from error
     return _shares({name: float(found.get(name, 0.0)) for name in space})
 
 
 def _shares(values: Mapping[str, float]) -> dict[str, float]:
     total = sum(values.values())
-    return {name: value / total if total > 0 else 0.0 for name, value in values.items()}
+    if not 0 < total < math.inf:
+        raise UndefinedError("no hyperparameter explains anything")
+    return {name: value / total for name, value in values.items()}
 
 
 def _distribution(entry: Mapping[str, Any]) -> BaseDistribution:

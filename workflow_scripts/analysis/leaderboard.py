@@ -39,11 +39,16 @@ class Sweep:
     num_envs: int
     cpu_seconds: float | None
 
+    @property
+    def objective(self) -> str:
+        """What the sweep makes as large as it can: values of one objective do not compare with those of another."""
+        return self.scores[0].objective
 
-def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return a mean and the half-width of its 95 % interval (Student's t); infinite for a single value."""
+
+def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float | None]:
+    """Return a mean and the half-width of its 95 % interval (Student's t); a single value has none."""
     if len(values) < 2:
-        return float(values.mean()), float("inf")
+        return float(values.mean()), None
     half = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), float(half)
 
@@ -84,11 +89,11 @@ def default_trial(scores: Sequence[Score], default: Mapping[str, object]) -> Sco
     return None
 
 
-def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple[None, None]:
+def gap(score: Score | None, rival: Score | None) -> tuple[float, float | None] | tuple[None, None]:
     """Return the mean difference of two trials on the same folds and seeds, and its 95 % half-width."""
     if score is None or rival is None:
         return None, None
-    own, other = ({(run["fold"], run["seed"]): run["sharpe"] for run in trial.runs} for trial in (score, rival))
+    own, other = ({(run["fold"], run["seed"]): run["value"] for run in trial.runs} for trial in (score, rival))
     shared = sorted(own.keys() & other.keys())
     return (
         mean_and_interval(np.asarray([own[key] - other[key] for key in shared], dtype=np.float64))
@@ -98,21 +103,22 @@ def gap(score: Score | None, rival: Score | None) -> tuple[float, float] | tuple
 
 
 def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
-    """Return the leaderboard, best incumbent first; a row a sweep."""
+    """Return the leaderboard, a row per sweep: by objective, and of one objective the best incumbent first."""
     rows = []
     for sweep in sweeps:
         best = incumbent(sweep.scores)
         rivals = [
             rival
             for rival in sweeps
-            if (rival.optimizer, rival.agent, rival.market) == ("random", sweep.agent, sweep.market)
+            if (rival.optimizer, rival.agent, rival.market, rival.objective)
+            == ("random", sweep.agent, sweep.market, sweep.objective)
         ]
         random = incumbent(rivals[0].scores) if rivals and rivals[0] is not sweep else None
         defaults = [
             trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, rival.default)) is not None
         ]
-        sharpes = np.asarray([run["sharpe"] for run in best.runs], dtype=np.float64) if best else None
-        score, interval = mean_and_interval(sharpes) if sharpes is not None else (None, None)
+        values = np.asarray([run["value"] for run in best.runs], dtype=np.float64) if best else None
+        interval = mean_and_interval(values)[1] if values is not None else None
         beyond_random, random_interval = gap(best, random)
         beyond_default, default_interval = gap(best, defaults[0] if defaults else None)
         steps = sum(vector_steps(sweep.scores))
@@ -124,8 +130,10 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
                 "market": sweep.market,
                 "trials": len(sweep.scores),
                 "without_score": sum(trial.status != "ok" for trial in sweep.scores),
-                "incumbent_score": score,
+                "objective": sweep.objective,
+                "incumbent_score": best.score if best else None,
                 "incumbent_interval": interval,
+                "reason": _why_not(sweep.scores, best, interval),
                 "beyond_default": beyond_default,
                 "beyond_default_interval": default_interval,
                 "beyond_random": beyond_random,
@@ -136,7 +144,17 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(rows)
-    return table.sort_values(["incumbent_score", "sweep"], ascending=[False, True], na_position="last", kind="stable")
+    return table.sort_values(
+        ["objective", "incumbent_score", "sweep"], ascending=[True, False, True], na_position="last", kind="stable"
+    )
+
+
+def _why_not(scores: Sequence[Score], best: Score | None, interval: float | None) -> str | None:
+    """Return why a sweep has no score, or its score no interval."""
+    if best is None:
+        reasons = [score.reason or score.status for score in at_full_budget(scores)]
+        return f"no trial has a score; most often: {max(sorted(set(reasons)), key=reasons.count)}"
+    return "one run has no interval" if interval is None else None
 
 
 def cpu_seconds(scores: Sequence[Path]) -> float | None:

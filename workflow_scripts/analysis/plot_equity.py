@@ -9,6 +9,7 @@ import tyro
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.training.sharpe import read_returns
 from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.paths import candidate_of
 
 DRAWN = ("rank_1", "default", "untrained")
 
@@ -27,8 +28,8 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
     seeds: dict[str, list[pd.Series]] = defaultdict(list)
     for path in backtests:
         returns = read_returns(path)
-        if path.parent.parent.name in DRAWN and len(returns):
-            seeds[path.parent.parent.name].append((1 + returns).cumprod())
+        if (name := candidate_of(path)) in DRAWN and len(returns):
+            seeds[name].append((1 + returns).cumprod())
     with figure(plot) as axes:
         axes.set_title(f"{sweep}: growth on the test days, after fees")
         for name in DRAWN:

@@ -9,7 +9,7 @@ from workflow_scripts.analysis.figures import METHOD_NAMES, figure
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import start_job
 
-METHOD_COLOURS = ("#0072B2", "#E69F00", "#009E73")
+METHOD_COLOURS = {"fanova": "#0072B2", "ped_anova": "#E69F00", "local": "#009E73"}
 
 
 def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
@@ -30,8 +30,10 @@ def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
             axes.text(0.5, 0.5, content["reason"], ha="center", va="center", wrap=True, transform=axes.transAxes)
             axes.set_axis_off()
             return
-        means = {name: np.mean([shares[name]["mean"] for shares in methods.values()]) for name in methods["fanova"]}
-        names = sorted(means, key=lambda name: means[name])
+        names = sorted(
+            next(iter(methods.values())),
+            key=lambda name: np.mean([shares[name]["mean"] for shares in methods.values()]),
+        )
         height = 0.8 / len(methods)
         for row, (method, shares) in enumerate(methods.items()):
             axes.barh(
@@ -39,13 +41,15 @@ def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
                 [shares[name]["mean"] for name in names],
                 height,
                 xerr=[shares[name]["sd"] for name in names],
-                color=METHOD_COLOURS[row],
+                color=METHOD_COLOURS[method],
                 error_kw={"elinewidth": 1, "ecolor": "#444444"},
                 label=METHOD_NAMES[method],
             )
         axes.set_yticks(np.arange(len(names)), names)
         axes.set_xlim(left=0)
-        axes.set_xlabel(f"share (mean ± standard deviation over {content['resamples']} bootstraps of folds and seeds)")
+        said = [f"share (mean ± standard deviation over {content['resamples']} bootstraps of folds and seeds)"]
+        said += [f"{METHOD_NAMES[method]}: {reason}" for method, reason in content["undefined"].items()]
+        axes.set_xlabel("\n".join(said))
 
 
 if __name__ == "__main__":

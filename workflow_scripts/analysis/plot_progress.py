@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from workflow_scripts.analysis.figures import colour, figure
+from workflow_scripts.analysis.baselines import baseline_scores
+from workflow_scripts.analysis.figures import colour, figure, label
+from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
-from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import start_job
 
+REFERENCES = ("benchmark", "equal_weight")
 
-def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: Path) -> None:
-    """Draw each trial's score, the best so far, and equal weight on the same days.
+
+def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, ...], plot: Path) -> None:
+    """Draw each trial's score, the best so far, and what the benchmark and equal weight are worth on the same days.
 
     Trials share folds and seeds, so what they have in common is no error between them: a bar is the standard error of
     the trial's difference to the first, run by run.
@@ -20,17 +23,18 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
     Args:
         sweep: name of the sweep.
         scores: score.json of every trial, in the order of proposal.
-        baselines: the baselines' Sharpe ratios on the validation days.
+        baselines: fold_{fold}.parquet of the market's folds: the baselines' daily returns on the validation days.
         plot: the SVG file to write.
 
     """
     start_job("plot_progress")
     judged = [read_score(path) for path in scores]
+    objective = objectives.find(judged[0].objective)
     places = np.arange(1, len(judged) + 1)
     values = np.asarray([np.nan if score.score is None else score.score for score in judged])
     errors = np.asarray([_error_of_difference(score, judged[0]) for score in judged])
     with figure(plot, height=5, legend_columns=3) as axes:
-        axes.set_title(f"{sweep}: validation Sharpe ratio of the trials")
+        axes.set_title(f"{sweep}: validation {objective.label} of the trials")
         axes.errorbar(
             places,
             values,
@@ -45,10 +49,11 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
             [value if id(score) in full else np.nan for value, score in zip(values, judged, strict=True)]
         )
         axes.step(places, best, where="post", color=colour("rank_2"), label="best so far (full budget)")
-        equal = float(np.mean([row["equal_weight"] for row in read_json(baselines)]))
-        axes.axhline(equal, color=colour("equal_weight"), linestyle="--", label=f"equal weight ({equal:.2f})")
+        for name, worth in baseline_scores(baselines, objective).items():
+            if name in REFERENCES:
+                axes.axhline(worth, color=colour(name), linestyle="--", label=f"{label(name)} ({worth:.2f})")
         lowest = axes.get_ylim()[0]
-        for status, marker in (("flat", "_"), ("failed", "x")):
+        for status, marker in (("undefined", "+"), ("flat", "_"), ("failed", "x")):
             at = [place for place, score in zip(places, judged, strict=True) if score.status == status]
             if at:
                 axes.plot(at, [lowest] * len(at), marker, color="#444444", label=f"{status} (no score)")
@@ -58,14 +63,14 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: Path, plot: P
             axes.annotate(f"round {number}", (first - 0.4, 0.98), xycoords=("data", "axes fraction"), fontsize=8)
         axes.set_xticks(places if len(places) <= 30 else places[:: len(places) // 15])
         axes.set_xlabel("trial, in the order of proposal")
-        axes.set_ylabel("mean annualised Sharpe ratio over folds and seeds")
+        axes.set_ylabel(f"{objective.label} over folds and seeds")
 
 
 def _error_of_difference(score: Score, first: Score) -> float:
-    sharpes = [{(run["fold"], run["seed"]): run["sharpe"] for run in judged.runs} for judged in (score, first)]
-    pairs = [(own, sharpes[1].get(key)) for key, own in sharpes[0].items()]
+    values = [{(run["fold"], run["seed"]): run["value"] for run in judged.runs} for judged in (score, first)]
+    pairs = [(own, values[1].get(key)) for key, own in values[0].items()]
     gaps = np.asarray([own - other for own, other in pairs if own is not None and other is not None], dtype=np.float64)
-    return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
+    return float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else np.nan
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from arch.bootstrap import StationaryBootstrap, optimal_block_length
-from numpy.typing import NDArray
 from scipy.stats import norm
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.sweeps.measures import LEAST_DEFINED, NOTHING, Array, UndefinedError, dispersion, level
 
 EULER_GAMMA = 0.5772156649015329
-Array = NDArray[np.float64]
 
 
 def probabilistic_sharpe_ratio(
@@ -30,12 +29,12 @@ def probabilistic_sharpe_ratio(
         kurtosis: of the daily returns, raw (normal = 3).
 
     Raises:
-        ValueError: fewer than two returns, or moments that no distribution has.
+        UndefinedError: fewer than two returns, or moments that no distribution has.
 
     """
     spread = 1 - skewness * sharpe + (kurtosis - 1) / 4 * sharpe**2
     if days < 2 or spread <= 0:
-        raise ValueError(
+        raise UndefinedError(
             f"no distribution: {days} days, skewness {skewness}, kurtosis {kurtosis}, Sharpe {sharpe} a day"
         )
     return float(norm.cdf((sharpe - benchmark) * math.sqrt((days - 1) / spread)))
@@ -59,14 +58,15 @@ def expected_maximum_sharpe(trials: int, variance: float) -> float:
 
 
 def annualised_sharpes(daily_returns: Array) -> Array:
-    """Return the annualised Sharpe ratios (…,) of daily returns (…, days)."""
+    """Return the annualised Sharpe ratios (…,) of daily returns (…, days), NaN of those that do not vary."""
     deviation = daily_returns.std(axis=-1, ddof=1)
-    ratios: Array = daily_returns.mean(axis=-1) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+    varying = np.where(deviation > NOTHING * level(daily_returns), deviation, np.nan)
+    ratios: Array = daily_returns.mean(axis=-1) / varying * math.sqrt(TRADING_DAYS_A_YEAR)
     return ratios
 
 
 def bootstrap_mean_sharpes(series: Mapping[str, Array], resamples: int, seed: int) -> dict[str, Array]:
-    """Return, for each name, (resamples,) draws of its mean Sharpe ratio over seeds.
+    """Return, for each name, (resamples,) draws of its mean Sharpe ratio over seeds; NaN where a draw is undefined.
 
     Two sources of luck are resampled: the days, in blocks (stationary bootstrap, Politis and Romano 1994, with the
     automatic block length of Politis and White 2004) that are the same for every name, so that differences are paired;
@@ -81,7 +81,7 @@ def bootstrap_mean_sharpes(series: Mapping[str, Array], resamples: int, seed: in
     rng = np.random.default_rng(seed)
     days = next(iter(series.values())).shape[1]
     # The names share their days, so they share a block length: that of the series that needs the longest.
-    length = max(float(optimal_block_length(rows.mean(axis=0))["stationary"].iloc[0]) for rows in series.values())
+    length = max(_block_length(rows.mean(axis=0)) for rows in series.values())
     blocks = StationaryBootstrap(max(1.0, min(length, days / 4)), np.arange(days), seed=rng)
     draws: dict[str, list[float]] = {name: [] for name in series}
     for (drawn,), _ in blocks.bootstrap(resamples):
@@ -91,8 +91,25 @@ def bootstrap_mean_sharpes(series: Mapping[str, Array], resamples: int, seed: in
     return {name: np.asarray(values) for name, values in draws.items()}
 
 
+def _block_length(daily_returns: Array) -> float:
+    try:
+        dispersion(daily_returns, "daily returns")
+    except UndefinedError:  # any blocks of them are the same
+        return 1.0
+    with np.errstate(all="ignore"):  # of fewer than eleven days it is infinite
+        return float(np.nan_to_num(optimal_block_length(daily_returns)["stationary"].iloc[0], nan=1.0))
+
+
 def percentile_interval(draws: Array, confidence: float) -> tuple[float, float]:
-    """Return the central interval of bootstrap draws."""
+    """Return the central interval of the bootstrap draws that are defined, where nearly all are.
+
+    Raises:
+        UndefinedError: more than one draw in twenty is undefined: those that are not would speak for the rest.
+
+    """
+    defined = draws[~np.isnan(draws)]
+    if len(defined) < LEAST_DEFINED * len(draws):
+        raise UndefinedError(f"{len(draws) - len(defined)} of {len(draws)} bootstrap draws have no Sharpe ratio")
     tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
+    low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)

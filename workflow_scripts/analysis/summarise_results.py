@@ -20,7 +20,7 @@ def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
     for name in names:
         folder = results / "sweeps" / name
         verdict = read_json(folder / "verdict.json")
-        best = yaml.safe_load((folder / "incumbent.yaml").read_text())[0]
+        best = yaml.safe_load((folder / "incumbent.yaml").read_text(encoding="utf-8"))[0]
         print(f"\n{name}")
         print(f"  incumbent: round {best['round']}, trial {best['trial']}, validation Sharpe {best['score']:.2f}")
         print(f"  {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")

@@ -6,11 +6,13 @@ from typing import Any
 
 import tyro
 
-from workflow_scripts.config.model import AGENTS, MARKETS_OWN, OPTIMIZERS, SOURCES, MarketKeys, SweepKeys, TopLevel
+from workflow_scripts.config.model import MARKETS_OWN, MarketKeys, SweepKeys, TopLevel
 from workflow_scripts.config.spaces import Hyperparameter
-from workflow_scripts.data.sources.base import Source
+from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps.objectives import OBJECTIVES
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.sweeps.optimizers.base import Optimizer
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow import registry
@@ -57,15 +59,21 @@ def config_schema() -> Schema:
         _branch("source", name, source, MarketKeys, overrides) for name, source in _classes(SOURCES, Source).items()
     ]
     sweeps = [
-        _branch("optimizer", name, optimizer, SweepKeys, {}) for name, optimizer in _classes(OPTIMIZERS, Optimizer).items()
+        _branch("optimizer", name, optimizer, SweepKeys, {})
+        for name, optimizer in _classes(OPTIMIZERS, Optimizer).items()
     ]
-    names = {"propertyNames": {"pattern": f"^{NAME}$"}}
-    top["properties"]["markets"] |= {**names, "additionalProperties": {"oneOf": [*markets, _own("source")]}}
-    top["properties"]["sweeps"] |= {**names, "additionalProperties": {"oneOf": [*sweeps, _own("optimizer")]}}
+    for group, branches in (("markets", [*markets, _own("source")]), ("sweeps", [*sweeps, _own("optimizer")])):
+        top["properties"][group] = {
+            "type": "object",
+            "description": top["properties"][group]["description"],
+            "minProperties": 1,
+            "propertyNames": {"pattern": f"^{NAME}$"},
+            "additionalProperties": {"oneOf": branches},
+        }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "foldsweep's config.yaml", **top}
 
 
-def _classes(package: str, kind: type[Any]) -> dict[str, type[Any]]:
+def _classes(package: str, kind: type[Settings]) -> dict[str, type[Settings]]:
     return {name: registry.find(package, name, kind) for name in registry.names(package)}
 
 
@@ -113,7 +121,7 @@ def _nullable(entry: Schema) -> Schema:
 
 def tables() -> str:
     """Return the tables of the docs: the outermost keys, then what sources, optimizers, agents and spaces add."""
-    parts = [_section("config.yaml", TopLevel)]
+    parts: list[str] = [_section("config.yaml", TopLevel)]
     parts += ["## A market\n\nUnder `markets.NAME`, beside the keys of its source:\n\n" + _rows_of(MarketKeys)]
     parts += [
         "and, in place of `environment`'s, its own "
@@ -125,7 +133,9 @@ def tables() -> str:
     parts += ["`objective` is one of " + ", ".join(f"`{name}`" for name in OBJECTIVES) + ", or your own."]
     parts += [_section(f"optimizer: {name}", each, 3) for name, each in _classes(OPTIMIZERS, Optimizer).items()]
     parts += ["## A search space\n\nA file in `search_spaces/`; per hyperparameter:\n\n" + _rows_of(Hyperparameter)]
-    parts += ["## The agents' hyperparameters\n\nWhat a search space may name, with the domain and the default of each."]
+    parts += [
+        "## The agents' hyperparameters\n\nWhat a search space may name, with the domain and the default of each."
+    ]
     parts += [_section(f"agent: {name}", agent, 3) for name, agent in _classes(AGENTS, Agent).items()]
     return "\n\n".join(parts)
 
@@ -158,6 +168,10 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _number(value: float) -> str:
+    return "2^32" if value == 2**32 else f"{value:g}"
+
+
 def _values(entry: Schema) -> str:
     """Return the kinds and bounds of a key's values in words."""
     if "anyOf" in entry:
@@ -167,11 +181,12 @@ def _values(entry: Schema) -> str:
     if "const" in entry:
         return f"`{entry['const']}`"
     limits = [
-        f"{sign} {entry[word]:g}"
+        f"{sign} {_number(entry[word])}"
         for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if word in entry
     ]
-    kind = {"object": "mapping", "array": "list", "string": "text"}.get(entry.get("type", "any"), entry.get("type", "any"))
+    kind = str(entry.get("type", "any"))
+    kind = {"object": "mapping", "array": "list", "string": "text"}.get(kind, kind)
     if kind == "list" and "items" in entry:
         kind = f"list of {_values(entry['items'])}"
     return " ".join([kind, *([", ".join(limits)] if limits else [])])

@@ -1,6 +1,7 @@
 """config.yaml: what each key means, and all that a workflow needs to know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeVar
@@ -8,10 +9,12 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, model_validator
 
 from workflow_scripts.config.spaces import Space, default_configuration, find_space, in_domain, read_space
-from workflow_scripts.data.settings import FeatureSettings, FoldSettings
-from workflow_scripts.data.sources.base import Day, Source
+from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
+from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.sweeps.optimizers.base import Optimizer, Round
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.settings import TrainingSettings
@@ -19,23 +22,21 @@ from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.model import SettingError, Settings, unknown_key
 from workflow_scripts.workflow.paths import NAME
 
-AGENTS = "workflow_scripts.training.agents"
-OPTIMIZERS = "workflow_scripts.sweeps.optimizers"
-SOURCES = "workflow_scripts.data.sources"
 # What a market may have of its own; null or absent takes the environment's.
 MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Kind = TypeVar("Kind")
-Made = TypeVar("Made")
 
 
 class Seeds(Settings):
     """Seeds of the runs; every configuration gets the same ones."""
 
-    tuning: tuple[Seed, ...] = Field((0, 1), min_length=1, description="seeds that judge a trial during the sweep")
+    tuning: tuple[Seed, ...] = Field(
+        default=(0, 1), min_length=1, description="seeds that judge a trial during the sweep"
+    )
     final: tuple[Seed, ...] = Field(
-        (100, 101, 102, 103, 104),
+        default=(100, 101, 102, 103, 104),
         min_length=2,
         description="seeds of the sealed backtest, two or more; none may be a tuning seed",
     )
@@ -53,26 +54,26 @@ class Seeds(Settings):
 class WarmStart(Settings):
     """A sweep of the same agent, on this or another market, whose best trials the first round starts from."""
 
-    sweep: str | None = Field(None, description="its name; null starts from nothing")
-    top: int = Field(3, ge=1, description="how many of its best trials, behind the default configuration")
+    sweep: str | None = Field(default=None, description="its name; null starts from nothing")
+    top: int = Field(default=3, ge=1, description="how many of its best trials, behind the default configuration")
 
 
 class Backtest(Settings):
     """The sealed backtest on the test days."""
 
-    top: int = Field(3, ge=1, description="best configurations to train anew beside the default configuration")
+    top: int = Field(default=3, ge=1, description="best configurations to train anew beside the default configuration")
     budget: int | None = Field(
-        None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
+        default=None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
     )
-    resamples: int = Field(2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="coverage of the intervals")
+    resamples: int = Field(default=2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
 
 
 class Importance(Settings):
     """Hyperparameter importance."""
 
     resamples: int = Field(
-        20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
+        default=20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
     )
 
 
@@ -88,14 +89,18 @@ class SweepKeys(Settings):
     agent: str = Field(description="the algorithm, or `module:Class` for your own")
     market: str = Field(description="name of a market")
     search_space: str | None = Field(
-        None,
-        description="a file of hyperparameters: its path, or its name in `search_spaces/`; null takes the agent's name",
+        default=None,
+        description="a file of hyperparameters: its path, or its name in `search_spaces/`; null takes the agent's",
     )
-    optimizer: str = Field("smac", description="what proposes the configurations, or `module:Class` for your own")
-    objective: str = Field("sharpe", description="what a run's value is, or `module:function` for your own")
-    rounds: int = Field(3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round")
-    seed: Seed = Field(0, description="seed of the proposals")
-    warm_start: WarmStart = Field(WarmStart(), description=str(WarmStart.__doc__))
+    optimizer: str = Field(
+        default="smac", description="what proposes the configurations, or `module:Class` for your own"
+    )
+    objective: str = Field(default="sharpe", description="what a run's value is, or `module:function` for your own")
+    rounds: int = Field(
+        default=3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round"
+    )
+    seed: Seed = Field(default=0, description="seed of the proposals")
+    warm_start: WarmStart = Field(default=WarmStart(), description=str(WarmStart.__doc__))
 
 
 class TopLevel(Settings):
@@ -103,24 +108,25 @@ class TopLevel(Settings):
 
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
     folds: FoldSettings = Field(
-        FoldSettings(),
-        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions (`n_folds`, …)",
+        default=FoldSettings(),
+        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions "
+        "(`n_folds`, …)",
     )
-    features: FeatureSettings = Field(FeatureSettings(), description="features of every market")
+    features: FeatureSettings = Field(default=FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
-        EnvironmentSettings(),
+        default=EnvironmentSettings(),
         description="how an action becomes trades, the same in training, validation and backtest",
     )
-    training: TrainingSettings = Field(TrainingSettings(), description="what every run has in common")
-    seeds: Seeds = Field(Seeds(), description=str(Seeds.__doc__))
+    training: TrainingSettings = Field(default=TrainingSettings(), description="what every run has in common")
+    seeds: Seeds = Field(default=Seeds(), description=str(Seeds.__doc__))
     sweeps: dict[Name, dict[str, Any]] = Field(min_length=1, description="the sweeps by name")
-    backtest: Backtest = Field(Backtest(), description=str(Backtest.__doc__))
-    importance: Importance = Field(Importance(), description=str(Importance.__doc__))
+    backtest: Backtest = Field(default=Backtest(), description=str(Backtest.__doc__))
+    importance: Importance = Field(default=Importance(), description=str(Importance.__doc__))
     replay: bool = Field(
-        False, description="propose every round again instead of keeping the rounds that stand in results/"
+        default=False, description="propose every round again instead of keeping the rounds that stand in results/"
     )
     refresh: bool = Field(
-        False, description="download the vendors' markets anew; a fold whose bytes stay the same reruns nothing"
+        default=False, description="download the vendors' markets anew; a fold whose bytes stay the same reruns nothing"
     )
 
 
@@ -218,24 +224,26 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
     """
     top = TopLevel.of(values)
-    markets = {
-        name: _below(("markets", name), lambda keys=keys: _market(keys, top.environment))
-        for name, keys in top.markets.items()
-    }
     runs = top.folds.number * len(top.seeds.tuning)
-    sweeps = {
-        name: _below(("sweeps", name), lambda keys=keys: _sweep(keys, markets, runs))
-        for name, keys in top.sweeps.items()
-    }
+    markets: dict[str, Market] = {}
+    sweeps: dict[str, Sweep] = {}
+    for name, keys in top.markets.items():
+        with _below("markets", name):
+            markets[name] = _market(keys, top.environment)
+    for name, keys in top.sweeps.items():
+        with _below("sweeps", name):
+            sweeps[name] = _sweep(keys, markets, runs)
     for name in sweeps:
-        _below(("sweeps",), lambda name=name: _check_warm_start(name, sweeps))
+        with _below("sweeps"):
+            _check_warm_start(name, sweeps)
     return Config(top, markets, sweeps)
 
 
-def _below(path: tuple[str | int, ...], read: Callable[[], Made]) -> Made:
-    """Return what ``read`` makes; an error says below which keys it stands."""
+@contextmanager
+def _below(*path: str | int) -> Iterator[None]:
+    """Let an error of the block say below which keys it stands."""
     try:
-        return read()
+        yield
     except SettingError as error:
         raise error.below(*path) from None
 
@@ -303,7 +311,8 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
         raise SettingError((), str(error), str(file)) from None
     for place, configuration in enumerate(getattr(chosen, "configurations", ())):
         for hyperparameter, value in configuration.items():
-            _below(("configurations", place), lambda: _check_value(hyperparameter, value, space, agent))
+            with _below("configurations", place):
+                _check_value(hyperparameter, value, space, agent)
     return Sweep(common, agent, chosen, str(file), space, runs)
 
 

@@ -18,14 +18,16 @@ Value = int | float | str
 class Hyperparameter(Settings):
     """An entry of a search space, in ConfigSpace's terms."""
 
-    type: Literal["float", "int", "categorical", "constant"] = Field("float", description="kind of the hyperparameter")
-    lower: Number | None = Field(None, description="smallest value (`float`, `int`)")
-    upper: Number | None = Field(None, description="largest value (`float`, `int`)")
-    log: bool = Field(False, description="whether the optimizer sees its logarithm (`float`, `int`)")
-    choices: tuple[Value, ...] | None = Field(None, min_length=1, description="its values (`categorical`)")
+    type: Literal["float", "int", "categorical", "constant"] = Field(
+        default="float", description="kind of the hyperparameter"
+    )
+    lower: Number | None = Field(default=None, description="smallest value (`float`, `int`)")
+    upper: Number | None = Field(default=None, description="largest value (`float`, `int`)")
+    log: bool = Field(default=False, description="whether the optimizer sees its logarithm (`float`, `int`)")
+    choices: tuple[Value, ...] | None = Field(default=None, min_length=1, description="its values (`categorical`)")
     default: Value = Field(description="value of the default configuration; the value (`constant`)")
     prior_strength: float | None = Field(
-        None,
+        default=None,
         gt=0,
         description="belief that the best value is near `default` (`float`, `int`): a Beta distribution over the "
         "range, on its scale, with its mode there; 4 is vague, 30 narrow, null is none",
@@ -35,7 +37,9 @@ class Hyperparameter(Settings):
     def _is_whole(self) -> Self:
         if self.type == "categorical":
             if self.choices is None or self.default not in self.choices:
-                raise SettingError(("default",), f"{self.default!r} is not among the choices {list(self.choices or ())}")
+                raise SettingError(
+                    ("default",), f"{self.default!r} is not among the choices {list(self.choices or ())}"
+                )
         elif self.type != "constant":
             self._check_range()
         return self
@@ -74,7 +78,7 @@ Space = dict[str, Hyperparameter]
 
 
 def find_space(name: str) -> Path:
-    """Return the file of a search space: a path, or a name in the working folder's search_spaces/, else the shipped one.
+    """Return the file of a search space: a path, or a name in search_spaces/, here or else in the checkout.
 
     Raises:
         FileNotFoundError: there is none.
@@ -119,7 +123,9 @@ def read_entry(name: str, entry: Any, agent: type[Agent]) -> Hyperparameter:
     if name not in agent.model_fields:
         raise unknown_key((name,), agent.model_fields)
     if not isinstance(entry, Mapping):
-        raise SettingError((name,), f"{entry!r} is not a mapping such as {{lower: 1.0e-5, upper: 1.0e-3, default: 3.0e-4}}")
+        raise SettingError(
+            (name,), f"{entry!r} is not a mapping such as {{lower: 1.0e-5, upper: 1.0e-3, default: 3.0e-4}}"
+        )
     try:
         read = {key: in_domain(key, value, name, agent) for key, value in entry.items()}
         hyperparameter = Hyperparameter.of(read)
@@ -143,7 +149,7 @@ def in_domain(key: str, value: Any, name: str, agent: type[Agent]) -> Any:
     if key not in ("default", "lower", "upper") or value is None:
         return value
     try:
-        taken = getattr(agent.of({name: value}), name)
+        taken = agent.value_of(name, value)
     except SettingError as error:
         raise SettingError((key,), error.reason) from None
     return taken if isinstance(value, str) else value
@@ -160,9 +166,7 @@ def check_updates(space: Space, agent: type[Agent]) -> None:
 
     """
     smallest = {name: entry.lower for name, entry in space.items() if entry.lower is not None}
-    settings = agent.of({**default_configuration(space), **({} if agent.on_policy else smallest)})
-    if settings.updates(settings.horizon_len) < 1:
-        raise SettingError((), settings.without_updates())
+    agent.of({**default_configuration(space), **({} if agent.on_policy else smallest)})
 
 
 def default_configuration(space: Space) -> dict[str, Any]:

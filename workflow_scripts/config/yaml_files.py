@@ -19,7 +19,9 @@ class _Loader(yaml.SafeLoader):
                 continue
             if key.tag != "tag:yaml.org,2002:str":
                 kind = key.tag.rpartition(":")[2].replace("timestamp", "day")
-                raise ValueError(f"line {line}: YAML reads the key {key.value} as {kind}, not as text: put it in quotes")
+                raise ValueError(
+                    f"line {line}: YAML reads the key {key.value} as {kind}, not as text: put it in quotes"
+                )
             if key.value in seen:
                 raise ValueError(
                     f"the key {key.value} stands twice, in line {seen[key.value]} and in line {line}, and YAML would "
@@ -37,6 +39,6 @@ def load_yaml(path: Path) -> Any:
 
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  a SafeLoader
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"it is not YAML: {' '.join(str(error).split()) or first_line(error)}") from None

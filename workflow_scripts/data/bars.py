@@ -1,21 +1,23 @@
-"""Bars: one long table of daily prices, checked on arrival."""
+"""Bars: one long table of daily prices."""
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from workflow_scripts.workflow.files import damaged, first_line, whole_file
 
 PRICES = ["open", "high", "low", "close"]
 COLUMNS = ["date", "ticker", *PRICES, "volume"]
-LARGEST_PLAUSIBLE_MOVE = 0.5
 # A column of this name and a ticker's holds the market's volatility: one number a day, the same for every ticker.
 VOLATILITY = "volatility:"
 # 1 on a day on which a ticker did not trade, so that its row repeats its last close.
 HELD = "is:held"
 # 1 on a day on which a ticker belongs to the market's universe; where this column stands, tickers may lack days.
 MEMBER = "is:member"
+# A feature of synthetic bars, which in a planted market predicts the next day's return.
+SIGNAL = "signal"
+# Columns that are computed from bars, by the names that FinRL gives them.
+INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 
 
 def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
@@ -48,6 +50,14 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     return bars.sort_values(["date", "ticker"], ignore_index=True)
 
 
+def bars_of_closes(wide: pd.DataFrame) -> pd.DataFrame:
+    """Return bars of a table of closes (a row per day, a column per ticker): open = high = low = close, volume 0."""
+    long = wide.rename_axis(index="date").reset_index().melt("date", var_name="ticker", value_name="close")
+    return arrange_bars(
+        long.assign(open=long["close"], high=long["close"], low=long["close"], volume=0.0), "a table of closes"
+    )
+
+
 def _spell(column: object) -> str:
     name = str(column).strip().lower()
     return name if not name.startswith(VOLATILITY) else VOLATILITY + name.removeprefix(VOLATILITY).upper()
@@ -64,54 +74,6 @@ def volatility_column(bars: pd.DataFrame) -> str | None:
     if len(names) > 1:
         raise ValueError(f"a market has one volatility, and these bars have {', '.join(names)}")
     return names[0] if names else None
-
-
-def check_bars(bars: pd.DataFrame) -> list[str]:
-    """Check the rules that bars keep; return warnings about what looks like an unadjusted split.
-
-    Raises:
-        ValueError: the first broken rule, with its ticker, date and number of rows.
-
-    """
-    tickers = bars["ticker"].nunique()
-    if tickers < 2:
-        raise ValueError(f"a market needs at least two tickers, and these bars have {tickers}")
-    _refuse(bars, bars.duplicated(["date", "ticker"]), "more than one row for a ticker and day")
-    for name in [column for column in bars.columns if column not in ("date", "ticker")]:
-        _refuse(bars, ~np.isfinite(bars[name]), f"{name} is not a finite number")
-        if name in PRICES:
-            _refuse(bars, bars[name] <= 0, f"{name} is not above zero")
-    _refuse(bars, bars["volume"] < 0, "volume is below zero")
-    if fear := volatility_column(bars):
-        _refuse(bars, bars[fear] <= 0, f"{fear} is not above zero")
-        several = bars.groupby("date")[fear].transform("nunique") > 1
-        _refuse(bars, several, f"{fear} differs between tickers, and it is the market's")
-    close = bars.pivot(index="date", columns="ticker", values="close")
-    gaps = np.argwhere(close.isna().to_numpy())
-    if len(gaps) and MEMBER not in bars:
-        day, column = gaps[0]
-        raise ValueError(
-            f"{close.columns[column]} has no row on {close.index[day]:%Y-%m-%d}, a day that other tickers have "
-            f"({len(gaps)} such gaps in {len(set(gaps[:, 1]))} tickers): start later, leave those tickers out, "
-            "or say what to do with missing: drop_ticker or missing: hold"
-        )
-    highest, lowest = bars[["open", "close", "low"]].max(axis=1), bars[["open", "close", "high"]].min(axis=1)
-    _refuse(
-        bars,
-        (bars["high"] < highest) | (bars["low"] > lowest),
-        "open or close lies outside [low, high]; adjust all prices for splits and dividends, not close alone",
-    )
-    moves = close.pct_change(fill_method=None).to_numpy()
-    return [
-        f"{close.columns[column]} moves by {moves[day, column]:+.0%} on {close.index[day]:%Y-%m-%d}: a split?"
-        for day, column in np.argwhere(np.abs(moves) > LARGEST_PLAUSIBLE_MOVE)
-    ]
-
-
-def _refuse(bars: pd.DataFrame, broken: pd.Series, rule: str) -> None:
-    if broken.any():
-        row = bars[broken].iloc[0]
-        raise ValueError(f"{row['ticker']} on {row['date']:%Y-%m-%d}: {rule} ({broken.sum()} such rows)")
 
 
 def write_bars(bars: pd.DataFrame, path: Path) -> None:

@@ -39,9 +39,9 @@ def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False
     late = [ticker for ticker in close if lacking[ticker].iloc[0]]
     if late and not come_and_go:
         first = close[late[0]].first_valid_index()
-        begins = "has no close" if first is None else f"begins on {pd.Timestamp(str(first)):%Y-%m-%d}"
         raise ValueError(
-            f"{late[0]} {begins}, and the market begins on {close.index[0]:%Y-%m-%d} ({len(late)} tickers begin late): "
+            f"{late[0]} {'has no close' if first is None else f'begins on {pd.Timestamp(str(first)):%Y-%m-%d}'}, and "
+            f"the market begins on {close.index[0]:%Y-%m-%d} ({len(late)} tickers begin late): "
             f"missing: hold has no close to repeat; start later, or leave them out"
         )
     filled = stand_still(bars, pd.DatetimeIndex(close.index), ~lacking)

@@ -1,21 +1,23 @@
 """The rule diff_market: what a vendor has changed since a market was locked, before anything is made again."""
 
 from pathlib import Path
+from shutil import rmtree
 
 import tyro
 
-from workflow_scripts.data.bars import check_bars, read_bars
-from workflow_scripts.data.folds import FoldSettings
-from workflow_scripts.data.markets import Market, load_market
-from workflow_scripts.data.revisions import compare_bars, touched_folds
-from workflow_scripts.data.sources.downloads import remove_parts
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.market_folds import touched_folds
+from workflow_scripts.data.markets import SourceFlag, load_market
+from workflow_scripts.data.revisions import compare_bars
+from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
 
 
 def diff_market(
-    market: Market,
+    market: SourceFlag,
     bars: Path,
     lock: Path,
     test_start: str,
@@ -52,7 +54,7 @@ def diff_market(
     old, new = (MarketFeatures.of(table, turbulence_days) for table in (before, after))
     folds = touched_folds(old, new, test_start, settings)
     write_json(diff, {**revisions.describe(), "folds": folds, "backtest": bool(lines)})
-    remove_parts(parts)
+    rmtree(parts, ignore_errors=True)
     # The backtest reads the bars themselves, and so is made again whatever changed in them.
     log.info(
         f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "

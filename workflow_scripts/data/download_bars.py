@@ -2,24 +2,23 @@
 
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 
 import pandas as pd
 import tyro
 
-from workflow_scripts.data.bars import check_bars, read_bars, write_bars
-from workflow_scripts.data.markets import Market, load_market
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import read_bars, write_bars
+from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.revisions import compare_bars
-from workflow_scripts.data.sources.downloads import remove_parts
-from workflow_scripts.data.universes import list_name, members_since
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import start_job
 from workflow_scripts.workflow.refreshes import NEVER
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "skfolio")
-CLIENTS = {"alpaca": ("alpaca-py",), "yahoo": ("yfinance", "curl_cffi")}
 
 
-def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER) -> None:
+def download_bars(market: SourceFlag, bars: Path, lock: Path, refreshed: str = NEVER) -> None:
     """Fetch a market's bars, check them, and write them with a lock that says what they are.
 
     Args:
@@ -38,7 +37,7 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
         loaded = load_market(market, parts)
         warnings = [*loaded.warnings, *check_bars(loaded.bars)]
     except ValueError as error:
-        raise ValueError(f"market {bars.parent.name} ({market.path or market.source}): {error}") from error
+        raise ValueError(f"market {bars.parent.name} ({market.origin}): {error}") from error
     table, note = loaded.bars, loaded.note
     for warning in warnings:
         log.warning(warning)
@@ -46,17 +45,17 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
         for line in _revised(bars, table):
             log.info(line)
     write_bars(table, bars)
-    query = {key: str(value) if isinstance(value, Path) else value for key, value in vars(market).items()}
     write_json(
         lock,
         {
             "source": market.source,
             "note": note,
-            "query": query,
-            "versions": {package: version(package) for package in (*PACKAGES, *CLIENTS.get(market.source, ()))},
+            "details": loaded.details,
+            "query": market.settings(),
+            "versions": {package: version(package) for package in (*PACKAGES, *market.packages)},
             "rows": len(table),
             "tickers": sorted(table["ticker"].unique()),
-            "member_since": members_since(list_name(market.tickers)),
+            "member_since": loaded.member_since,
             "first_day": f"{table['date'].min():%Y-%m-%d}",
             "last_day": f"{table['date'].max():%Y-%m-%d}",
             "warnings": warnings,
@@ -64,7 +63,7 @@ def download_bars(market: Market, bars: Path, lock: Path, refreshed: str = NEVER
             "sha256": sha256(bars),
         },
     )
-    remove_parts(parts)
+    rmtree(parts, ignore_errors=True)
     log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
 
 

@@ -1,71 +1,16 @@
-"""Walk-forward folds: which days train and which validate, and the arrays that a run reads."""
+"""Walk-forward folds: which days train and which validate, and the arrays that are cut from them."""
 
-import io
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow_scripts.data.fold_files import FoldData, Segment
 from workflow_scripts.data.indicators import Features
-from workflow_scripts.workflow.files import damaged, read_json, sha256, write_bytes, write_json
 
 CLIP = 5.0
-
-
-@dataclass(frozen=True)
-class FoldSettings:
-    """How folds are cut, in days or in the plan's form.
-
-    Attributes:
-        count: number of folds.
-        train_days: days of a training window (of the first one if expanding).
-        validation_days: days of a validation window; also the step from fold to fold.
-        purge_days: days dropped between training and validation.
-        window: whether training windows roll or expand.
-        n_folds: the plan's form: number of folds; if given, the plan's form holds.
-        train_ratio: the plan's form: share of the days that the first training window takes.
-        expanding: the plan's form: whether training windows expand.
-        gap_days: the plan's form: days dropped between training and validation.
-
-    """
-
-    count: int = 3
-    train_days: int = 1008
-    validation_days: int = 252
-    purge_days: int = 5
-    window: Literal["rolling", "expanding"] = "rolling"
-    n_folds: int | None = None
-    train_ratio: float = 0.7
-    expanding: bool = False
-    gap_days: int = 5
-
-    def resolve(self, days: int) -> "FoldSettings":
-        """Return the settings in days: the plan's form depends on how many days there are.
-
-        Raises:
-            ValueError: the plan's form leaves no validation days.
-
-        """
-        if self.n_folds is None:
-            return self
-        train_days = int(days * self.train_ratio)
-        validation_days = (days - train_days - self.gap_days) // self.n_folds
-        if train_days < 2 or validation_days < 2:
-            raise ValueError(
-                f"n_folds {self.n_folds}, train_ratio {self.train_ratio} and gap_days {self.gap_days} leave "
-                f"{train_days} training and {validation_days} validation days of {days}: lower n_folds or gap_days"
-            )
-        return FoldSettings(
-            count=self.n_folds,
-            train_days=train_days,
-            validation_days=validation_days,
-            purge_days=self.gap_days,
-            window="expanding" if self.expanding else "rolling",
-        )
 
 
 @dataclass(frozen=True)
@@ -130,36 +75,6 @@ def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int) -> Fo
     return Fold(range(test - purge_days), range(test, len(dates)))
 
 
-@dataclass(frozen=True)
-class Segment:
-    """What an agent trades and sees on contiguous days.
-
-    Attributes:
-        dates: (days,) the days, ISO 8601.
-        close: (days, tickers) float64 closing prices.
-        ticker_features: (days, tickers, features) float32, standardised over the training window's days and tickers.
-        market_features: (days, 2) float32, logarithms standardised over the training window.
-        flat_features: (days, tickers × (1 + indicators) + 2) float32: closes, indicators, turbulence and volatility,
-            each column standardised over the training window.
-
-    """
-
-    dates: NDArray[np.str_]
-    close: NDArray[np.float64]
-    ticker_features: NDArray[np.float32]
-    market_features: NDArray[np.float32]
-    flat_features: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class FoldData:
-    """A fold's tickers and what its two windows hold."""
-
-    tickers: tuple[str, ...]
-    train: Segment
-    validation: Segment
-
-
 def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
     """Return the arrays of a fold, scaled by its training window alone, and the scalers."""
     train = list(fold.train)
@@ -202,62 +117,3 @@ class _Scaler:
 
     def describe(self, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         return {name: {"mean": float(m), "sd": float(s)} for name, m, s in zip(names, self.mean, self.sd, strict=True)}
-
-
-def fold_bytes(data: FoldData) -> bytes:
-    """Return a fold's arrays as the bytes of its .npz file; equal arrays are equal bytes."""
-    arrays: dict[str, Any] = {"tickers": np.asarray(data.tickers)}
-    for name, segment in (("train", data.train), ("validation", data.validation)):
-        arrays |= {f"{name}_{field}": array for field, array in vars(segment).items()}
-    content = io.BytesIO()
-    np.savez(content, **arrays)
-    return content.getvalue()
-
-
-def write_fold(data: FoldData, description: dict[str, Any], path: Path) -> None:
-    """Write a fold's arrays to ``path`` (.npz) and its description with their sha256 beside it (.json)."""
-    write_bytes(path, fold_bytes(data))
-    write_json(path.with_suffix(".json"), {**description, "sha256": sha256(path)})
-
-
-def read_fold(path: Path) -> FoldData:
-    """Read a fold.
-
-    Raises:
-        ValueError: the file is truncated, or not the one that its description names.
-
-    """
-    expected = read_json(path.with_suffix(".json"))["sha256"]
-    if (found := sha256(path)) != expected:
-        raise ValueError(
-            damaged(path, f"sha256 {found[:12]}… where {path.with_suffix('.json').name} has {expected[:12]}…")
-        )
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            segments = {
-                name: Segment(**{field: arrays[f"{name}_{field}"] for field in Segment.__dataclass_fields__})
-                for name in ("train", "validation")
-            }
-            return FoldData(tuple(str(ticker) for ticker in arrays["tickers"]), **segments)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(damaged(path, str(error))) from error
-
-
-def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scalers: dict[str, Any]) -> dict[str, Any]:
-    """Return what a fold's json says: its resolved settings, days, sizes and scalers."""
-    return {
-        "settings": {
-            key: getattr(settings, key) for key in ("count", "train_days", "validation_days", "purge_days", "window")
-        },
-        "tickers": list(features.tickers),
-        "volatility": features.volatility,
-        **{
-            name: {
-                "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
-                "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
-            }
-            for name, days in (("train", fold.train), ("validation", fold.validation))
-        },
-        "scalers": scalers,
-    }

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.bars import COLUMNS, HELD, VOLATILITY, volatility_column
+from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 
-INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 LONGEST_AVERAGE_DAYS = 60
 VOLATILITY_DAYS = 21
 REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"

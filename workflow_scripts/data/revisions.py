@@ -1,13 +1,10 @@
-"""What a vendor has changed since a market was locked, and which folds that touches."""
+"""What a vendor has changed since a market was locked."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-
-from workflow_scripts.data.folds import FoldSettings, fold_bytes
-from workflow_scripts.data.universes import MarketFeatures, folds_of_market
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 
@@ -95,21 +92,6 @@ def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
         columns=sorted(set(old.columns) ^ set(new.columns)),
         detail=detail,
     )
-
-
-def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:
-    """Return the folds whose bytes differ between two states of a market: their runs would be made again.
-
-    Raises:
-        ValueError: one of the two has fewer days than the folds need.
-
-    """
-    pair = [folds_of_market(features, test_start, settings) for features in (before, after)]
-    return [
-        number
-        for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
-        if fold_bytes(old) != fold_bytes(new)
-    ]
 
 
 def _by_ticker(index: pd.Index) -> dict[str, pd.DatetimeIndex]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import FoldSettings, write_fold
-from workflow_scripts.data.universes import MarketFeatures, folds_of_market
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.market_folds import folds_of_market
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.jobs import start_job
 
 

@@ -1,143 +1,15 @@
-"""Which tickers a market has, and when: named lists, and point-in-time universes that every fold honours."""
+"""A market's features, of which every fold has its own where a universe says which tickers there are."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.calendars import stand_still
-from workflow_scripts.data.folds import (
-    Fold,
-    FoldData,
-    FoldSettings,
-    cut_fold,
-    describe_fold,
-    first_test_day,
-    sealed_fold,
-    walk_forward,
-)
+from workflow_scripts.data.fold_files import FoldData
+from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold
 from workflow_scripts.data.indicators import Features, compute_features, warm_up
-from workflow_scripts.workflow.files import first_line
-
-SHOWN = 5
-# The Dow Jones Industrial Average from 2020-08-31 on without DOW and WBA, each with the day since when it is in the
-# index (CVX, HON, IBM and KO were in it before, too).
-DOW28 = {
-    "AAPL": "2015-03-19",
-    "AMGN": "2020-08-31",
-    "AXP": "1982-08-30",
-    "BA": "1987-03-12",
-    "CAT": "1991-05-06",
-    "CRM": "2020-08-31",
-    "CSCO": "2009-06-08",
-    "CVX": "2008-02-19",
-    "DIS": "1991-05-06",
-    "GS": "2013-09-23",
-    "HD": "1999-11-01",
-    "HON": "2020-08-31",
-    "IBM": "1979-06-29",
-    "INTC": "1999-11-01",
-    "JNJ": "1997-03-17",
-    "JPM": "1991-05-06",
-    "KO": "1987-03-12",
-    "MCD": "1985-10-30",
-    "MMM": "1976-08-09",
-    "MRK": "1979-06-29",
-    "MSFT": "1999-11-01",
-    "NKE": "2013-09-23",
-    "PG": "1932-05-26",
-    "TRV": "2009-06-08",
-    "UNH": "2012-09-24",
-    "V": "2013-09-23",
-    "VZ": "2004-04-08",
-    "WMT": "1997-03-17",
-}
-LISTS = {"dow28": DOW28}
-WHAT = {"dow28": "the Dow Jones Industrial Average of 2020-08-31 without DOW and WBA"}
-
-
-def spell_out(tickers: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """Return the tickers of a named list, or the tickers themselves."""
-    name = list_name(tickers)
-    return tuple(LISTS[name]) if name else tickers
-
-
-def members_since(name: str | None) -> dict[str, str] | None:
-    """Return the day since when each ticker of a named list is a member of its index."""
-    return LISTS[name] if name else None
-
-
-def list_name(tickers: tuple[str, ...] | None) -> str | None:
-    """Return the name of the list that stands in place of tickers, if one does."""
-    return tickers[0] if tickers and len(tickers) == 1 and tickers[0] in LISTS else None
-
-
-def survivorship(name: str, first_day: pd.Timestamp) -> str:
-    """Return the warning that a named list was chosen with hindsight, with the numbers behind it."""
-    later = {ticker: since for ticker, since in LISTS[name].items() if pd.Timestamp(since) > first_day}
-    shown = ", ".join(f"{ticker} {since}" for ticker, since in sorted(later.items(), key=lambda pair: pair[1])[-SHOWN:])
-    last = f" (the last: {shown})" if later else ""
-    return (
-        f"survivorship: {name} is {WHAT[name]}. {len(later)} of its {len(LISTS[name])} tickers joined after the "
-        f"market's first day {first_day:%Y-%m-%d}{last}, because they had done well, and those that left are missing: "
-        f"every long portfolio of it looks better than it could have been"
-    )
-
-
-def read_universe(path: Path) -> pd.DataFrame:
-    """Read a universe: a row a ticker and membership, with ``from`` and ``to``, its first and last day (none: open).
-
-    Raises:
-        ValueError: it is not such a table, or two memberships of a ticker overlap; names file, ticker and days.
-
-    """
-    try:
-        table: pd.DataFrame = pd.read_csv(path, dtype=str, keep_default_na=False)
-        table = table.rename(columns=lambda name: name.strip().lower())
-        if missing := [name for name in ("ticker", "from", "to") if name not in table]:
-            raise ValueError(f"it has no column {', '.join(missing)}, and its columns are {', '.join(table.columns)}")
-        table = table[["ticker", "from", "to"]].apply(lambda column: column.str.strip())
-        table["from"] = pd.to_datetime(table["from"], format="%Y-%m-%d")
-        table["to"] = pd.to_datetime(table["to"].replace("", "2262-01-01"), format="%Y-%m-%d")
-    except (ValueError, OSError) as error:
-        raise ValueError(f"the universe {path} cannot be read: {first_line(error)}") from error
-    table = table.sort_values(["ticker", "from"], ignore_index=True)
-    ended_before = table.groupby("ticker")["to"].shift()
-    for rule, broken in (
-        ("ends before it begins", table["from"] > table["to"]),
-        ("begins before the membership before it ends", table["from"] <= ended_before),
-    ):
-        if broken.any():
-            row = table[broken].iloc[0]
-            raise ValueError(f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, {rule}")
-    return table
-
-
-def mark_members(bars: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
-    """Return bars with the column ``MEMBER``: 1 on a ticker's days in the universe, 0 on its other days.
-
-    Raises:
-        ValueError: a ticker has no bars, or lacks one on a day of its membership.
-
-    """
-    days = pd.DatetimeIndex(np.sort(bars["date"].unique()))
-    rows = {ticker: pd.DatetimeIndex(group["date"]) for ticker, group in bars.groupby("ticker")}
-    member = pd.Series(0.0, index=pd.MultiIndex.from_frame(bars[["date", "ticker"]]))
-    for ticker, first, last in universe.itertuples(index=False):
-        span = days[(days >= first) & (days <= last)]
-        if not len(span):
-            continue
-        if len(lacking := span.difference(rows.get(ticker, span[:0]))):
-            raise ValueError(
-                f"{ticker} has no row on {lacking[0]:%Y-%m-%d}, a day of its membership ({len(lacking)} of {len(span)} "
-                f"such days): end its membership before, or give the days with missing: hold"
-            )
-        member.loc[pd.MultiIndex.from_product([span, [ticker]])] = 1.0
-    return bars.assign(**{MEMBER: member.to_numpy()})
 
 
 @dataclass(frozen=True)
@@ -209,31 +81,6 @@ class MarketFeatures:
             train=range(fold.train.start - shift, fold.train.stop - shift),
             validation=range(fold.validation.start - shift, fold.validation.stop - shift),
         )
-
-
-def folds_of_market(
-    features: MarketFeatures, test_start: str, settings: FoldSettings
-) -> Iterator[tuple[FoldData, dict[str, Any]]]:
-    """Yield each fold's arrays and description; the test days are left out.
-
-    Raises:
-        ValueError: the market has fewer days than its folds need.
-
-    """
-    days = first_test_day(features.dates, test_start)
-    resolved = settings.resolve(days)
-    cuts = walk_forward(
-        days,
-        resolved.count,
-        resolved.train_days,
-        resolved.validation_days,
-        resolved.purge_days,
-        resolved.window,
-    )
-    for fold in cuts:
-        own, cut = features.of_fold(fold)
-        data, scalers = cut_fold(own, cut)
-        yield data, describe_fold(own, cut, resolved, scalers)
 
 
 def sealed_data(features: MarketFeatures, test_start: str, purge_days: int) -> FoldData:

@@ -14,7 +14,7 @@ from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
 from workflow_scripts.workflow.jobs import start_job
 
-RUN_COLUMNS = ("fold", "seed", "status", "sharpe")
+RUN_COLUMNS = ("fold", "seed", "status", "sharpe", "value", "reason")
 
 
 def collect_trials(
@@ -34,7 +34,7 @@ def collect_trials(
         default: JSON of the default configuration.
         scores: score.json of every trial, in the order of proposal.
         top: number of best configurations to hand to the backtest.
-        trials: the table to write: a row a run.
+        trials: the table to write: a row per run.
         incumbent: the YAML file to write: the best trials.
         backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
         budget: vector steps of the backtest's trainings; none takes those of the sweep.
@@ -73,7 +73,14 @@ def _rows(agent: str, score: Score) -> list[dict[str, Any]]:
         "trial": score.trial,
         "budget": score.budget,
     }
-    return [trial | {key: run[key] for key in RUN_COLUMNS} | score.configuration for run in score.runs]
+    # A measure has a prefix: SAC has a hyperparameter alpha too.
+    return [
+        trial
+        | {key: run[key] for key in RUN_COLUMNS}
+        | {f"measure_{name}": value for name, value in run["measures"].items() if name not in RUN_COLUMNS}
+        | score.configuration
+        for run in score.runs
+    ]
 
 
 def _trial(agent: str, score: Score) -> Trial:

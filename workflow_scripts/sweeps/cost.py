@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.schedule import continues, schedule
 
 CONFIDENCE, POWER = 0.95, 0.8
 
@@ -33,20 +32,29 @@ class Batch:
     steps: int
 
 
-def sweep_batches(sweep: dict[str, Any], runs_a_trial: int) -> list[Batch]:
-    """Return the rounds of a sweep.
+def sweep_batches(rounds: Sequence[Round], continues: bool) -> list[Batch]:
+    """Return the runs of each round of a sweep.
 
     A trial that goes on from the round before trains for what is new alone: the steps since, or the runs that the rung
     below did not have. Where DEHB proposes something new on a higher rung it takes all.
+
+    Args:
+        rounds: the sweep's rounds.
+        continues: whether trials go on from the round before.
+
     """
-    rounds = schedule(sweep, runs_a_trial)
     batches = []
     for number, round_ in enumerate(rounds):
         steps, runs = round_.budget, round_.runs
-        if number and continues(sweep) and (below := rounds[number - 1]).fidelity < round_.fidelity:
+        if number and continues and (below := rounds[number - 1]).fidelity < round_.fidelity:
             steps, runs = (steps - below.budget, runs) if below.budget < steps else (steps, runs - below.runs)
         batches.append(Batch(round_.size, round_.size * runs, steps))
     return batches
+
+
+def full_budget(rounds: Sequence[Round]) -> int:
+    """Return the vector steps of a run at the largest fidelity that the rounds reach, that of the incumbent."""
+    return max(rounds, key=lambda round_: round_.fidelity).budget
 
 
 def hours(batches: Iterable[Batch], seconds_a_step: float, slots: int) -> float:
@@ -72,20 +80,20 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
         trial = read_trial(config)
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
         for usage in sorted(config.parent.glob("fold_*/seed_*/train_agent.tsv")):
-            head, row = (line.split("\t") for line in usage.read_text().splitlines()[:2])
+            head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
             if usage.with_name("sharpe.json").exists():
                 runs.append((float(row[head.index(column)]), steps))
     return runs
 
 
 def run_deviation(scores: Sequence[Score]) -> float | None:
-    """Return the standard deviation of a run's Sharpe ratio beyond its trial's level and its fold and seed's.
+    """Return the standard deviation of a run's value beyond its trial's level and its fold and seed's.
 
     Every trial is judged on the same folds with the same seeds, so what those share does not blur a comparison: the
     residual of the two-way table trials × runs, with (trials − 1)(runs − 1) degrees of freedom. None with fewer than
-    two trials or runs that all have a Sharpe ratio.
+    two trials or runs that all have a value.
     """
-    rows = [[run["sharpe"] for run in score.runs] for score in scores if score.status == "ok"]
+    rows = [[run["value"] for run in score.runs] for score in scores if score.status == "ok"]
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return None
     table = np.asarray(rows, dtype=np.float64)
@@ -94,7 +102,7 @@ def run_deviation(scores: Sequence[Score]) -> float | None:
 
 
 def detectable_between_trials(deviation: float, runs: int) -> float:
-    """Return the smallest true difference of two trials' mean Sharpe ratios that is seen with power 0.8 at 5 %."""
+    """Return the smallest true difference of two trials' mean values that is seen with power 0.8 at 5 %."""
     return _noticeable(deviation * math.sqrt(2 / runs))
 
 

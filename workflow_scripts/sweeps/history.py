@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-import numpy as np
-
-from workflow_scripts.training.sharpe import RunResult, Status
 from workflow_scripts.workflow.files import damaged, read_json, write_json
+
+TrialStatus = Literal["ok", "undefined", "flat", "failed"]  # from best to worst
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,18 @@ class Score:
         round: the round that proposed it.
         trial: its place in the round.
         budget: vector steps of each run.
-        status: ok if every run is; else failed if one failed, else flat.
-        reason: the most common reason of the runs that are not ok.
-        score: mean of the runs' Sharpe ratios; none unless every run is ok: survivors would flatter.
-        standard_error: of that mean, over the runs.
+        status: ok if every run has a value; else failed if one failed, else flat if one is, else undefined: the runs
+            traded, and the objective is undefined for one of them or for all together.
+        reason: the most common reason of the runs without a value.
+        score: what the objective makes of the runs' values, the mean of most; none unless every run has one: survivors
+            would flatter.
+        standard_error: of the mean of the values, over the runs.
         configuration: the hyperparameters.
-        runs: fold, seed, status, sharpe, days, skewness and kurtosis of each run.
+        runs: of each run fold, seed, status, days, sharpe, its ``value`` by the objective and the ``reason`` where it
+            has none, its ``measures``, and the reasons of those that are ``undefined``.
         parent: place in the round before of the trial whose training this one continues.
         phases: budget and configuration of each phase before.
+        objective: the name of what the sweep makes as large as it can.
 
     """
 
@@ -36,7 +39,7 @@ class Score:
     round: int
     trial: int
     budget: int
-    status: Status
+    status: TrialStatus
     reason: str | None
     score: float | None
     standard_error: float | None
@@ -44,22 +47,12 @@ class Score:
     runs: list[dict[str, Any]] = field(default_factory=list)
     parent: int | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
+    objective: str = "sharpe"
 
     @property
     def fidelity(self) -> tuple[int, int]:
         """Budget and number of runs: scores compare at equal ones only."""
         return self.budget, len(self.runs)
-
-
-def summarise_runs(results: Sequence[RunResult]) -> tuple[Status, str | None, float | None, float | None]:
-    """Return status, reason, mean Sharpe ratio and its standard error of a trial's runs."""
-    reasons = [result.reason or "" for result in results if result.status != "ok"]
-    if reasons:
-        status: Status = "failed" if any(result.status == "failed" for result in results) else "flat"
-        return status, max(sorted(set(reasons)), key=reasons.count), None, None
-    sharpes = np.asarray([result.sharpe for result in results], dtype=np.float64)
-    error = float(sharpes.std(ddof=1) / np.sqrt(len(sharpes))) if len(sharpes) > 1 else None
-    return "ok", None, float(sharpes.mean()), error
 
 
 def write_score(score: Score, path: Path) -> None:
@@ -84,9 +77,11 @@ def read_score(path: Path) -> Score:
 
 
 def rank(scores: Sequence[Score]) -> list[Score]:
-    """Return the trials from best to worst: by score, then flat, then failed; ties by the order of proposal."""
-    order = {"ok": 0, "flat": 1, "failed": 2}
-    return sorted(scores, key=lambda score: (order[score.status], -(score.score or 0.0), score.round, score.trial))
+    """Return the trials from best to worst: by status, then by score, then in the order of proposal."""
+    order = get_args(TrialStatus)
+    return sorted(
+        scores, key=lambda score: (order.index(score.status), -(score.score or 0.0), score.round, score.trial)
+    )
 
 
 def at_full_budget(scores: Sequence[Score]) -> list[Score]:

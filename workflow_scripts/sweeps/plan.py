@@ -8,24 +8,26 @@ from typing import Any
 import tyro
 
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import read_fold
+from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.sweeps.cost import (
     Batch,
     cpu_hours,
     detectable_between_trials,
     detectable_on_days,
+    full_budget,
     hours,
     past_runs,
     run_deviation,
     sweep_batches,
 )
 from workflow_scripts.sweeps.history import at_full_budget, read_score
-from workflow_scripts.training.devices import uses_cuda
-from workflow_scripts.training.runs import TrainingSettings
-from workflow_scripts.training.timing import seconds_a_step
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.sweeps.optimizers.base import Round
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.devices import uses_cuda
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.timing import seconds_per_step
 from workflow_scripts.workflow.jobs import start_job
-from workflow_scripts.workflow.schedule import POPULATION
 
 ALIKE = 0.9
 
@@ -35,33 +37,34 @@ def plan(
     markets: Path,
     sweeps: Path,
     slots: int,
-    environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
 ) -> None:
-    """Print rounds, trials, runs, vector steps, hours, and the smallest Sharpe difference to see, of every sweep.
+    """Print rounds, trials, runs, vector steps, hours, and the smallest difference to see, of every sweep.
 
     Args:
-        settings: JSON of the sweeps, their default configurations, the numbers of folds, tuning and final seeds and of
-            the backtest's trained candidates, its budget, and the markets' first test days.
+        settings: JSON of the sweeps with their rounds and default configurations, of the numbers of folds, tuning and
+            final seeds and of the backtest's trained candidates, its budget, and of each market the first test day and
+            how an action becomes trades there, its own lots and fees included.
         markets: folder of the markets, with their bars and folds.
         sweeps: folder of the sweeps; what finished runs took there is the estimate, else a short training is.
         slots: runs at a time.
-        environment: how an action becomes trades.
         training: what every run has in common.
 
     """
     start_job("plan")
     asked = json.loads(settings)
     for name, sweep in asked["sweeps"].items():
-        rounds = sweep_batches(sweep, asked["folds"] * asked["tuning_seeds"])
-        final = Batch(asked["trained"], asked["trained"] * asked["final_seeds"], _final_steps(asked, sweep, rounds))
+        laid = [Round(**round_) for round_ in sweep["rounds"]]
+        rounds, steps = sweep_batches(laid, sweep["continues"]), asked["backtest_budget"] or full_budget(laid)
+        final = Batch(asked["trained"], asked["trained"] * asked["final_seeds"], steps)
         print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}")
         print("\n".join(f"  {line}" for line in counts(rounds, final, training.num_envs)))
         market = markets / sweep["market"]
         rate, source = past_rate(sweeps, name, asked["sweeps"], uses_cuda(training.device))
         if rate is None:
             data = read_fold(market / "folds" / "fold_0.npz")
-            rate = seconds_a_step(sweep["agent"], asked["default"][name], data, environment, training)
+            environment = EnvironmentSettings(**asked["environments"][sweep["market"]])
+            rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
         done = len(list((sweeps / name).glob("round_*/trial_*/fold_*/seed_*/sharpe.json")))
         print(
@@ -102,7 +105,7 @@ def past_rate(sweeps: Path, name: str, settings: dict[str, dict[str, Any]], on_c
 
 
 def visible_differences(asked: dict[str, Any], sweep: dict[str, Any], market: Path, folder: Path) -> list[str]:
-    """Return what differences of Sharpe ratios the sweep and the test days can show."""
+    """Return what differences the sweep can show, in its objective, and the test days, in Sharpe ratios."""
     runs = asked["folds"] * asked["tuning_seeds"]
     scores = [read_score(path) for path in sorted(folder.glob("round_*/trial_*/score.json"))]
     deviation = run_deviation(at_full_budget(scores)) if scores else None
@@ -113,23 +116,19 @@ def visible_differences(asked: dict[str, Any], sweep: dict[str, Any], market: Pa
         lines = [_on_days("validation", fold_days)]
     else:
         lines = [
-            f"two trials of {runs} runs differ visibly from a Sharpe difference of "
-            f"{detectable_between_trials(deviation, runs):.2f} on; a run's own deviation, measured: {deviation:.2f}"
+            f"two trials of {runs} runs differ visibly from {detectable_between_trials(deviation, runs):.2f} on in "
+            f"{label(scores[0].objective)}; a run's own deviation, measured: {deviation:.2f}"
         ]
     return [*lines, _on_days("test", test_days), "(visible: two-sided at 5 %, with a power of 80 %)"]
 
 
 def _on_days(kind: str, days: int) -> str:
+    if days == 0:
+        return f"there are no {kind} days, which show nothing"
     return (
         f"{days} {kind} days show a Sharpe difference of {detectable_on_days(days):.2f} between unlike policies, of "
         f"{detectable_on_days(days, ALIKE):.2f} where their daily returns correlate by {ALIKE}"
     )
-
-
-def _final_steps(asked: dict[str, Any], sweep: dict[str, Any], rounds: list[Batch]) -> int:
-    if asked["backtest_budget"]:
-        return int(asked["backtest_budget"])
-    return sum(batch.steps for batch in rounds) if sweep["optimizer"] in POPULATION else int(sweep["budget"])
 
 
 def _kind(sweep: dict[str, Any]) -> tuple[str, str]:

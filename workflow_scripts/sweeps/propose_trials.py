@@ -8,13 +8,18 @@ from typing import Any
 import tyro
 
 from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.training.agents.base import PACKAGE as AGENTS
+from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import start_job
-from workflow_scripts.workflow.schedule import schedule
-from workflow_scripts.workflow.settings import ON_POLICY
+from workflow_scripts.workflow.registry import find
+
+# Keys of --settings that are the sweep's; all others are the optimizer's.
+OF_THE_SWEEP = ("agent", "market", "objective", "optimizer", "runs", "search_space", "seed", "warm_start")
 
 
 def propose_trials(
@@ -30,7 +35,7 @@ def propose_trials(
     Args:
         sweep: name of the sweep.
         number: number of the round.
-        settings: JSON of the sweep's agent, market, optimizer, sizes, budget, seed and search space.
+        settings: JSON of the sweep's agent, market, optimizer, seed and search space, and of the optimizer's keys.
         folder: the round's folder; receives trial_{trial}/config.yaml and proposals.json.
         scores: score.json of every trial of the rounds before, in the order of proposal.
         warm_scores: score.json of every trial of the sweep that the first round starts from.
@@ -38,18 +43,29 @@ def propose_trials(
     """
     log = start_job("propose_trials")
     asked = json.loads(settings)
-    history = [read_score(path) for path in scores]
-    space = build_space(asked["search_space"], on_policy=asked["agent"] in ON_POLICY)
-    rungs = schedule({**asked, "rounds": number + 1}, asked.get("runs", 1))
-    proposals = choose(asked, space, history, rungs, [read_score(path) for path in warm_scores])
-    before = {score.trial: score for score in history if score.round == number - 1}
+    kind: type[Optimizer] = find(PACKAGE, asked["optimizer"], Optimizer)
+    optimizer = kind.of({key: value for key, value in asked.items() if key not in OF_THE_SWEEP})
+    agent: type[Agent] = find(AGENTS, asked["agent"], Agent)
+    runs = asked.get("runs", 1)
+    request = Request(
+        space=build_space(asked["search_space"], on_policy=agent.on_policy),
+        history=[read_score(path) for path in scores],
+        rounds=optimizer.schedule(number + 1, runs),
+        seed=asked["seed"],
+        fixed=agent.fixed,
+        runs=runs,
+    )
+    budget = request.rounds[-1].budget
+    top = asked.get("warm_start", {}).get("top", 0)
+    proposals = choose(optimizer, request, [read_score(path) for path in warm_scores], top)
+    before = {score.trial: score for score in request.last}
     texts = []
     for place, proposal in enumerate(proposals):
         parent = None if proposal.parent is None else before[proposal.parent]
         phases = [] if parent is None else [*parent.phases, _phase(parent)]
-        phases = [phase for phase in phases if phase["budget"] < rungs[-1].budget]
+        phases = [phase for phase in phases if phase["budget"] < budget]
         values = to_dict(proposal.configuration)
-        trial = Trial(sweep, asked["agent"], number, place, rungs[-1].budget, values, proposal.parent, phases)
+        trial = Trial(sweep, asked["agent"], number, place, budget, values, proposal.parent, phases)
         texts.append(trial.to_yaml())
         write_text(folder / f"trial_{place}" / "config.yaml", texts[-1])
         log.info(f"{sweep} round={number} trial={place} parent={proposal.parent} {json.dumps(values)}")

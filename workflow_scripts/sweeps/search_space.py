@@ -1,6 +1,7 @@
 """A search space: config.yaml's entries as a ConfigSpace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta
 
 UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
+REPEATS = 50
 
 
 class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
@@ -56,7 +58,7 @@ class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
         return bool(self.is_forbidden_vector_array(vector[None, :, None])[0].item())
 
     def is_forbidden_vector_array(self, arr: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return a mask over configurations, given a row a hyperparameter."""
+        """Return a mask over configurations, given a row per hyperparameter."""
         rows = arr[0] if arr.ndim == 3 else arr
         assert self.positions is not None, "the space sets the positions when the clause is added"
         batch, horizon, repeat = (
@@ -155,3 +157,15 @@ def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configurati
         default = space.get_default_configuration()
         chosen |= {name: default[name] for name in UPDATE_TERMS}
     return Configuration(space, values=chosen)
+
+
+def distinct(draws: Iterator[Configuration], count: int, start: Sequence[Configuration] = ()) -> list[Configuration]:
+    """Return ``start``, filled up to ``count`` with draws that it does not hold yet.
+
+    After fifty of them in a row that it holds the space has hardly any others, and the next is taken as it comes.
+    """
+    chosen = list(start)
+    while len(chosen) < count:
+        fresh = (each for each in islice(draws, REPEATS) if each not in chosen)
+        chosen.append(next(fresh, None) or next(draws))
+    return chosen

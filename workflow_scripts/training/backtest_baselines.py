@@ -6,9 +6,9 @@ import tyro
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.universes import MarketFeatures, sealed_data
-from workflow_scripts.training.evaluation import BASELINES, run_baseline
+from workflow_scripts.training.environment.baselines import run_baseline
+from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import sharpe_ratio, write_returns
-from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.workflow.jobs import start_job
 
 

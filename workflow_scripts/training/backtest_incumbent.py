@@ -6,9 +6,13 @@ import tyro
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.universes import MarketFeatures, sealed_data
-from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
-from workflow_scripts.training.threads import pin_threads
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.judge import judge
+from workflow_scripts.training.run.runs import Outputs, Run
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.threads import pin_threads
+from workflow_scripts.training.run.train import train
+from workflow_scripts.training.run.write import write
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.jobs import start_job
 
@@ -49,7 +53,9 @@ def backtest_incumbent(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"
     )
     data = sealed_data(MarketFeatures.of(read_bars(bars), turbulence_days), test_start, purge_days)
-    train_and_judge(trial, data, seed, environment, training, outputs, log, last_attempt)
+    run = Run.of(trial, data, seed, environment, training)
+    trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt)
+    write(run, trained, judge(run, trained, log, last_attempt), outputs, log)
 
 
 if __name__ == "__main__":

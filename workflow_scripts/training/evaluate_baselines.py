@@ -6,13 +6,12 @@ from typing import Any
 import pandas as pd
 import tyro
 
-from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.folds import read_fold
-from workflow_scripts.data.markets import SIGNAL
-from workflow_scripts.training.evaluation import BASELINES, run_baseline
-from workflow_scripts.training.oracle import oracle_episode
-from workflow_scripts.training.sharpe import sharpe_ratio
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.data.bars import SIGNAL, read_bars
+from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, write_baselines
+from workflow_scripts.training.environment.oracle import oracle_episode
+from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
+from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -21,15 +20,17 @@ def evaluate_baselines(
     folds: tuple[Path, ...],
     bars: Path,
     baselines: Path,
+    returns: tuple[Path, ...],
     oracle: bool = False,
     environment: EnvironmentSettings = EnvironmentSettings(),
 ) -> None:
-    """Write the Sharpe ratio of each baseline on each fold's validation days.
+    """Write the Sharpe ratio of each baseline on each fold's validation days, and daily returns.
 
     Args:
         folds: the folds, in their order.
         bars: the market's bars; the oracle reads the planted signal from them.
-        baselines: the JSON file to write: a list, an entry a fold.
+        baselines: the JSON file to write: a list, an entry per fold.
+        returns: the table to write of each fold: date, then daily returns of the benchmark and of each baseline.
         oracle: whether to add the oracle of a planted market.
         environment: how an action becomes trades.
 
@@ -37,17 +38,17 @@ def evaluate_baselines(
     log = start_job("evaluate_baselines")
     table = read_bars(bars)
     rows: list[dict[str, Any]] = []
-    for number, path in enumerate(folds):
+    for number, (path, beside) in enumerate(zip(folds, returns, strict=True)):
         segment = read_fold(path).validation
-        row: dict[str, Any] = {
-            name: sharpe_ratio(run_baseline(name, segment, environment).daily_returns) for name in BASELINES
-        }
+        episodes = {name: run_baseline(name, segment, environment) for name in BASELINES}
+        row: dict[str, Any] = {}
         if oracle:
             signal = (
                 table.pivot(index="date", columns="ticker", values=SIGNAL).loc[pd.to_datetime(segment.dates)].to_numpy()
             )
-            episode, parameters = oracle_episode(segment, signal, environment)
-            row |= {"oracle": sharpe_ratio(episode.daily_returns), "oracle_parameters": parameters}
+            episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
+        write_baselines({"benchmark": run_benchmark(segment, environment), **episodes}, beside)
+        row |= {name: sharpe_or_none(episode.daily_returns) for name, episode in episodes.items()}
         rows.append({"fold": number, **row})
         log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))
     write_json(baselines, rows)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
 
 
 Status = Literal["ok", "flat", "failed"]
+# Below this share of the largest growth factor of a day a deviation is rounding: constant growth has none.
+NO_DISPERSION = 1e-12
 
 
 def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
@@ -25,9 +27,19 @@ def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
         ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
 
     """
-    if len(daily_returns) < 2 or not (deviation := float(np.std(daily_returns, ddof=1))) > 0:
-        raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
-    return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+    if len(daily_returns) > 1:
+        deviation = float(np.std(daily_returns, ddof=1))
+        if deviation > NO_DISPERSION * (1 + float(np.abs(daily_returns).max())):
+            return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+    raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
+
+
+def sharpe_or_none(daily_returns: NDArray[np.float64]) -> float | None:
+    """Return the Sharpe ratio where it is defined."""
+    try:
+        return sharpe_ratio(daily_returns)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -51,55 +63,36 @@ class RunResult:
     """What sharpe.json says of a run.
 
     Attributes:
-        status: ok; flat: the policy never traded; failed: the training diverged or ran out of memory.
-        reason: why the status is not ok.
-        sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok.
-        training_sharpe: the same over the training window.
-        total_return: growth of the portfolio over the days, as a fraction.
-        annual_turnover: traded value a year, as a multiple of the portfolio's.
+        status: ok; flat: the policy never traded; failed: the training diverged, or ran out of memory or time.
+        reason: why the status is not ok, or why there is no Sharpe ratio.
         days: number of daily returns.
-        skewness: of the daily returns.
-        kurtosis: of the daily returns, raw (a normal distribution has 3).
+        sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok, and where the daily returns
+            do not vary, which the reason then says.
+        training_sharpe: the same over the training window.
 
     """
 
     status: Status
     reason: str | None
-    sharpe: float | None
-    training_sharpe: float | None
-    total_return: float | None
-    annual_turnover: float | None
     days: int
-    skewness: float | None = None
-    kurtosis: float | None = None
+    sharpe: float | None = None
+    training_sharpe: float | None = None
 
 
 def judge_episode(episode: Episode, training: Episode) -> RunResult:
     """Return the result of a run from its validation episode; a policy that never trades is flat, not zero."""
     days = len(episode.daily_returns)
     if not episode.turnover.any():
-        return RunResult("flat", "the policy never traded", None, None, None, None, days)
-    return RunResult(
-        status="ok",
-        reason=None,
-        sharpe=sharpe_ratio(episode.daily_returns),
-        training_sharpe=sharpe_ratio(training.daily_returns) if training.turnover.any() else None,
-        total_return=float(np.prod(1 + episode.daily_returns) - 1),
-        annual_turnover=float(episode.turnover.mean() * TRADING_DAYS_A_YEAR),
-        days=days,
-        skewness=_standardised_moment(episode.daily_returns, 3),
-        kurtosis=_standardised_moment(episode.daily_returns, 4),
-    )
-
-
-def _standardised_moment(values: NDArray[np.float64], order: int) -> float:
-    """Return the mean of z^order; scipy.stats has it too, but takes 0.9 s to import, and every run pays that."""
-    return float(np.mean(((values - values.mean()) / values.std()) ** order))
+        return RunResult("flat", "the policy never traded", days)
+    memory = sharpe_or_none(training.daily_returns) if training.turnover.any() else None
+    sharpe = sharpe_or_none(episode.daily_returns)
+    reason = f"{days} daily returns that never vary have no Sharpe ratio" if sharpe is None else None
+    return RunResult("ok", reason, days, sharpe, memory)
 
 
 def failed_run(reason: str) -> RunResult:
-    """Return the result of a run that diverged or ran out of memory."""
-    return RunResult("failed", reason, None, None, None, None, 0)
+    """Return the result of a run that diverged, or ran out of memory or time."""
+    return RunResult("failed", reason, days=0)
 
 
 def write_result(result: RunResult, path: Path) -> None:
@@ -119,7 +112,8 @@ def read_result(path: Path) -> RunResult:
         result = RunResult(**content)
     except TypeError as error:
         raise ValueError(damaged(path, str(error))) from error
-    if result.status not in ("ok", "flat", "failed") or (result.status == "ok") != isinstance(result.sharpe, float):
+    said = isinstance(result.sharpe, float) if result.reason is None else result.sharpe is None
+    if result.status not in ("ok", "flat", "failed") or not said or (result.status != "ok" and result.reason is None):
         raise ValueError(damaged(path, f"status {result.status!r} with sharpe {result.sharpe!r}"))
     return result
 

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import tyro
 
-from workflow_scripts.data.folds import read_fold
-from workflow_scripts.training.runs import Lineage, Outputs, TrainingSettings, train_and_judge
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.judge import judge
+from workflow_scripts.training.run.runs import Outputs, Run
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.train import train
+from workflow_scripts.training.run.write import write
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.jobs import start_job
 
@@ -41,9 +45,11 @@ def train_agent(
     log = start_job("train_agent", usage)
     trial = read_trial(config)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
+    run = Run.of(trial, read_fold(fold), seed, environment, training)
     # Where the parent was not judged with this fold and seed there is none to go on from.
-    lineage = Lineage(parents[trial.parent] if trial.parent is not None and parents else None, state)
-    train_and_judge(trial, read_fold(fold), seed, environment, training, outputs, log, last_attempt, lineage)
+    parent = parents[trial.parent] if trial.parent is not None and parents else None
+    trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt, parent)
+    write(run, trained, judge(run, trained, log, last_attempt), outputs, log, state)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ class Trial:
 
     Attributes:
         sweep: the sweep that proposed it.
-        agent: the algorithm.
+        agent: the algorithm, a name of the registry or module:Class; only a training looks it up.
         round: the round that proposed it.
         trial: its place in the round.
         budget: vector steps that a run trains for.
@@ -56,7 +56,7 @@ def read_trial(path: Path) -> Trial:
     from jsonschema import ValidationError
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         _validator().validate(content)
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
         where = ".".join(str(part) for part in getattr(error, "absolute_path", ()))
@@ -69,4 +69,4 @@ def read_trial(path: Path) -> Trial:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    return Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))

@@ -57,9 +57,15 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
             _silence(node)
         elif isinstance(node, ast.Assert):
             node.msg = None
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call):
+                    call.keywords = [word for word in call.keywords if word.arg != "description"]  # of a setting
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):
-                first = int(block == "body" and isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node) is not None)
+                first = int(
+                    block == "body" and isinstance(node, WITH_DOCSTRING) and ast.get_docstring(node) is not None
+                )
                 kept = [statement for statement in statements[first:] if not _is_log_line(statement)]
                 setattr(node, block, kept or [ast.Pass()])
     return ast.unparse(tree), tuple(sorted(imports))
@@ -97,7 +103,9 @@ def _exists(module: str) -> bool:
 def _source(module: str) -> Path:
     path = _path(module)
     if path is None:
-        raise FileNotFoundError(f"there is no module {module}, neither in {ROOT} nor in the working folder {Path.cwd()}")
+        raise FileNotFoundError(
+            f"there is no module {module}, neither in {ROOT} nor in the working folder {Path.cwd()}"
+        )
     return path
 
 

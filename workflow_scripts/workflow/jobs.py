@@ -39,11 +39,13 @@ def write_usage(path: Path) -> None:
     Those columns are wall seconds, largest resident memory in MiB, and CPU seconds. Snakemake measures the process that
     it started and its children, which a warm worker is not; nor does it see the seconds after its last look.
     """
-    began = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    status, stat = (Path(f"/proc/self/{name}").read_text(encoding="utf-8") for name in ("status", "stat"))
+    began = int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
     wall = time.clock_gettime(time.CLOCK_BOOTTIME) - began
     # Not getrusage's ru_maxrss, which begins with that of the process that started this one.
-    kibibytes = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
-    path.write_text(f"s\tmax_rss\tcpu_time\n{wall:.2f}\t{kibibytes / 1024:.2f}\t{time.process_time():.2f}\n")
+    mebibytes = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    row = f"{wall:.2f}\t{mebibytes:.2f}\t{time.process_time():.2f}"
+    path.write_text(f"s\tmax_rss\tcpu_time\n{row}\n", encoding="utf-8")
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

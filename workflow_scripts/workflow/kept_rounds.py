@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST
+from workflow_scripts.workflow.paths import MANIFEST, read_back
 
 
 def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
@@ -20,7 +20,8 @@ def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
         ValueError: a kept round was proposed under other settings, was edited, or stands after a missing one.
 
     """
-    standing = sorted(int(path.parent.name.removeprefix("round_")) for path in sweep.glob(f"round_*/{MANIFEST}"))
+    rounds = (path.parent for path in sweep.glob(f"round_*/{MANIFEST}"))
+    standing = sorted(int(read_back("round_{round}", folder)["round"]) for folder in rounds)
     if standing != list(range(len(standing))):
         missing = next(index for index, number in enumerate(standing) if number != index)
         raise ValueError(
@@ -34,7 +35,9 @@ def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
 
 def lost_trials(round_: Path) -> list[int]:
     """Return the trials of a kept round whose configuration is gone; its manifest holds a copy of each."""
-    return [trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()]
+    return [
+        trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()
+    ]
 
 
 def _config(round_: Path, trial: int) -> Path:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Self
+from functools import cache
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 
@@ -27,7 +28,7 @@ class SettingError(ValueError):
         return self if self.file else SettingError((*path, *self.path), self.reason)
 
     def inside(self, file: str) -> str:
-        """Return the line that a user reads: the file, which is ``file`` where the error names none, and what is wrong."""
+        """Return the line that a user reads: the error's file, else ``file``, and the mistake."""
         return f"{self.file or file}{', ' if self.path else ': '}{self}"
 
 
@@ -60,25 +61,55 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise explained(error, cls.model_fields) from None
+            raise explained(error, cls) from None
+
+    @classmethod
+    def value_of(cls, name: str, value: Any) -> Any:
+        """Return the value of one field as the settings would hold it, whatever the others are.
+
+        Raises:
+            SettingError: the value is of the wrong type or out of bounds.
+
+        """
+        if isinstance(value, bool) and cls.model_fields[name].annotation is not bool:
+            raise SettingError((name,), f"{str(value).lower()} is not a number or a text")
+        try:
+            return _adapter(cls, name).validate_python(value)
+        except ValidationError as error:
+            raise explained(error, cls).below(name) from None
 
 
-def explained(error: ValidationError, known: Mapping[str, Any]) -> SettingError:
+@cache
+def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
+    field = settings.model_fields[name]
+    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+
+
+def explained(error: ValidationError, settings: type[Settings]) -> SettingError:
     """Return the first of Pydantic's complaints as one line.
 
     Args:
         error: what Pydantic raised.
-        known: the keys that there are, for a hint at the nearest one.
+        settings: what was to be made, for a hint at the nearest key.
 
     """
     # An unknown key first: what it was meant to be is then also missing.
     first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     path = tuple(part for part in first["loc"] if isinstance(part, int) or "[" not in part)
     if first["type"] == "extra_forbidden":
-        return unknown_key(path, known)
+        return unknown_key(path, _at(settings, path).model_fields)
     if isinstance(cause := first.get("ctx", {}).get("error"), SettingError):
         return cause.below(*path)
     return SettingError(path, _reason(first))
+
+
+def _at(settings: type[Settings], path: tuple[str | int, ...]) -> type[Settings]:
+    """Return the settings that hold the last key of a path."""
+    for key in path[:-1]:
+        kind = settings.model_fields[str(key)].annotation if key in settings.model_fields else None
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            settings = kind
+    return settings
 
 
 def unknown_key(path: tuple[str | int, ...], known: Mapping[str, Any]) -> SettingError:

@@ -1,4 +1,4 @@
-"""Where results lie: each level once, to build paths from and to read them back. All are relative to the working folder."""
+"""Where results lie below the working folder: each level once, to build paths from and to read them back."""
 
 import re
 from functools import cache
@@ -48,6 +48,11 @@ def fold_and_seed(run: Path) -> tuple[int, int]:
     """Return fold and seed of a run from a path to its folder, or to a file in it."""
     found = read_back("fold_{fold}/seed_{seed}", run.parent if run.suffix else run)
     return int(found["fold"]), int(found["seed"])
+
+
+def candidate_of(run: Path) -> str:
+    """Return the candidate of a backtest's run from a path to a file in the run's folder."""
+    return read_back("{candidate}/seed_{seed}", run.parent)["candidate"]
 
 
 def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:

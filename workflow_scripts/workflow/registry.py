@@ -29,7 +29,6 @@ def module_of(package: str, name: str) -> str:
     return name.partition(":")[0] if ":" in name else f"{package}.{name}"
 
 
-@cache
 def find(package: str, name: str, kind: type[Kind]) -> type[Kind]:
     """Return the class of a kind that a name stands for.
 

@@ -65,7 +65,8 @@ def _request(owner: int, owner_end: int, request: str) -> socket.socket:
     for _ in range(2):  # a server that is just ending lets go of those who wait
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(PATIENCE_SECONDS)
-        with open(f"{folder}/lock", "w") as lock:  # noqa: PTH123  pathlib is a third of this process's imports
+        # Not pathlib, a third of this process's imports.
+        with open(f"{folder}/lock", "w", encoding="utf-8") as lock:  # noqa: PTH123
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
                 connection.connect(address)
@@ -124,7 +125,7 @@ def _inheritance(owner: int) -> str:
 
 
 def _read(path: str) -> str:
-    with open(path) as file:  # noqa: PTH123
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
         return file.read()
 
 

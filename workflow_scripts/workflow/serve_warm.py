@@ -21,15 +21,14 @@ from workflow_scripts.workflow.files import die_with_parent
 from workflow_scripts.workflow.run_warm import STARTED
 
 PROJECT = "workflow_scripts"
-# Constructing torch's first optimizer imports torch._dynamo, which takes as long as torch.
 LIBRARIES = (
     "torch",
-    "torch._dynamo",
     "elegantrl.agents",
     "jsonschema",
     "numba",
     "pandas",
     "pyarrow.parquet",
+    "pydantic",
     "tyro",
     "yaml",
 )
@@ -72,7 +71,7 @@ class Request:
 
 
 class Server:
-    """Forks a process a client, ends it when its client ends, and tells a client how it ended."""
+    """Forks a process per client, ends it when its client ends, and tells a client how it ended."""
 
     def __init__(self, listener: socket.socket, owner: int):
         self.listener = listener

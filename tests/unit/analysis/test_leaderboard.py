@@ -16,8 +16,8 @@ from workflow_scripts.sweeps.history import Score
 DEFAULT = {"gamma": 0.9}
 
 
-def trial(place, sharpes, gamma=0.95, budget=100, phases=(), status="ok"):
-    runs = [{"fold": fold, "seed": 0, "sharpe": sharpe} for fold, sharpe in enumerate(sharpes)]
+def trial(place, values, gamma=0.95, budget=100, phases=(), status="ok", objective="sharpe"):
+    runs = [{"fold": fold, "seed": 0, "value": value} for fold, value in enumerate(values)]
     return Score(
         sweep="s",
         round=0,
@@ -25,11 +25,12 @@ def trial(place, sharpes, gamma=0.95, budget=100, phases=(), status="ok"):
         budget=budget,
         status=status,
         reason=None,
-        score=float(np.mean(sharpes)) if status == "ok" else None,
+        score=float(np.mean(values)) if status == "ok" else None,
         standard_error=None,
         configuration={"gamma": gamma},
         runs=runs,
         phases=list(phases),
+        objective=objective,
     )
 
 
@@ -60,11 +61,23 @@ def test_random_search_on_another_market_is_no_rival():
     assert board.beyond_random.isna().all()
 
 
+def test_values_of_unlike_objectives_do_not_compare():
+    calmar = sweep("a", "smac", [trial(0, [9.0, 9.0], objective="calmar")])
+    sharpe = sweep("b", "random", [trial(0, [0.0, 1.0])])
+    better = sweep("c", "smac", [trial(0, [2.0, 2.0])])
+    board = compare([sharpe, calmar, better]).set_index("sweep")
+    assert list(board.index) == ["a", "c", "b"]
+    assert list(board.objective) == ["calmar", "sharpe", "sharpe"]
+    assert np.isnan(board.loc["a"].beyond_random)
+    assert board.loc["c"].beyond_random == 1.5
+
+
 def test_a_sweep_without_a_score_stands_last():
     failed = sweep("failed", "smac", [trial(0, [], status="failed")])
     board = compare([failed, sweep("ok", "smac", [trial(0, [-1.0, -2.0])])])
     assert list(board.sweep) == ["ok", "failed"]
     assert board.without_score.tolist() == [0, 1]
+    assert board.reason.iloc[1] == "no trial has a score; most often: failed"
 
 
 def test_only_trials_at_full_budget_are_the_best_so_far():
@@ -89,4 +102,7 @@ def test_a_default_trial_that_was_continued_is_still_the_default():
 
 
 def test_one_run_has_no_interval():
-    assert mean_and_interval(np.asarray([1.0])) == (1.0, float("inf"))
+    assert mean_and_interval(np.asarray([1.0])) == (1.0, None)
+    board = compare([sweep("a", "smac", [trial(0, [1.0])])])
+    assert board.incumbent_interval.isna().all()
+    assert board.reason.tolist() == ["one run has no interval"]

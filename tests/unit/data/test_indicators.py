@@ -5,10 +5,11 @@ import torch
 
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features, turbulence, volatility
-from workflow_scripts.data.markets import synthetic_bars
-from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.on_policy import PPO, PPOSettings
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.learners.on_policy import PolicyGradient
 
 
 def bars(tickers=3, days=140, seed=5):
@@ -19,7 +20,7 @@ def test_28_tickers_give_the_plans_283_numbers():
     features = compute_features(bars(tickers=28), turbulence_days=60)
     data, _ = cut_fold(features, walk_forward(79, 1, 50, 20, 5)[0])
     env = make_env(data.train, EnvironmentSettings(), "flat", num_envs=2)
-    agent = PPO(data.train, env, PPOSettings(), architecture="flat")
+    agent = PolicyGradient(data.train, env, PPO(), architecture="flat")
     assert agent.act.inputs(env.state()).shape == (2, 283)
 
 
@@ -89,7 +90,7 @@ def test_no_feature_observation_or_action_looks_ahead(day):
         for features in pair:
             data, _ = cut_fold(features, fold)
             env = make_env(data.train, EnvironmentSettings(), architecture, num_envs=2)
-            agent = PPO(data.train, env, PPOSettings(net_dims_0=16, net_dims_1=16), architecture)
+            agent = PolicyGradient(data.train, env, PPO(net_dims_0=16, net_dims_1=16), architecture)
             agent.act.show(data.validation)
             env = make_env(data.validation, EnvironmentSettings(), architecture, num_envs=2)
             state, seen = env.state(), []

@@ -1,16 +1,17 @@
-import subprocess
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import check_bars
-from workflow_scripts.data.markets import Market, load_bars, load_market, synthetic_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.sources.base import source_of
+from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.data.synthetic import synthetic_bars
 
 
 def test_the_embedded_market_has_twenty_tickers_of_closes_alone():
-    bars, note = load_bars(Market("embedded", start="2022-12-01"))
+    loaded = load_market(source_of({"source": "embedded", "start": "2022-12-01"}))
+    bars, note = loaded.bars, loaded.note
     assert bars["ticker"].nunique() == 20
     assert (bars[["open", "high", "low"]].to_numpy() == bars[["close"]].to_numpy()).all()
     assert "open = high = low = close" in note
@@ -18,30 +19,21 @@ def test_the_embedded_market_has_twenty_tickers_of_closes_alone():
 
 
 def test_tickers_and_days_can_be_chosen():
-    bars, _ = load_bars(Market("embedded", start="2022-12-01", end="2022-12-05", tickers=("KO", "PEP")))
+    days = {"start": "2022-12-01", "end": "2022-12-05"}
+    bars = load_market(source_of({"source": "embedded", **days, "tickers": ["KO", "PEP"]})).bars
     assert sorted(bars["ticker"].unique()) == ["KO", "PEP"]
     assert bars["date"].nunique() == 3
 
 
 def test_a_source_that_begins_after_the_start_is_a_warning():
-    late = load_market(Market("planted", days=100, start="1999-06-01"))
+    late = load_market(source_of({"source": "planted", "days": 100, "start": "1999-06-01"}))
     assert late.warnings == ("the bars begin on 2000-01-03, and start is 1999-06-01: the source has none before",)
-    assert load_market(Market("planted", days=100, start="1999-12-24")).warnings == ()
-
-
-def test_a_vendors_client_is_imported_only_where_a_market_names_it():
-    """Rules of the other rooms read markets.py too, in environments without these packages."""
-    names = "('alpaca', 'yfinance', 'curl_cffi', 'tenacity', 'requests')"
-    code = (
-        f"import sys, workflow_scripts.data.markets; sys.exit([name for name in {names} if name in sys.modules] or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert load_market(source_of({"source": "planted", "days": 100, "start": "1999-12-24"})).warnings == ()
 
 
 def test_an_unknown_ticker_is_named():
     with pytest.raises(ValueError, match=r"no ticker TSLA, .* name one of AAPL"):
-        load_bars(Market("embedded", tickers=("KO", "TSLA")))
+        load_market(source_of({"source": "embedded", "tickers": ["KO", "TSLA"]}))
 
 
 def test_a_planted_signal_predicts_the_next_day_and_no_other():
@@ -66,14 +58,14 @@ def test_a_folder_of_files_is_one_market(tmp_path):
         pd.DataFrame({"Date": days, "Open": 1.0, "High": 1.0, "Low": 1.0, "Close": 1.0, "Volume": 5}).to_csv(
             tmp_path / f"{ticker}.csv", index=False
         )
-    bars, _ = load_bars(Market("csv", path=tmp_path))
+    bars = load_market(Csv(source="csv", path=tmp_path)).bars
     assert sorted(bars["ticker"].unique()) == ["AAA", "BBB"]
     assert len(bars) == 8
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="prices does not exist"):
-        load_bars(Market("csv", path=tmp_path / "prices"))
+        load_market(Csv(source="csv", path=tmp_path / "prices"))
 
 
 def write_closes(path, **closes):
@@ -89,7 +81,7 @@ def write_closes(path, **closes):
 
 def test_a_ticker_of_a_file_can_be_the_markets_volatility(tmp_path):
     path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], VIX=[20, 21, 22, 23])
-    bars, _ = load_bars(Market("csv", path=path, tickers=("KO", "PEP"), volatility_ticker="VIX"))
+    bars = load_market(Csv(source="csv", path=path, tickers=("KO", "PEP"), volatility_ticker="VIX")).bars
     assert bars.groupby("ticker")["volatility:VIX"].apply(list).to_dict() == {
         "KO": [20, 21, 22, 23],
         "PEP": [20, 21, 22, 23],
@@ -101,7 +93,9 @@ def test_a_volatility_that_lacks_days_is_refused_with_both_remedies(tmp_path):
     with pytest.raises(
         ValueError, match=r"VIX, the volatility_ticker, has no row on 2024-01-03 and 1 more days"
     ) as error:
-        load_bars(Market("csv", path=path, volatility_ticker="VIX"))
+        load_market(Csv(source="csv", path=path, volatility_ticker="VIX"))
     assert "start the market later, take missing: hold, or set volatility_ticker: null" in str(error.value)
-    held, _ = load_bars(Market("csv", path=path, volatility_ticker="VIX", missing="hold"))
+    with pytest.raises(ValueError, match=r"no row on 2024-01-03 and 1 more days that the market has; its own are none"):
+        load_market(Csv(source="csv", path=path, volatility_ticker="VIX", start="2024-01-03"))
+    held = load_market(Csv(source="csv", path=path, volatility_ticker="VIX", missing="hold")).bars
     assert list(held.loc[held["ticker"] == "KO", "volatility:VIX"]) == [20, 21, 21, 21]

@@ -7,15 +7,18 @@ import pytest
 from tests.unit.data.stand_ins import KEY, SECRET, alpaca, table_of
 from workflow_scripts.data.diff_market import diff_market
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.folds import FoldSettings
-from workflow_scripts.data.markets import Market, synthetic_bars
-from workflow_scripts.data.revisions import compare_bars, touched_folds
+from workflow_scripts.data.market_folds import touched_folds
+from workflow_scripts.data.revisions import compare_bars
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.sources.base import source_of
+from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.data.universes import MarketFeatures
 
 PRICES = ["open", "high", "low", "close"]
 DAYS = pd.bdate_range("2000-01-03", periods=240)
 # 61 days of warm-up; fold 0 has the days 61 to 160 and fold 1 those from 101 to 200; test days from day 210 on.
-FOLDS = FoldSettings(2, 60, 40, 0)
+FOLDS = FoldSettings(count=2, train_days=60, validation_days=40, purge_days=0)
 TEST_START = f"{DAYS[210]:%Y-%m-%d}"
 
 
@@ -87,7 +90,8 @@ def test_days_appended_to_the_market_touch_no_fold(bars):
 def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("APCA_API_KEY_ID", KEY)
     monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
-    market = Market("alpaca", start="2000-01-03", end="2000-12-01", tickers=("AAA", "BBB"))
+    days = {"start": "2000-01-03", "end": "2000-12-01"}
+    market = source_of({"source": "alpaca", **days, "tickers": ["AAA", "BBB"], "volatility_ticker": None})
     table = table_of(["AAA", "BBB"], "2000-01-03", 240)
     paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
     with alpaca(table) as server:
@@ -105,7 +109,7 @@ def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, mon
             settings=FOLDS,
             diff=tmp_path / "data.diff.json",
         )
-    diff = json.loads((tmp_path / "data.diff.json").read_text())
+    diff = json.loads((tmp_path / "data.diff.json").read_text(encoding="utf-8"))
     assert (diff["folds"], diff["backtest"], list(diff["revised"])) == ([1], True, ["BBB"])
     assert paths["bars"].read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bars.parquet", "data.diff.json", "data.lock.json"]
@@ -119,7 +123,7 @@ def test_a_column_that_comes_or_goes_is_named(bars):
 
 def test_a_download_over_bars_says_what_it_revises(tmp_path, bars, capsys):
     paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
-    market = Market("csv", path=tmp_path / "prices.csv")
+    market = Csv(source="csv", path=tmp_path / "prices.csv")
     for table in (bars, revise(bars, "S2", [150], 1.02)):
         table.to_csv(tmp_path / "prices.csv", index=False)
         download_bars(market, **paths)
@@ -132,7 +136,7 @@ def test_a_download_over_bars_says_what_it_revises(tmp_path, bars, capsys):
 
 def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
     bars.to_csv(tmp_path / "prices.csv", index=False)
-    market = Market("csv", path=tmp_path / "prices.csv")
+    market = Csv(source="csv", path=tmp_path / "prices.csv")
     paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
     rest = {
         "test_start": TEST_START,

@@ -4,19 +4,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import MEMBER, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.folds import Fold, cut_fold, read_fold, walk_forward
-from workflow_scripts.data.markets import Market, load_market, synthetic_bars
-from workflow_scripts.data.split_folds import FoldSettings, split_folds
-from workflow_scripts.data.universes import DOW28, MarketFeatures, read_universe, survivorship
+from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
+from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.memberships import read_universe
+from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.data.split_folds import split_folds
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.data.ticker_lists import DOW28, survivorship
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import read_json
 
 DAYS = pd.bdate_range("2000-01-03", periods=240)
 
 
 def write_universe(path, *rows):
-    path.write_text("ticker,from,to\n" + "\n".join(",".join(row) for row in rows) + "\n")
+    path.write_text("ticker,from,to\n" + "\n".join(",".join(row) for row in rows) + "\n", encoding="utf-8")
     return path
 
 
@@ -40,8 +47,8 @@ def market(tmp_path):
         ("S4", day(0), day(169)),
         ("S5", day(0), day(150)),
     )
-    universe.write_text(universe.read_text().replace("S1,,", f"S1,{day(0)},"))
-    return Market("csv", path=tmp_path / "prices.csv", universe=universe)
+    universe.write_text(universe.read_text(encoding="utf-8").replace("S1,,", f"S1,{day(0)},"), encoding="utf-8")
+    return Csv(source="csv", path=tmp_path / "prices.csv", universe=universe)
 
 
 def test_a_ticker_is_a_member_from_its_first_to_its_last_day(market):
@@ -56,7 +63,8 @@ def test_a_ticker_is_a_member_from_its_first_to_its_last_day(market):
 def test_a_fold_has_the_members_of_its_last_training_day(market, tmp_path):
     # 61 days of warm-up; two folds of 60 training and 40 validation days: their last training days are 120 and 160.
     download_bars(market, tmp_path / "bars.parquet", tmp_path / "lock.json")
-    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, FoldSettings(2, 60, 40, 0))
+    settings = FoldSettings(count=2, train_days=60, validation_days=40, purge_days=0)
+    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, settings)
     first, second = (read_json(tmp_path / f"fold_{number}.json") for number in range(2))
     # S3 has no bars on the first of their days (0 and 40), and S5 left before the second one's last training day.
     assert first["tickers"] == ["S1", "S2", "S4", "S5"]
@@ -122,7 +130,7 @@ def test_hold_fills_what_lies_between_a_tickers_own_days(market):
     prices[(prices["ticker"] != "S4") | (prices["date"] != day(80))].to_csv(market.path, index=False)
     with pytest.raises(ValueError, match=f"S4 has no row on {day(80)}"):
         load_market(market)
-    bars = load_market(Market("csv", path=market.path, universe=market.universe, missing="hold")).bars
+    bars = load_market(Csv(source="csv", path=market.path, universe=market.universe, missing="hold")).bars
     own = bars[bars["ticker"] == "S4"].set_index("date")["close"]
     assert own[DAYS[80]] == own[DAYS[79]]
     assert (len(own), len(bars[bars["ticker"] == "S3"])) == (170, 190)
@@ -146,7 +154,7 @@ def test_a_universe_that_makes_no_sense_is_refused_with_its_ticker(tmp_path, row
 
 
 def test_a_universe_without_a_column_is_named(tmp_path):
-    (tmp_path / "u.csv").write_text("ticker,from\nA,2000-01-03\n")
+    (tmp_path / "u.csv").write_text("ticker,from\nA,2000-01-03\n", encoding="utf-8")
     with pytest.raises(ValueError, match="it has no column to, and its columns are ticker, from"):
         read_universe(tmp_path / "u.csv")
 
@@ -155,7 +163,7 @@ def test_a_membership_that_ended_before_the_market_begins_is_not_asked_for(marke
     universe = pd.read_csv(market.universe)
     universe.loc[len(universe)] = ["GONE", "1990-01-01", "1999-12-31"]
     universe.to_csv(market.universe, index=False)
-    started = Market("csv", path=market.path, universe=market.universe, start=day(0))
+    started = Csv(source="csv", path=market.path, universe=market.universe, start=day(0))
     assert "GONE" not in set(load_market(started).bars["ticker"])
 
 
@@ -175,7 +183,7 @@ def test_the_lock_of_dow28_says_who_joined_after_the_markets_first_day(tmp_path)
     rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in (*DOW28, "DOW")]
     prices = pd.DataFrame(rows, columns=["date", "ticker", "open", "high", "low", "close", "volume"])
     prices.to_csv(tmp_path / "prices.csv", index=False)
-    market = Market("csv", path=tmp_path / "prices.csv", tickers=("dow28",))
+    market = Csv(source="csv", path=tmp_path / "prices.csv", tickers="dow28")
     download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
     lock = read_json(tmp_path / "data.lock.json")
     assert lock["tickers"] == sorted(DOW28)

@@ -2,21 +2,23 @@
 
 import json
 import time
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.unit.data.stand_ins import Answer, table_of, yahoo
-from workflow_scripts.data.bars import arrange_bars, check_bars
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import arrange_bars
 from workflow_scripts.data.download_bars import download_bars
-from workflow_scripts.data.markets import Market, load_market
-from workflow_scripts.data.sources.downloads import Parts, Query
-from workflow_scripts.data.sources.yahoo import fetch_yahoo
+from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.sources.yahoo import Yahoo
+from workflow_scripts.data.vendors.downloads import Parts, Query
+from workflow_scripts.data.vendors.yahoo import fetch_yahoo
 
 TICKERS = ["AAA", "BBB", "^VIX"]
 QUERY = Query(("AAA", "BBB"), "2020-01-01", "2020-12-31", asked="2021-01-01")
+MARKET = {"source": "yahoo", "start": "2020-01-01", "end": "2020-12-31", "tickers": ["AAA", "BBB"]}
 
 
 @pytest.fixture
@@ -136,13 +138,13 @@ def test_an_empty_frame_is_an_error(server, tmp_path):
 def test_a_day_without_prices_is_for_the_markets_policy(tmp_path, monkeypatch):
     table = table_of(["AAA", "BBB"], "2020-01-01", 20)
     table["BBB"].iloc[5, :4] = np.nan
-    market = Market("yahoo", start="2020-01-01", end="2020-12-31", tickers=("AAA", "BBB"))
+    market = Yahoo.of({**MARKET, "volatility_ticker": None})
     with yahoo(table) as server:
         monkeypatch.setenv("YAHOO_FINANCE_URL", server.address)
         with pytest.raises(ValueError, match=r"BBB on 2020-01-08: open is not a finite number \(1 such rows\)"):
             download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
         assert not (tmp_path / "bars.parquet").exists()
-        bars = load_market(replace(market, missing="hold")).bars
+        bars = load_market(Yahoo.of({**MARKET, "volatility_ticker": None, "missing": "hold"})).bars
     own = bars[bars["ticker"] == "BBB"].set_index("date")["close"]
     assert own.loc["2020-01-08"] == own.loc["2020-01-07"]
 
@@ -173,12 +175,11 @@ def test_a_download_warns_of_nothing(server, tmp_path):
 
 def test_the_vix_is_a_column_and_no_ticker_and_nothing_lies_in_the_users_folders(server, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    market = Market("yahoo", start="2020-01-01", end="2020-12-31", tickers=("AAA", "BBB"), volatility_ticker="^VIX")
-    download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
+    download_bars(Yahoo.of(MARKET), tmp_path / "bars.parquet", tmp_path / "data.lock.json")
     bars = pd.read_parquet(tmp_path / "bars.parquet")
     assert sorted(bars["ticker"].unique()) == ["AAA", "BBB"]
     assert bars["volatility:^VIX"].notna().all()
-    lock = json.loads((tmp_path / "data.lock.json").read_text())
+    lock = json.loads((tmp_path / "data.lock.json").read_text(encoding="utf-8"))
     assert (lock["source"], lock["rows"]) == ("yahoo", 40)
     assert "yfinance" in lock["versions"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bars.parquet", "data.lock.json"]

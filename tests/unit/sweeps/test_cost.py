@@ -5,35 +5,57 @@ from workflow_scripts.sweeps.cost import (
     cpu_hours,
     detectable_between_trials,
     detectable_on_days,
+    full_budget,
     hours,
     past_runs,
     run_deviation,
     sweep_batches,
 )
 from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.registry import find
+
+
+def laid(sweep, runs):
+    """The rounds of a sweep's settings, and whether its trials go on from the round before."""
+    settings = {key: value for key, value in sweep.items() if key not in ("optimizer", "rounds")}
+    optimizer = find(PACKAGE, sweep["optimizer"], Optimizer).of(settings)
+    return optimizer.schedule(sweep["rounds"], runs), optimizer.continues
 
 
 def test_a_sweep_trains_every_trial_on_every_fold_with_every_seed():
     sweep = {"optimizer": "smac", "rounds": 2, "round_size": 4, "budget": 6144}
-    assert sweep_batches(sweep, runs_a_trial=3 * 2) == [Batch(4, 24, 6144)] * 2
+    assert sweep_batches(*laid(sweep, 3 * 2)) == [Batch(4, 24, 6144)] * 2
 
 
 def test_the_rungs_of_a_bracket_have_fewer_trials_of_more_steps():
     sweep = {"optimizer": "dehb", "rounds": 3, "min_budget": 100, "budget": 900, "eta": 3}
-    assert sweep_batches(sweep, runs_a_trial=2) == [Batch(9, 18, 100), Batch(3, 6, 300), Batch(1, 2, 900)]
+    assert sweep_batches(*laid(sweep, 2)) == [Batch(9, 18, 100), Batch(3, 6, 300), Batch(1, 2, 900)]
 
 
 def test_a_rung_that_continues_pays_for_what_is_new():
     by_steps = {"optimizer": "dehb", "rounds": 4, "min_budget": 100, "budget": 900, "eta": 3, "continue_training": True}
-    assert sweep_batches(by_steps, 2) == [Batch(9, 18, 100), Batch(3, 6, 200), Batch(1, 2, 600), Batch(3, 6, 300)]
+    assert sweep_batches(*laid(by_steps, 2)) == [
+        Batch(9, 18, 100),
+        Batch(3, 6, 200),
+        Batch(1, 2, 600),
+        Batch(3, 6, 300),
+    ]
     by_runs = by_steps | {"fidelity": "runs", "min_runs": 1, "rounds": 3, "eta": 2}
-    assert sweep_batches(by_runs, 4) == [Batch(4, 4, 900), Batch(2, 2, 900), Batch(1, 2, 900)]
+    assert sweep_batches(*laid(by_runs, 4)) == [Batch(4, 4, 900), Batch(2, 2, 900), Batch(1, 2, 900)]
 
 
 def test_a_member_of_a_population_trains_for_its_interval_alone():
     sweep = {"optimizer": "pb2", "rounds": 3, "round_size": 4, "interval": 340}
-    assert sweep_batches(sweep, runs_a_trial=6) == [Batch(4, 24, 340)] * 3
+    assert sweep_batches(*laid(sweep, 6)) == [Batch(4, 24, 340)] * 3
+
+
+def test_the_backtest_trains_as_long_as_the_incumbent_did():
+    assert full_budget(laid({"optimizer": "pbt", "rounds": 3, "round_size": 4, "interval": 340}, 6)[0]) == 1020
+    rungs = {"optimizer": "dehb", "rounds": 3, "min_budget": 100, "budget": 900, "eta": 3}
+    assert full_budget(laid(rungs, 2)[0]) == 900
+    assert full_budget(laid(rungs | {"rounds": 2}, 2)[0]) == 300  # the bracket never gets to its last rung
 
 
 def test_a_round_waits_for_its_last_runs():
@@ -44,8 +66,8 @@ def test_a_round_waits_for_its_last_runs():
     assert cpu_hours(batches, seconds_a_step=1.0) == 48
 
 
-def score(trial, sharpes, status="ok"):
-    runs = [{"sharpe": sharpe} for sharpe in sharpes]
+def score(trial, values, status="ok"):
+    runs = [{"value": value} for value in values]
     return Score("toy", 0, trial, 100, status, None, None, None, {}, runs)
 
 

@@ -1,35 +1,16 @@
 import pytest
 
-from workflow_scripts.sweeps.history import Score, costs, rank, read_score, summarise_runs, write_score
-from workflow_scripts.training.sharpe import RunResult, failed_run
-
-
-def ok(sharpe):
-    return RunResult("ok", None, sharpe, sharpe, 0.1, 1.0, 20)
-
-
-FLAT = RunResult("flat", "the policy never traded", None, None, None, None, 20)
+from workflow_scripts.sweeps.history import Score, costs, rank, read_score, write_score
 
 
 def trial(number, value=None, status="ok"):
     return Score("toy", 0, number, 100, status, None if status == "ok" else status, value, None, {})
 
 
-def test_a_score_is_the_mean_of_the_runs_with_its_standard_error():
-    status, reason, mean, error = summarise_runs([ok(1.0), ok(2.0), ok(3.0), ok(2.0)])
-    assert (status, reason, mean) == ("ok", None, 2.0)
-    assert error == pytest.approx((2 / 3) ** 0.5 / 2)
-
-
-def test_one_failed_run_fails_the_trial_and_one_flat_run_flattens_it():
-    assert summarise_runs([ok(1.0), failed_run("nan")]) == ("failed", "nan", None, None)
-    assert summarise_runs([ok(1.0), FLAT])[0] == "flat"
-    assert summarise_runs([failed_run("nan"), FLAT, FLAT])[:2] == ("failed", "the policy never traded")
-
-
-def test_trials_rank_by_score_then_flat_then_failed():
+def test_trials_rank_by_score_then_undefined_then_flat_then_failed():
     trials = [trial(0, status="failed"), trial(1, -3.0), trial(2, status="flat"), trial(3, 1.0), trial(4, 1.0)]
-    assert [score.trial for score in rank(trials)] == [3, 4, 1, 2, 0]
+    trials.append(trial(5, status="undefined"))
+    assert [score.trial for score in rank(trials)] == [3, 4, 1, 5, 2, 0]
 
 
 def test_a_crash_is_told_as_the_worst_cost_that_was_seen():

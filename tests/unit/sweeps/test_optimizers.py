@@ -1,18 +1,22 @@
 """What every optimizer must do as a function of the trials so far; smac's own tests are in test_smac.py."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from ConfigSpace import Configuration
 from dehb import DEHB
 
+from workflow_scripts.sweeps.designs import initial_points
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers import dehb, optuna_samplers, random_search, smac, smac_hyperband
+from workflow_scripts.sweeps.optimizers.base import PACKAGE, EqualRounds, Optimizer, Request
+from workflow_scripts.sweeps.optimizers.smac_hyperband import informative
 from workflow_scripts.sweeps.propose_trials import propose_trials
 from workflow_scripts.sweeps.search_space import build_space, to_dict
-from workflow_scripts.workflow.schedule import Round, hyperband, schedule
-from workflow_scripts.workflow.settings import OPTIMIZERS
+from workflow_scripts.workflow.model import SettingError
+from workflow_scripts.workflow.registry import find, names
 
 SPACE = {
     "learning_rate": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4},
@@ -21,8 +25,23 @@ SPACE = {
     "repeat_times": {"type": "constant", "default": 2},
     "activation": {"type": "categorical", "choices": ["relu", "tanh"], "default": "relu"},
 }
-LAID = hyperband(10, 90, 3, 7)
-RUNGS = [Round(size, budget, 1) for size, budget in LAID]
+SETTINGS = {
+    "round_size": 3,
+    "initial_design": 3,
+    "budget": 90,
+    "min_budget": 10,
+    "interval": 45,
+    "configurations": [{"learning_rate": 2e-4}, {"batch_size": 32}, {}],
+}
+
+
+def optimizer_of(name, **more):
+    """An optimizer with the keys that it reads of SETTINGS."""
+    kind = find(PACKAGE, name, Optimizer)
+    return kind.of({key: value for key, value in (SETTINGS | more).items() if key in kind.model_fields})
+
+
+RUNGS = optimizer_of("dehb").schedule(7, 1)
 
 
 def judged(configurations, round_=0, budget=90, status="ok"):
@@ -43,17 +62,11 @@ def judged(configurations, round_=0, budget=90, status="ok"):
     ]
 
 
-def ask(optimizer, history, number, size=3, seed=0):
-    space = build_space(SPACE)
-    rungs = RUNGS[: number + 1]
-    return {
-        "smac_gp": lambda: smac.propose(space, history, number, size, seed, 3, "gp"),
-        "smac_hyperband": lambda: smac_hyperband.propose(space, history, rungs, seed, 3),
-        "dehb": lambda: dehb.propose(space, history, LAID[: number + 1], seed, 3, 90),
-        "tpe": lambda: optuna_samplers.propose(space, history, number, size, seed, 3),
-        "optuna_gp": lambda: optuna_samplers.propose(space, history, number, size, seed, 3, "gp"),
-        "random": lambda: random_search.propose(space, history, number, size, seed),
-    }[optimizer]()
+def ask(name, history, number, size=3, seed=0, space=None):
+    optimizer = optimizer_of(name, round_size=size)
+    space = build_space(SPACE) if space is None else space
+    request = Request(space, history, optimizer.schedule(number + 1, 1), seed)
+    return [proposal.configuration for proposal in optimizer.propose(request)]
 
 
 def play(optimizer, rounds, seed=0):
@@ -73,6 +86,31 @@ def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
     for round_ in asked:
         assert len({json.dumps(to_dict(proposal)) for proposal in round_}) == len(round_)
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
+
+
+SMALL = {
+    "activation": {"type": "categorical", "choices": ["relu", "tanh", "gelu"], "default": "relu"},
+    "layers": {"type": "int", "lower": 1, "upper": 2, "log": False, "default": 2},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["smac", "tpe", "random"])
+def test_a_round_of_a_small_space_holds_each_point_once_and_again_only_where_there_is_no_other(optimizer):
+    space = build_space(SMALL)
+    for seed in range(3):
+        asked = ask(optimizer, [], 0, size=6, seed=seed, space=space)
+        assert len({json.dumps(to_dict(proposal)) for proposal in asked}) == 6
+    assert len(ask(optimizer, [], 0, size=8, space=space)) == 8
+
+
+def test_tpe_proposes_no_point_twice_in_a_round_where_it_has_another():
+    space = build_space(SMALL)
+    history = [
+        Score("toy", 0, place, 90, "ok", None, float(point["layers"]), None, to_dict(point))
+        for place, point in enumerate(initial_points(space, 6, seed=0))
+    ]
+    asked = ask("tpe", history, 2, size=4, space=space)
+    assert len({json.dumps(to_dict(proposal)) for proposal in asked}) == 4
 
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp", "random", "smac_hyperband"])
@@ -110,15 +148,15 @@ def test_the_best_of_a_rung_are_promoted(optimizer):
 def test_hyperbands_model_reads_the_highest_budget_that_has_enough_trials():
     configurations = build_space(SPACE).sample_configuration(9)
     history = judged(configurations, 0, 10) + judged(configurations[:3], 1, 30) + judged(configurations[:1], 2, 90)
-    assert {score.budget for score in smac_hyperband.informative(history, 3)} == {30}
-    assert {score.budget for score in smac_hyperband.informative(history, 4)} == {10}
+    assert {score.budget for score in informative(history, 3)} == {30}
+    assert {score.budget for score in informative(history, 4)} == {10}
 
 
 def test_hyperbands_model_reads_every_configuration_where_rungs_differ_in_runs():
     configurations = build_space(SPACE).sample_configuration(9)
     low = [replace(score, runs=[{}]) for score in judged(configurations, 0, 90)]
     high = [replace(score, runs=[{}] * 3) for score in judged(configurations[:3], 1, 90)]
-    assert smac_hyperband.informative(low + high, 4) == high + low[3:]
+    assert informative(low + high, 4) == high + low[3:]
 
 
 def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):
@@ -139,7 +177,7 @@ def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):
         jobs = live.ask(rung.size)
         jobs = [jobs] if isinstance(jobs, dict) else jobs
         theirs = [Configuration(free, values=dict(job["config"])) for job in jobs]
-        assert dehb.propose(free, history, LAID[: number + 1], 4, 3, 90) == theirs
+        assert ask("dehb", history, number, seed=4, space=free) == theirs
         scores = judged(theirs, number, rung.budget)
         for job, score in zip(jobs, scores, strict=True):
             live.tell(job, {"fitness": -score.score, "cost": 1.0})
@@ -154,26 +192,101 @@ def test_dehb_goes_on_from_what_was_kept_where_its_scores_changed_since():
     assert ask("dehb", changed, 2) == [best]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_every_optimizer_writes_a_round(tmp_path, optimizer):
-    settings = {
-        "agent": "ppo",
-        "market": "toy",
-        "optimizer": optimizer,
-        "budget": 90,
-        "seed": 0,
-        "round_size": 2,
-        "initial_design": 3,
-        "min_budget": 10,
-        "eta": 3,
-        "interval": 45,
-        "quantile": 0.25,
-        "configurations": [{"learning_rate": 2e-4}, {"batch_size": 32}],
-        "search_space": SPACE,
-    }
-    propose_trials("toy", 0, json.dumps(settings), tmp_path)
+@pytest.mark.parametrize("name", names(PACKAGE))
+def test_every_optimizer_writes_a_round(tmp_path, name):
+    optimizer = optimizer_of(name)
+    sweep = {"agent": "ppo", "market": "toy", "optimizer": name, "seed": 0, "search_space": SPACE}
+    propose_trials("toy", 0, json.dumps(sweep | optimizer.decisions(6)), tmp_path)
     manifest = json.loads((tmp_path / "proposals.json").read_text())
-    assert len(manifest["trials"]) == schedule({**settings, "rounds": 1}, 1)[0].size
-    if optimizer == "manual":
+    assert len(manifest["trials"]) == optimizer.schedule(1, 6)[0].size
+    if name == "manual":
         assert "learning_rate: 0.0002" in manifest["trials"][0]["config"]
         assert "batch_size: 32" in manifest["trials"][1]["config"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "decisions"),
+    [
+        ("smac", {}, {"round_size": 3, "initial_design": 3, "budget": 90}),
+        ("smac_gp", {}, {"round_size": 3, "initial_design": 3, "budget": 90}),
+        ("smac_hyperband", {}, {"eta": 3, "initial_design": 3, "budget": 90, "min_budget": 10}),
+        ("dehb", {}, {"eta": 3, "budget": 90, "min_budget": 10}),
+        (
+            "dehb",
+            {"fidelity": "runs", "min_runs": 1, "continue_training": True},
+            {"eta": 3, "budget": 90, "fidelity": "runs", "min_runs": 1, "runs": 6, "continue_training": True},
+        ),
+        ("pbt", {}, {"round_size": 3, "interval": 45, "quantile": 0.25}),
+        ("pb2", {}, {"round_size": 3, "interval": 45, "quantile": 0.25}),
+        ("tpe", {}, {"round_size": 3, "initial_design": 3, "budget": 90}),
+        ("optuna_gp", {}, {"round_size": 3, "initial_design": 3, "budget": 90}),
+        ("random", {}, {"round_size": 3, "budget": 90}),
+        ("manual", {}, {"round_size": 3, "budget": 90, "configurations": SETTINGS["configurations"]}),
+    ],
+)
+def test_a_manifest_keeps_what_the_proposals_depend_on_and_nothing_else(name, more, decisions):
+    assert optimizer_of(name, **more).decisions(6) == decisions
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "line"),
+    [
+        ("random", {"initial_design": 5}, "initial_design: unknown key; there are round_size, budget"),
+        ("pb2", {"interval": 9, "budget": 9}, "budget: unknown key; there are round_size, interval, quantile"),
+        ("pb2", {}, "interval: is required"),
+        ("pbt", {"interval": 9, "round_size": 1}, "round_size: 1 is not ≥ 2"),
+        ("pbt", {"interval": 9, "quantile": 0.6}, "quantile: 0.6 is not ≤ 0.5"),
+        ("dehb", {"min_budget": 9, "eta": 1}, "eta: 1 is not ≥ 2"),
+        ("tpe", {"budgt": 9}, "budgt: unknown key; did you mean budget?"),
+    ],
+)
+def test_an_optimizer_takes_its_own_keys_within_their_bounds(name, values, line):
+    with pytest.raises(SettingError) as error:
+        find(PACKAGE, name, Optimizer).of(values)
+    assert str(error.value) == line
+
+
+def test_listed_configurations_fill_the_rounds():
+    optimizer_of("manual").check(1, 6)
+    with pytest.raises(SettingError, match="configurations: 3 configurations do not fill rounds 2 × round_size 3"):
+        optimizer_of("manual").check(2, 6)
+
+
+def test_rungs_continue_where_it_is_asked_for_and_populations_always():
+    asked = [
+        optimizer_of(name, continue_training=wanted).continues
+        for name in ("pb2", "dehb", "smac")
+        for wanted in (True, False)
+    ]
+    assert asked == [True, True, True, False, False, False]
+
+
+def test_a_populations_budget_holds_the_intervals_before():
+    assert [round_.budget for round_ in optimizer_of("pb2").schedule(3, 6)] == [45, 90, 135]
+
+
+def test_the_settings_of_every_optimizer_are_read_without_what_proposes(request):
+    """Snakemake's own process reads them, before every job of a remote executor."""
+    show = (
+        "import sys\nfrom workflow_scripts.workflow.registry import find, names\n"
+        f"from {PACKAGE}.base import Optimizer\n[find('{PACKAGE}', name, Optimizer) for name in names('{PACKAGE}')]\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", show]
+    read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
+    assert f"{PACKAGE}.smac" in read.split()
+    heavy = {"torch", "smac", "dehb", "optuna", "ConfigSpace", "sklearn", "scipy", "numba", "elegantrl"}
+    assert heavy & set(read.split()) == set()
+
+
+class First(EqualRounds):
+    """Proposes the default configuration, once."""
+
+    def propose(self, request):
+        return ask("random", [], 0, 1)
+
+
+def test_an_optimizer_of_the_users_is_named_by_its_class_and_has_to_fill_its_rounds(tmp_path):
+    sweep = {"agent": "ppo", "market": "toy", "optimizer": f"{__name__}:First", "seed": 0, "search_space": SPACE}
+    with pytest.raises(ValueError, match="First proposed 1 trials for round 0, which has 4"):
+        propose_trials("toy", 0, json.dumps(sweep), tmp_path)

@@ -2,9 +2,13 @@ import itertools
 
 import numpy as np
 import pytest
+from ConfigSpace import Float, Integer
 
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers.population import propose
+from workflow_scripts.sweeps.optimizers.base import Request
+from workflow_scripts.sweeps.optimizers.pb2 import PB2
+from workflow_scripts.sweeps.optimizers.pbt import PBT
+from workflow_scripts.sweeps.populations import moved
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
 SPACE = {
@@ -36,7 +40,9 @@ def judged(members, round_, score):
 
 
 def ask(history, round_, method="pb2", seed=0):
-    return propose(build_space(SPACE), history, round_, SIZE, seed, 0.25, method)
+    optimizer = {"pbt": PBT, "pb2": PB2}[method](round_size=SIZE, interval=50, quantile=0.25)
+    request = Request(build_space(SPACE), history, optimizer.schedule(round_ + 1, 1), seed, fixed=("net_dims_0",))
+    return optimizer.propose(request)
 
 
 def play(method, rounds, score, seed=0):
@@ -117,3 +123,21 @@ def test_pb2_spreads_the_members_of_a_round():
     _, history = play("pb2", 4, lambda place, member: 100 * float(member.configuration["gamma"]) + place / 10)
     clones = [member for place, member in enumerate(ask(history, 4)) if member.parent != place]
     assert len({member.configuration["learning_rate"] for member in clones}) == len(clones)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "factor", "expected"),
+    [
+        (Integer("n", (1, 10)), 1, 1.2, 2),
+        (Integer("n", (1, 10)), 2, 0.8, 1),
+        (Integer("n", (1, 10)), 1, 0.8, 1),  # its lower bound
+        (Integer("n", (1, 100)), 50, 1.2, 60),
+        (Integer("n", (0, 10)), 0, 0.8, 2),
+        (Integer("n", (0, 2)), 0, 1.2, 1),
+        (Float("x", (0.0, 1.0)), 0.5, 1.2, 0.6),
+        (Float("x", (0.0, 1.0)), 0.0, 0.8, 0.2),
+        (Float("x", (-1.0, 1.0)), 0.0, 0.8, -0.4),
+    ],
+)
+def test_a_small_whole_number_moves_by_one_and_zero_is_left(entry, value, factor, expected):
+    assert moved(entry, value, factor) == pytest.approx(expected)

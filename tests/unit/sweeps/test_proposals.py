@@ -2,55 +2,57 @@
 
 import pytest
 
-from tests.unit.sweeps.test_optimizers import SPACE, judged
-from workflow_scripts.sweeps.optimizers.random_search import propose
+from tests.unit.sweeps.test_optimizers import RUNGS, SPACE, ask, judged, optimizer_of
+from workflow_scripts.sweeps.optimizers.base import Request
 from workflow_scripts.sweeps.proposals import choose, same_below, warm_start
 from workflow_scripts.sweeps.search_space import build_space, to_dict
-from workflow_scripts.workflow.schedule import Round
-
-RUNGS = [Round(9, 10, 6), Round(3, 30, 6), Round(1, 90, 6), Round(3, 30, 6)]
 
 
-def settings(optimizer, **more):
-    asked = {"optimizer": optimizer, "seed": 0, "eta": 3, "budget": 90, "initial_design": 3, "quantile": 0.25}
-    return asked | more
+def request(number, history):
+    return Request(build_space(SPACE), history, RUNGS[: number + 1], seed=0)
 
 
-@pytest.mark.parametrize("optimizer", ["dehb", "smac_hyperband"])
-def test_a_promoted_trial_continues_the_one_it_was_promoted_from(optimizer):
-    space = build_space(SPACE)
-    asked = settings(optimizer, continue_training=True)
-    low = choose(asked, space, [], RUNGS[:1])
+@pytest.mark.parametrize("name", ["dehb", "smac_hyperband"])
+def test_a_promoted_trial_continues_the_one_it_was_promoted_from(name):
+    continuing = optimizer_of(name, continue_training=True)
+    low = choose(continuing, request(0, []))
     assert [proposal.parent for proposal in low] == [None] * 9
     history = judged([proposal.configuration for proposal in low], 0, 10)
-    middle = choose(asked, space, history, RUNGS[:2])
+    middle = choose(continuing, request(1, history))
     assert all(low[proposal.parent].configuration == proposal.configuration for proposal in middle)
-    anew = choose(settings(optimizer), space, history, RUNGS[:2])
+    anew = choose(optimizer_of(name), request(1, history))
     assert [proposal.parent for proposal in anew] == [None] * 3
 
 
 def test_a_new_configuration_or_a_new_bracket_continues_nothing():
-    space = build_space(SPACE)
-    drawn = space.sample_configuration(10)
+    drawn = build_space(SPACE).sample_configuration(10)
     history = judged(drawn[:9], 0, 10)
-    assert same_below(drawn[2], history, RUNGS[:2]) == 2
-    assert same_below(drawn[9], history, RUNGS[:2]) is None
-    assert same_below(drawn[2], history, RUNGS[:1]) is None
+    assert same_below(drawn[2], request(1, history)) == 2
+    assert same_below(drawn[9], request(1, history)) is None
+    assert same_below(drawn[2], request(0, history)) is None
     later = judged(drawn[:1], 2, 90)
-    assert same_below(drawn[0], history + later, RUNGS) is None
-    assert same_below(drawn[2], judged(drawn[:9], 0, 10, "failed"), RUNGS[:2]) is None
+    assert same_below(drawn[0], request(3, history + later)) is None
+    assert same_below(drawn[2], request(1, judged(drawn[:9], 0, 10, "failed"))) is None
 
 
-@pytest.mark.parametrize("optimizer", ["smac", "tpe", "random", "dehb", "pb2"])
-def test_a_warm_started_sweep_begins_with_the_default_and_the_best_of_another(optimizer):
-    space = build_space(SPACE)
-    warm = judged(propose(build_space(SPACE), [], 0, 12, seed=5))
+@pytest.mark.parametrize("name", ["smac", "tpe", "random", "dehb", "pb2"])
+def test_a_warm_started_sweep_begins_with_the_default_and_the_best_of_another(name):
+    warm = judged(ask("random", [], 0, 12, seed=5))
     best = sorted(warm, key=lambda score: -score.score)[:2]
-    asked = settings(optimizer, warm_start={"sweep": "other", "top": 2})
-    first = choose(asked, space, [], RUNGS[:1], warm)
+    optimizer = optimizer_of(name, round_size=9)
+    space = build_space(SPACE)
+    first = choose(optimizer, Request(space, [], optimizer.schedule(1, 1), 0), warm, top=2)
     assert first[0].configuration == space.get_default_configuration()
     assert [to_dict(proposal.configuration) for proposal in first[1:3]] == [score.configuration for score in best]
     assert len(first) == 9
+
+
+def test_a_warm_start_that_the_optimizer_proposes_too_takes_one_place():
+    space, optimizer = build_space(SPACE), optimizer_of("smac", round_size=5)
+    asked = Request(space, [], optimizer.schedule(1, 1), 0)
+    cold = [proposal.configuration for proposal in choose(optimizer, asked)]
+    first = [proposal.configuration for proposal in choose(optimizer, asked, judged(cold[4:]), top=1)]
+    assert first == [cold[0], cold[4], cold[2], cold[3], cold[1]]
 
 
 def test_what_another_space_had_is_moved_into_this_one():

@@ -3,8 +3,11 @@ from copy import copy
 import numpy as np
 import pytest
 
+from workflow_scripts.sweeps.designs import initial_points
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers.smac import initial_points, propose
+from workflow_scripts.sweeps.optimizers.base import Request
+from workflow_scripts.sweeps.optimizers.smac import Smac
+from workflow_scripts.sweeps.optimizers.smac_gp import SmacGP
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
 TERMS = {
@@ -62,15 +65,16 @@ def test_the_initial_design_is_drawn_from_the_priors():
     assert abs(np.median([np.log10(point["rate"]) for point in points]) + 2) < 0.1
 
 
-@pytest.mark.parametrize("model", ["forest", "gp"])
-def test_smac_keeps_to_a_narrow_prior_at_first(model):
+@pytest.mark.parametrize("kind", [Smac, SmacGP])
+def test_smac_keeps_to_a_narrow_prior_at_first(kind):
     space = build_space(PRIOR)
     history = [
         Score("toy", 0, place, 1, "ok", None, 0.0, None, to_dict(point))
         for place, point in enumerate(initial_points(space, 4, seed=0))
     ]
-    proposed = propose(space, history, 1, 4, seed=0, initial_design=4, model=model)
-    assert all(1e-3 < each["rate"] < 1e-1 for each in proposed)
+    optimizer = kind(round_size=4, initial_design=4)
+    proposed = optimizer.propose(Request(space, history, optimizer.schedule(2, 1), seed=0))
+    assert all(1e-3 < each.configuration["rate"] < 1e-1 for each in proposed)
 
 
 def test_values_are_plain_python_in_the_order_of_their_names():

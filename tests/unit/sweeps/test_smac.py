@@ -5,9 +5,11 @@ import sys
 import pytest
 import yaml
 
+from workflow_scripts.sweeps import smac_facade
+from workflow_scripts.sweeps.designs import initial_points
 from workflow_scripts.sweeps.history import Score
-from workflow_scripts.sweeps.optimizers import smac
-from workflow_scripts.sweeps.optimizers.smac import initial_points, propose
+from workflow_scripts.sweeps.optimizers.base import Request
+from workflow_scripts.sweeps.optimizers.smac import Smac
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 
 SPACE = {
@@ -24,6 +26,12 @@ def judged(configurations, status="ok"):
         )
         for place, values in enumerate(map(to_dict, configurations))
     ]
+
+
+def propose(space, history, round_, size, seed, initial_design):
+    optimizer = Smac(round_size=size, initial_design=initial_design)
+    request = Request(space, history, optimizer.schedule(round_ + 1, 1), seed)
+    return [proposal.configuration for proposal in optimizer.propose(request)]
 
 
 def test_the_first_trial_is_the_default_configuration():
@@ -54,7 +62,7 @@ def test_the_bound_on_leaves_that_saves_memory_changes_no_proposal(monkeypatch):
     space = build_space(SPACE)
     history = judged(initial_points(space, 40, seed=0))
     bounded = propose(space, history, 8, 2, seed=0, initial_design=5)
-    monkeypatch.setattr(smac, "MOST_LEAVES", 2**20)
+    monkeypatch.setattr(smac_facade, "MOST_LEAVES", 2**20)
     assert propose(space, history, 8, 2, seed=0, initial_design=5) == bounded
 
 
@@ -84,7 +92,6 @@ def test_proposals_are_byte_identical_in_processes_with_other_hash_seeds(tmp_pat
     settings = {
         "agent": "ppo",
         "optimizer": "smac",
-        "rounds": 2,
         "budget": 1,
         "seed": 0,
         "round_size": 2,

@@ -1,8 +1,9 @@
 import pytest
 
-from workflow_scripts.data.folds import cut_fold, walk_forward, write_fold
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,13 @@ import pytest
 import torch
 from elegantrl.agents import AgentPPO
 
-from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.evaluation import run_baseline
-from workflow_scripts.training.on_policy import PPO, PPOSettings, Rollout
-from workflow_scripts.training.trading_agent import TrainingFailedError
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.environment.baselines import run_baseline
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.learners.on_policy import PolicyGradient, Rollout
+from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM, TrainingFailedError
+from workflow_scripts.training.networks.shared import add_portfolios, add_portfolios_by_torch
 
 SMALL = {"net_dims_0": 32, "net_dims_1": 16, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}
 ENVIRONMENT = EnvironmentSettings()
@@ -18,8 +20,8 @@ ENVIRONMENT = EnvironmentSettings()
 
 def make(fold, architecture="shared", seed=0, environment=ENVIRONMENT, baseline=True, **hyperparameters):
     env = make_env(fold.train, environment, architecture, num_envs=4, seed=seed, random_start=True)
-    settings = PPOSettings(**{**SMALL, **hyperparameters})
-    return env, PPO(fold.train, env, settings, architecture, seed=seed, same_day_baseline=baseline)
+    settings = PPO(**{**SMALL, **hyperparameters})
+    return env, PolicyGradient(fold.train, env, settings, architecture, seed=seed, same_day_baseline=baseline)
 
 
 def weights(agent):
@@ -46,10 +48,15 @@ def test_the_update_is_elegantrls_where_nothing_was_to_mend(fold, architecture):
     env, ours = make(fold, architecture, baseline=False)
     rollout = ours.explore(env, 32)
     theirs = copy.deepcopy(ours)
+    for name, value in ours.settings:
+        if name not in ("gamma", "lambda_gae_adv"):  # which ours knows by these names already
+            setattr(theirs, name, value)
+    theirs.state_dim, theirs.state_value_tau, theirs.clip_grad_norm = env.state_dim, 0, CLIP_GRAD_NORM
+    theirs.get_advantages = theirs.get_advantages_origin
     theirs.act.get_logprob_entropy = distribution_methods(theirs.act)
     theirs.optimizer_update = MethodType(AgentPPO.optimizer_update, theirs)
     for optimizer, network in (("act_optimizer", theirs.act), ("cri_optimizer", theirs.cri)):
-        setattr(theirs, optimizer, torch.optim.AdamW(network.parameters(), ours.learning_rate))
+        setattr(theirs, optimizer, torch.optim.AdamW(network.parameters(), ours.settings.learning_rate))
     ours.generator.manual_seed(11)
     torch.manual_seed(11)
     ours.update_net(rollout)
@@ -96,17 +103,17 @@ def test_a_loss_that_is_not_finite_is_a_failed_training(fold):
 
 
 def test_an_unknown_hyperparameter_is_named():
-    with pytest.raises(ValueError, match="ppo has no hyperparameter learning_rat: it has batch_size"):
-        PPOSettings.of({"learning_rat": 1e-3})
+    with pytest.raises(ValueError, match="learning_rat: unknown key; did you mean learning_rate"):
+        PPO.of({"learning_rat": 1e-3})
 
 
 def test_a_configuration_without_updates_is_refused():
-    with pytest.raises(ValueError, match="horizon_len 16 × repeat_times 4 / batch_size 128 leaves no update"):
-        PPOSettings.of({"horizon_len": 16, "repeat_times": 4, "batch_size": 128})
+    with pytest.raises(ValueError, match="horizon_len: 16 × repeat_times 4 / batch_size 128 leaves no update"):
+        PPO.of({"horizon_len": 16, "repeat_times": 4, "batch_size": 128})
 
 
 def test_updates_do_not_depend_on_the_number_of_envs():
-    assert PPOSettings(horizon_len=512, repeat_times=16, batch_size=512).updates(512) == 16
+    assert PPO(horizon_len=512, repeat_times=16, batch_size=512).updates(512) == 16
 
 
 def test_a_rollout_has_a_row_a_step_and_a_column_an_env(fold):
@@ -153,15 +160,19 @@ def test_equal_weight_and_buy_and_hold_earn_what_arithmetic_says(fold):
 @pytest.mark.parametrize("architecture", ["shared", "flat"])
 @pytest.mark.parametrize("mode", ["tilt", "weights"])
 def test_adding_the_market_up_once_a_day_changes_no_action_and_no_value(fold, architecture, mode):
-    env, agent = make(fold, architecture, environment=EnvironmentSettings(mode))
+    env, agent = make(fold, architecture, environment=EnvironmentSettings(action_mode=mode))
     states = agent.explore(env, 90).states  # over the data's end at day 79
     with torch.no_grad():
         for network in (agent.act, agent.cri):
-            market, weight = network.market_part(states[:, 0, 0].long())
-            inferred = network.infer(market, weight, states)
+            inferred = network.rollout(states[:, 0, 0].long())(slice(None), states)
             inferred = inferred[..., 0] if network is agent.act else inferred
             whole = torch.stack([network(state) for state in states])
             torch.testing.assert_close(inferred, whole, rtol=1e-5, atol=1e-6)
-            if architecture == "shared":
-                on_device = network.first_layer_on_device(market, weight, states)
-                torch.testing.assert_close(on_device, network.first_layer(market, weight, states), rtol=1e-5, atol=1e-6)
+
+
+def test_on_a_gpu_the_portfolios_are_added_as_on_a_cpu(fold):
+    env, agent = make(fold)
+    states = agent.explore(env, 10).states
+    market, weight = torch.randn(10, 3, 8), torch.randn(2, 8)
+    on_device = add_portfolios_by_torch(market, weight, states)
+    torch.testing.assert_close(on_device, add_portfolios(market, weight, states), rtol=1e-5, atol=1e-6)

@@ -1,17 +1,20 @@
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from workflow_scripts.data.bars import write_bars
-from workflow_scripts.data.folds import cut_fold, walk_forward, write_fold
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.markets import synthetic_bars
+from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark
+from workflow_scripts.training.environment.oracle import oracle_episode
+from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.evaluate_baselines import evaluate_baselines
-from workflow_scripts.training.evaluation import run_baseline
-from workflow_scripts.training.oracle import oracle_episode
 from workflow_scripts.training.sharpe import sharpe_ratio
-from workflow_scripts.training.trading_env import EnvironmentSettings
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +47,40 @@ def test_the_baselines_of_each_fold_are_written_with_the_oracle_beside_them(plan
     bars, fold, _ = planted
     write_bars(bars, tmp_path / "bars.parquet")
     write_fold(fold, {}, tmp_path / "fold_0.npz")
-    evaluate_baselines((tmp_path / "fold_0.npz",), tmp_path / "bars.parquet", tmp_path / "baselines.json", oracle=True)
+    files = (tmp_path / name for name in ("bars.parquet", "baselines.json"))
+    table = tmp_path / "baselines/fold_0.parquet"
+    evaluate_baselines((tmp_path / "fold_0.npz",), *files, (table,), oracle=True)
     (row,) = json.loads((tmp_path / "baselines.json").read_text())
     assert row["fold"] == 0
     assert row["oracle"] > row["equal_weight"]
     assert set(row["oracle_parameters"]) == {"gain", "speed"}
+    returns = pd.read_parquet(table)
+    assert list(returns) == ["date", "benchmark", "equal_weight", "buy_and_hold", "oracle"]
+    assert list(returns["date"].dt.strftime("%Y-%m-%d")) == list(fold.validation.dates[1:])
+    assert sharpe_ratio(returns["buy_and_hold"].to_numpy()) == row["buy_and_hold"]
+
+
+def test_the_benchmark_buys_a_fifth_of_the_way_per_day_and_holds_equal_weights_then(planted):
+    """At no cost on prices that stand still: 0.2, then 0.2 of the 0.8 that is left, of the value is traded."""
+    _, fold, _ = planted
+    still = replace(fold.validation, close=np.full((40, 4), 10.0), dates=fold.validation.dates[:40])
+    for mode in ("tilt", "weights"):
+        turnover = run_benchmark(still, EnvironmentSettings(action_mode=mode, cost_pct=0.0)).turnover
+        np.testing.assert_allclose(turnover[:3], [0.2, 0.16, 0.128], rtol=1e-6)
+    moved = run_benchmark(fold.validation, EnvironmentSettings(rebalance_rate=1.0))
+    equal = run_baseline("equal_weight", fold.validation, EnvironmentSettings())
+    np.testing.assert_allclose(moved.daily_returns, equal.daily_returns, rtol=1e-12)
+
+
+def test_in_whole_shares_the_benchmark_orders_what_is_missing_to_equal_weight(planted):
+    """1000 in cash and prices of 10: 25 shares of each of four tickers at no cost, at once if an order may be 30."""
+    _, fold, _ = planted
+    still = replace(fold.validation, close=np.full((9, 4), 10.0), dates=fold.validation.dates[:9])
+    settings = {"action_mode": "shares", "initial_cash": 1000.0, "cost_pct": 0.0}
+    at_once = run_benchmark(still, EnvironmentSettings(max_stock=30, **settings))
+    assert at_once.turnover.tolist() == [1.0] + [0.0] * 7
+    by_tens = run_benchmark(still, EnvironmentSettings(max_stock=10, **settings))
+    assert by_tens.turnover.tolist() == pytest.approx([0.4, 0.4, 0.2] + [0.0] * 5)
 
 
 @pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold"])

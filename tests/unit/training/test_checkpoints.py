@@ -8,25 +8,21 @@ import time
 import pytest
 import torch
 
-from tests.unit.training.test_runs import CONFIGURATION, OUTPUTS
-from workflow_scripts.training import runs
-from workflow_scripts.training.runs import Outputs, TrainingSettings, train_and_judge
+from tests.unit.training.test_runs import CONFIGURATION
+from tests.unit.training.whole_run import FILES, whole_run
+from workflow_scripts.training.run import train as training_step
+from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.sharpe import read_result
-from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import Trial
 
 LONG = Trial("toy", "ppo", 0, 0, 6000, CONFIGURATION)
 TRAINING = TrainingSettings(num_envs=4, device="cpu", checkpoint_minutes=0)
 
 
-def outputs(folder):
-    return Outputs(**{name: folder / file for name, file in OUTPUTS.items()})
-
-
 def start(folder, fold_file):
     folder.mkdir(exist_ok=True)
     (folder / "config.yaml").write_text(LONG.to_yaml())
-    files = [f"--{name}={folder / file}" for name, file in OUTPUTS.items()]
+    files = [f"--{name}={folder / file}" for name, file in FILES.items()]
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "workflow_scripts.training.train_agent", f"--config={folder / 'config.yaml'}"),
@@ -43,7 +39,7 @@ def undisturbed(fold_file, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     _, _said = start(folder, fold_file).communicate()
     assert not (folder / "checkpoint.pt").exists()
-    return {name: (folder / name).read_bytes() for name in OUTPUTS.values()}
+    return {name: (folder / name).read_bytes() for name in FILES.values()}
 
 
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
@@ -60,7 +56,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed
     _, said = again.communicate()
     assert again.returncode == 0, said
     assert "resumed after" in said
-    assert {name: (tmp_path / name).read_bytes() for name in OUTPUTS.values()} == undisturbed
+    assert {name: (tmp_path / name).read_bytes() for name in FILES.values()} == undisturbed
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
@@ -68,22 +64,14 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed
 def test_a_damaged_checkpoint_is_said_and_not_used(tmp_path, fold, undisturbed, content, caplog):
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with caplog.at_level(logging.WARNING):
-        train_and_judge(LONG, fold, 0, EnvironmentSettings(), TRAINING, outputs(tmp_path), logging.getLogger())
+        whole_run(tmp_path, LONG, fold, TRAINING)
     assert "checkpoint.pt cannot be read" in caplog.text
     assert (tmp_path / "returns.parquet").read_bytes() == undisturbed["returns.parquet"]
 
 
 def test_a_training_past_its_time_is_a_failed_run(tmp_path, fold):
     settings = TrainingSettings(num_envs=4, device="cpu", limit_minutes=0.001)
-    train_and_judge(
-        Trial("toy", "ppo", 0, 0, 10**9, CONFIGURATION),
-        fold,
-        0,
-        EnvironmentSettings(),
-        settings,
-        outputs(tmp_path),
-        logging.getLogger(),
-    )
+    whole_run(tmp_path, Trial("toy", "ppo", 0, 0, 10**9, CONFIGURATION), fold, settings)
     result = json.loads((tmp_path / "sharpe.json").read_text())
     assert result["status"] == "failed"
     assert result["reason"] == "out of time: the training took longer than limit_minutes 0.001"
@@ -94,9 +82,9 @@ def test_a_time_limit_that_strikes_inside_no_grad_leaves_gradients_on(tmp_path, 
         torch.set_grad_enabled(False)
         time.sleep(60)
 
-    monkeypatch.setattr(runs, "_train", hang)
+    monkeypatch.setattr(training_step, "_update", hang)
     settings = TrainingSettings(num_envs=4, device="cpu", limit_minutes=0.001)
-    train_and_judge(LONG, fold, 0, EnvironmentSettings(), settings, outputs(tmp_path), logging.getLogger())
+    whole_run(tmp_path, LONG, fold, settings)
     assert torch.is_grad_enabled()
 
 
@@ -104,10 +92,9 @@ def test_out_of_memory_is_an_error_while_attempts_are_left_and_then_a_result(tmp
     def exhausted(*_args):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
 
-    monkeypatch.setattr(runs, "_train", exhausted)
-    arguments = (LONG, fold, 0, EnvironmentSettings(), TRAINING, outputs(tmp_path), logging.getLogger())
+    monkeypatch.setattr(training_step, "_update", exhausted)
     with pytest.raises(MemoryError, match="to be tried again"):
-        train_and_judge(*arguments, last_attempt=False)
+        whole_run(tmp_path, LONG, fold, TRAINING, last_attempt=False)
     assert list(tmp_path.iterdir()) == []
-    train_and_judge(*arguments, last_attempt=True)
+    whole_run(tmp_path, LONG, fold, TRAINING, last_attempt=True)
     assert read_result(tmp_path / "sharpe.json").status == "failed"

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from workflow_scripts.training import devices
-from workflow_scripts.training.devices import compute_in_bfloat16, set_arithmetic, take_device
+from workflow_scripts.training.run import devices
+from workflow_scripts.training.run.devices import compute_in_bfloat16, set_arithmetic, take_device
 
 LOG = logging.getLogger("test")
 GIB = 1 << 30

@@ -2,16 +2,19 @@
 
 import functools
 import io
-from dataclasses import asdict
 
 import pytest
 import torch
 
-from workflow_scripts.training.agents import AGENTS, make_agent, make_env
-from workflow_scripts.training.checkpoints import restore_training, training_state
-from workflow_scripts.training.evaluation import evaluate_policy
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from workflow_scripts.training.agents.base import PACKAGE, agent_of
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.run.checkpoints import restore_training, training_state
+from workflow_scripts.training.run.judge import evaluate_policy
+from workflow_scripts.workflow.registry import names
 
+AGENTS = names(PACKAGE)
+OFF_POLICY_AGENTS = [name for name in AGENTS if not agent_of(name).on_policy]
 ENVIRONMENT = EnvironmentSettings()
 ON_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}
 OFF_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 16, "repeat_times": 0.5}
@@ -36,16 +39,17 @@ CHANGES = {
     "policy_noise_std": 0.1,
     "update_freq": 1,
 }
-HYPERPARAMETERS = [(agent, name) for agent, (_, settings) in AGENTS.items() for name in asdict(settings())]
+HYPERPARAMETERS = [(agent, name) for agent in AGENTS for name in agent_of(agent).model_fields]
 
 
 def small(name):
-    return ON_POLICY if name in ("ppo", "a2c") else OFF_POLICY
+    return ON_POLICY if agent_of(name).on_policy else OFF_POLICY
 
 
 def make(fold, name, environment=ENVIRONMENT, architecture="shared", seed=0, **changes):
     env = make_env(fold.train, environment, architecture, num_envs=4, seed=seed, random_start=True)
-    return env, make_agent(name, {**small(name), **changes}, fold.train, env, architecture, seed=seed)
+    settings = agent_of(name).of({**small(name), **changes})
+    return env, settings.learner()(fold.train, env, settings, architecture, seed=seed)
 
 
 def train(agent, env, budget, done=0):
@@ -94,7 +98,7 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been(fold, name):
 @pytest.mark.parametrize("action_mode", ["tilt", "weights", "shares"])
 @pytest.mark.parametrize("architecture", ["shared", "flat"])
 def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_mode, architecture):
-    environment = EnvironmentSettings(action_mode)
+    environment = EnvironmentSettings(action_mode=action_mode)
     env, agent = make(fold, name, environment, architecture)
     train(agent, env, 32)
     episode = evaluate_policy(agent, fold.validation, environment, architecture, fold.train)
@@ -103,7 +107,7 @@ def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_
         assert agent.to_env(torch.tensor([100.0])).item() == 1.0
 
 
-@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+@pytest.mark.parametrize("name", OFF_POLICY_AGENTS)
 def test_a_transition_ends_where_the_next_one_starts_except_at_the_datas_end(fold, name):
     env, agent = make(fold, name, buffer_size=1000)
     days = len(fold.train.close) - 1
@@ -120,7 +124,7 @@ def test_a_transition_ends_where_the_next_one_starts_except_at_the_datas_end(fol
     assert torch.equal(ends, torch.stack([state for state, _, _ in collected]))
 
 
-@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+@pytest.mark.parametrize("name", OFF_POLICY_AGENTS)
 def test_a_full_buffer_draws_no_transition_across_its_write_seam(fold, name):
     env, agent = make(fold, name, buffer_size=16)
     agent.explore(env, 16 + 5)
@@ -129,7 +133,7 @@ def test_a_full_buffer_draws_no_transition_across_its_write_seam(fold, name):
     assert set(state[:, 0].tolist()) == set(range(5, 21))
 
 
-@pytest.mark.parametrize("name", ["sac", "modsac", "ddpg", "td3"])
+@pytest.mark.parametrize("name", OFF_POLICY_AGENTS)
 def test_the_last_day_bootstraps(fold, name):
     quiet = {"alpha": 1e-9} if "sac" in name else {}
     env, agent = make(fold, name, gamma=0.5, soft_update_tau=0.0, **quiet)
@@ -164,7 +168,7 @@ def test_sacs_logprob_is_that_of_its_squashed_action(fold):
 @pytest.mark.parametrize("architecture", ["shared", "flat"])
 @pytest.mark.parametrize("action_mode", ["tilt", "weights"])
 def test_critics_judge_an_actor_by_the_values_that_they_learn(fold, architecture, action_mode):
-    env, agent = make(fold, "sac", EnvironmentSettings(action_mode), architecture)
+    env, agent = make(fold, "sac", EnvironmentSettings(action_mode=action_mode), architecture)
     inputs, found = agent.act.inputs(env.reset()), []
     for values_of in (agent.cri_target.evaluate, agent.cri_target.judge):
         action = torch.full((env.num_envs, env.action_dim), 0.5, requires_grad=True)
@@ -207,17 +211,16 @@ def test_rewards_are_less_the_mean_of_their_day(fold):
 def test_networks_and_buffer_keep_their_size_during_a_training(fold, name):
     _env, agent = make(fold, name)
     with pytest.raises(ValueError, match="net_dims_0 cannot change during a training: it is 32, and 64 is asked for"):
-        agent.reconfigure(AGENTS[name][1].of({**small(name), "net_dims_0": 64}))
+        agent.reconfigure(agent_of(name).of({**small(name), "net_dims_0": 64}))
 
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_change_of_hyperparameters_holds_for_the_updates_after_it(fold, name):
-    _, settings = AGENTS[name]
-    fixed = {"net_dims_0", "net_dims_1", "buffer_size", "alpha"}
+    settings = agent_of(name)
     env, agent = make(fold, name)
     train(agent, env, 32)
     unchanged = train(agent, env, 96, 32)
-    for hyperparameter in set(asdict(settings())) - fixed:
+    for hyperparameter in set(settings.model_fields) - set(settings.fixed):
         env, agent = make(fold, name)
         train(agent, env, 32)
         agent.reconfigure(settings.of({**small(name), hyperparameter: CHANGES[hyperparameter]}))

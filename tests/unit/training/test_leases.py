@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from workflow_scripts.training.leases import lease_device, lease_folder, visible_devices
+from workflow_scripts.training.run.leases import lease_device, lease_folder, visible_devices
 
 LOG = logging.getLogger("test")
 DEVICES = ["0", "1", "GPU-8f"]

@@ -1,25 +1,20 @@
 """Runs that continue others: PBT and PB2."""
 
-import logging
 from dataclasses import replace
 
 import pytest
 import torch
 
 from tests.unit.training.test_every_agent import small
-from workflow_scripts.training.runs import Lineage, Outputs, TrainingSettings, train_and_judge
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from tests.unit.training.whole_run import whole_run
+from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.trials import Trial, read_trial
 
 TRAINING = TrainingSettings(num_envs=4, device="cpu")
 
 
-def run(folder, fold, trial, lineage=None):
-    folder.mkdir(exist_ok=True)
-    outputs = Outputs(folder / "policy.pt", folder / "sharpe.json", folder / "returns.parquet")
-    arguments = (trial, fold, 3, EnvironmentSettings(), TRAINING, outputs, logging.getLogger())
-    train_and_judge(*arguments, lineage=lineage or Lineage())
-    return folder
+def run(folder, fold, trial, **lineage):
+    return whole_run(folder, trial, fold, TRAINING, seed=3, **lineage)
 
 
 def trials(agent):
@@ -32,8 +27,8 @@ def trials(agent):
 @pytest.mark.parametrize("agent", ["ppo", "modsac", "td3"])
 def test_a_chain_of_continued_runs_is_the_training_that_goes_through_its_phases(tmp_path, fold, agent):
     first, second = trials(agent)
-    run(tmp_path / "first", fold, first, Lineage(state=tmp_path / "first.pt"))
-    chained = run(tmp_path / "second", fold, second, Lineage(parent=tmp_path / "first.pt"))
+    run(tmp_path / "first", fold, first, state=tmp_path / "first.pt")
+    chained = run(tmp_path / "second", fold, second, parent=tmp_path / "first.pt")
     at_once = run(tmp_path / "at_once", fold, second)
     for name in ("sharpe.json", "returns.parquet", "policy.pt"):
         assert (chained / name).read_bytes() == (at_once / name).read_bytes()
@@ -46,9 +41,9 @@ def test_a_rung_that_continues_its_lower_rung_ends_where_a_training_from_the_sta
     """Both budgets are multiples of horizon_len, so that no collection is cut short where the lower rung ends."""
     configuration = small("ppo")
     low, high = (Trial("toy", "ppo", number, 0, budget, configuration) for number, budget in ((0, 64), (1, 192)))
-    run(tmp_path / "low", fold, low, Lineage(state=tmp_path / "low.pt"))
+    run(tmp_path / "low", fold, low, state=tmp_path / "low.pt")
     promoted = replace(high, parent=0, phases=[{"budget": 64, "configuration": configuration}])
-    continued = run(tmp_path / "continued", fold, promoted, Lineage(parent=tmp_path / "low.pt"))
+    continued = run(tmp_path / "continued", fold, promoted, parent=tmp_path / "low.pt")
     anew = run(tmp_path / "anew", fold, high)
     assert (continued / "sharpe.json").read_bytes() == (anew / "sharpe.json").read_bytes()
     weights = [torch.load(folder / "policy.pt", weights_only=True)["actor"] for folder in (continued, anew)]
@@ -57,8 +52,8 @@ def test_a_rung_that_continues_its_lower_rung_ends_where_a_training_from_the_sta
 
 def test_a_run_whose_parent_had_the_full_budget_is_the_parents(tmp_path, fold):
     trial = Trial("toy", "ppo", 0, 0, 64, small("ppo"))
-    first = run(tmp_path / "first", fold, trial, Lineage(state=tmp_path / "state.pt"))
-    again = run(tmp_path / "again", fold, replace(trial, round=1, parent=0), Lineage(parent=tmp_path / "state.pt"))
+    first = run(tmp_path / "first", fold, trial, state=tmp_path / "state.pt")
+    again = run(tmp_path / "again", fold, replace(trial, round=1, parent=0), parent=tmp_path / "state.pt")
     for name in ("sharpe.json", "returns.parquet"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
 
@@ -66,7 +61,7 @@ def test_a_run_whose_parent_had_the_full_budget_is_the_parents(tmp_path, fold):
 def test_a_damaged_state_is_named(tmp_path, fold):
     (tmp_path / "state.pt").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"state\.pt"):
-        run(tmp_path / "second", fold, trials("ppo")[1], Lineage(parent=tmp_path / "state.pt"))
+        run(tmp_path / "second", fold, trials("ppo")[1], parent=tmp_path / "state.pt")
 
 
 def test_config_yaml_holds_parent_and_phases_where_there_are_some(tmp_path):

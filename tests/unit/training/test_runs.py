@@ -1,20 +1,25 @@
 import json
-import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 import yaml
 
-from workflow_scripts.training import runs
-from workflow_scripts.training.agents import make_env
-from workflow_scripts.training.devices import Device
-from workflow_scripts.training.on_policy import PPO, PPOSettings
-from workflow_scripts.training.runs import Outputs, TrainingSettings, load_policy, train_and_judge
-from workflow_scripts.training.trading_env import EnvironmentSettings
+from tests.unit.training.whole_run import FILES, whole_run
+from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.learners.on_policy import PolicyGradient
+from workflow_scripts.training.run import train as training_step
+from workflow_scripts.training.run.devices import Device
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.write import load_policy
 from workflow_scripts.training.trials import Trial, read_trial
 
+ROOT = Path(__file__).parents[3]
 CONFIGURATION = {"net_dims_0": 16, "net_dims_1": 16, "batch_size": 32, "horizon_len": 32, "repeat_times": 2}
 TRIAL = Trial("toy", "ppo", 0, 0, 64, CONFIGURATION)
 
@@ -22,7 +27,7 @@ TRIAL = Trial("toy", "ppo", 0, 0, 64, CONFIGURATION)
 def train(folder, fold_file, trial=TRIAL, seed=0):
     folder.mkdir()
     (folder / "config.yaml").write_text(trial.to_yaml())
-    files = [f"--{name}={folder / file}" for name, file in OUTPUTS.items()]
+    files = [f"--{name}={folder / file}" for name, file in FILES.items()]
     return subprocess.run(
         [
             sys.executable,
@@ -41,9 +46,6 @@ def train(folder, fold_file, trial=TRIAL, seed=0):
     )
 
 
-OUTPUTS = {"policy": "policy.pt", "sharpe": "sharpe.json", "returns": "returns.parquet"}
-
-
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory, fold_file):
     folders = [tmp_path_factory.mktemp("runs") / name for name in ("a", "b")]
@@ -55,7 +57,7 @@ def two_runs(tmp_path_factory, fold_file):
 
 def test_two_runs_of_the_same_inputs_are_byte_identical(two_runs):
     first, second = two_runs
-    for name in OUTPUTS.values():
+    for name in FILES.values():
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
@@ -64,7 +66,8 @@ def test_a_run_does_not_import_torchs_compiler(tmp_path, fold_file):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from workflow_scripts.training.runs import Outputs, TrainingSettings\n"
+        "from workflow_scripts.training.run.runs import Outputs\n"
+        "from workflow_scripts.training.run.settings import TrainingSettings\n"
         "from workflow_scripts.training.train_agent import train_agent\n"
         f"folder, fold = Path({str(tmp_path)!r}), Path({str(fold_file)!r})\n"
         "outputs = Outputs(folder / 'policy.pt', folder / 'sharpe.json', folder / 'returns.parquet')\n"
@@ -85,7 +88,7 @@ def test_a_run_states_its_result(two_runs):
 
 def test_a_policy_reads_back(two_runs, fold):
     env = make_env(fold.train, EnvironmentSettings(), "shared", num_envs=4)
-    agent = PPO(fold.train, env, PPOSettings.of(CONFIGURATION), seed=9)
+    agent = PolicyGradient(fold.train, env, PPO.of(CONFIGURATION), seed=9)
     load_policy(agent, two_runs[0] / "policy.pt")
     saved = torch.load(two_runs[0] / "policy.pt", weights_only=True)
     assert all(torch.equal(weight, agent.act.state_dict()[name]) for name, weight in saved["actor"].items())
@@ -94,7 +97,7 @@ def test_a_policy_reads_back(two_runs, fold):
 def test_a_truncated_policy_is_named(two_runs, fold, tmp_path):
     (tmp_path / "policy.pt").write_bytes((two_runs[0] / "policy.pt").read_bytes()[:1000])
     env = make_env(fold.train, EnvironmentSettings(), "shared", num_envs=4)
-    agent = PPO(fold.train, env, PPOSettings.of(CONFIGURATION))
+    agent = PolicyGradient(fold.train, env, PPO.of(CONFIGURATION))
     with pytest.raises(ValueError, match=r"policy\.pt is damaged"):
         load_policy(agent, tmp_path / "policy.pt")
 
@@ -118,7 +121,7 @@ def test_a_bad_configuration_ends_in_one_line_and_no_files(tmp_path, fold_file):
     done = train(tmp_path / "run", fold_file, Trial("toy", "ppo", 0, 0, 64, {"gama": 0.9}))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("ValueError: ppo has no hyperparameter gama: it has")
+    assert done.stderr.splitlines()[-1] == "SettingError: ppo.gama: unknown key; did you mean gamma?"
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml"]
 
 
@@ -143,12 +146,39 @@ def test_a_trial_reads_back(tmp_path):
 
 
 def test_a_training_that_cannot_fit_is_a_failed_run_before_it_starts(fold, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "take_device", lambda *_: Device("cpu", memory=300 << 20))
-    outputs = Outputs(*(tmp_path / name for name in OUTPUTS.values()))
-    settings = TrainingSettings(num_envs=4)
-    log = logging.getLogger("test")
-    train_and_judge(TRIAL, fold, 0, EnvironmentSettings(), settings, outputs, log, last_attempt=False)
-    result = json.loads(outputs.sharpe.read_text())
+    monkeypatch.setattr(training_step, "take_device", lambda *_: Device("cpu", memory=300 << 20))
+    whole_run(tmp_path, TRIAL, fold, TrainingSettings(num_envs=4), last_attempt=False)
+    result = json.loads((tmp_path / "sharpe.json").read_text())
     assert (result["status"], result["sharpe"]) == ("failed", None)
     assert "take about 0.4 GiB, and this run may take 0.3 GiB" in result["reason"]
-    assert outputs.policy.exists()
+    assert (tmp_path / "policy.pt").exists()
+
+
+def test_an_agent_that_there_is_not_is_named_with_the_nearest(tmp_path, fold):
+    with pytest.raises(ValueError, match="'pp0' is no agent; did you mean ppo"):
+        whole_run(tmp_path, Trial("toy", "pp0", 0, 0, 64, {}), fold, TrainingSettings())
+
+
+OWN_AGENT = """
+from workflow_scripts.training.agents.a2c import A2C
+
+class Doubled(A2C):
+    doubled: float = 2.0
+
+    def objective(self, logprob, collected, advantage):
+        return self.doubled * advantage * logprob
+"""
+
+
+@pytest.mark.parametrize("start", [["-m"], ["-I", "-S", str(ROOT / "workflow_scripts/workflow/run_warm.py")]])
+def test_an_agent_of_the_users_trains_from_the_folder_in_which_it_lies(tmp_path, fold_file, start):
+    (tmp_path / "my_agent.py").write_text(OWN_AGENT)
+    configuration = {**CONFIGURATION, "doubled": 3.0}
+    (tmp_path / "config.yaml").write_text(Trial("toy", "my_agent:Doubled", 0, 0, 64, configuration).to_yaml())
+    command = [sys.executable, *start, "workflow_scripts.training.train_agent", "--config=config.yaml", "--seed=0"]
+    command += [f"--fold={fold_file}", "--training.device=cpu", *(f"--{name}={file}" for name, file in FILES.items())]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "FOLDSWEEP_PARENT": str(os.getpid())}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no warm worker" not in done.stderr
+    assert json.loads((tmp_path / "sharpe.json").read_text())["status"] == "ok"

@@ -36,12 +36,14 @@ def test_a_policy_that_never_trades_is_flat_and_not_zero():
     assert (result.status, result.sharpe) == ("flat", None)
 
 
-def test_a_trading_policy_is_ok_with_its_moments():
-    result = judge_episode(episode([0.01, -0.01, 0.02, 0.0]), episode([0.01, 0.02, 0.03]))
-    assert result.status == "ok"
-    assert result.total_return == pytest.approx(1.01 * 0.99 * 1.02 - 1)
-    assert result.annual_turnover == pytest.approx(25.2)
-    assert result.kurtosis == pytest.approx(1.64)  # raw: fourth central moment over squared variance
+def test_a_trading_policy_is_ok_and_its_file_holds_no_measure_but_the_two_sharpe_ratios(tmp_path):
+    result = judge_episode(episode([0.0, 0.02]), episode([0.01, 0.02, 0.03]))
+    write_result(result, tmp_path / "sharpe.json")
+    content = json.loads((tmp_path / "sharpe.json").read_text())
+    assert content["sharpe"] == pytest.approx(1 / math.sqrt(2) * math.sqrt(252))
+    assert content["training_sharpe"] == pytest.approx(2 * math.sqrt(252))  # mean 0.02, deviation 0.01
+    assert set(content) == {"status", "reason", "days", "sharpe", "training_sharpe"}
+    assert (content["status"], content["days"]) == ("ok", 2)
 
 
 def test_results_and_returns_read_back(tmp_path):

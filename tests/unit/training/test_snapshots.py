@@ -1,29 +1,26 @@
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from tests.unit.training.test_every_agent import make, small, train
-from workflow_scripts.training.checkpoints import restore_training, training_state
-from workflow_scripts.training.evaluation import evaluate_policy, evaluate_snapshots
-from workflow_scripts.training.runs import Lineage, Outputs, TrainingSettings, train_and_judge
+from tests.unit.training.whole_run import whole_run
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.run.checkpoints import restore_training, training_state
+from workflow_scripts.training.run.judge import evaluate_policy, evaluate_snapshots
+from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.sharpe import read_result
-from workflow_scripts.training.trading_env import EnvironmentSettings
 from workflow_scripts.training.trials import Trial
 
 ENVIRONMENT = EnvironmentSettings()
 LAST = TrainingSettings(num_envs=4, device="cpu")
-BEST = replace(LAST, snapshot="best_in_training")
+BEST = LAST.model_copy(update={"snapshot": "best_in_training"})
 
 
-def run(folder, fold, training, budget=320, lineage=None):
-    folder.mkdir(exist_ok=True)
-    outputs = Outputs(folder / "policy.pt", folder / "sharpe.json", folder / "returns.parquet")
+def run(folder, fold, training, budget=320, state=None):
     trial = Trial("toy", "ppo", 0, 0, budget, {**small("ppo"), "learning_rate": 0.2})
-    train_and_judge(trial, fold, 3, ENVIRONMENT, training, outputs, logging.getLogger(), lineage=lineage or Lineage())
-    return read_result(outputs.sharpe)
+    return read_result(whole_run(folder, trial, fold, training, seed=3, state=state) / "sharpe.json")
 
 
 @pytest.mark.parametrize("architecture", ["shared", "flat"])
@@ -57,7 +54,7 @@ def test_at_most_eight_snapshots_are_taken(tmp_path, fold, caplog):
 
 def test_the_state_that_another_run_continues_is_the_last_whatever_the_result(tmp_path, fold):
     for name, training in (("last", LAST), ("best", BEST)):
-        run(tmp_path / name, fold, training, lineage=Lineage(state=tmp_path / f"{name}.pt"))
+        run(tmp_path / name, fold, training, state=tmp_path / f"{name}.pt")
     states = [torch.load(tmp_path / f"{name}.pt", weights_only=True)["agent"]["act"] for name in ("last", "best")]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 

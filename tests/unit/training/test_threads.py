@@ -7,7 +7,7 @@ def test_a_run_keeps_every_library_to_one_thread_whatever_the_environment_says()
     code = (
         "import torch, numpy\n"
         "from threadpoolctl import threadpool_info\n"
-        "from workflow_scripts.training.threads import pin_threads\n"
+        "from workflow_scripts.training.run.threads import pin_threads\n"
         "assert torch.get_num_threads() == 2\n"
         "pin_threads()\n"
         "assert torch.get_num_threads() == 1\n"

@@ -63,6 +63,8 @@ def test_a_module_that_does_not_exist_is_an_error(package):
         ("assert ONE, 'one'", "assert ONE, 'two'", True),
         ("assert ONE", "assert not ONE", False),
         ("return ONE", "return -ONE", False),
+        ("days: int = Field(1, description='days')", "days: int = Field(1, description='of a week')", True),
+        ("days: int = Field(1, description='days')", "days: int = Field(2, description='days')", False),
     ],
 )
 def test_what_only_words_change_does_not_change_it(package, before, after, same):

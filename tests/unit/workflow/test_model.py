@@ -33,3 +33,11 @@ def test_a_wrong_setting_is_one_line_that_names_key_value_and_remedy(values, lin
 
 def test_text_that_is_a_number_is_taken_as_one():
     assert Walk.of({"pace": "1e-4", "steps": "3"}) == Walk(pace=1e-4, steps=3)
+
+
+def test_one_value_is_checked_whatever_the_others_are():
+    assert Walk.value_of("pace", "1e-4") == 1e-4
+    with pytest.raises(SettingError, match=r"^pace: -1 is not > 0$"):
+        Walk.value_of("pace", -1)
+    with pytest.raises(SettingError, match=r"^steps: true is not a number"):
+        Walk.value_of("steps", True)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.workflow.paths import BACKTEST_RUN, RUN, TRIAL, fold_and_seed, folders, read_back
+from workflow_scripts.workflow.paths import BACKTEST_RUN, RUN, TRIAL, candidate_of, fold_and_seed, folders, read_back
 
 
 def test_a_level_builds_a_path_and_reads_it_back():
@@ -19,6 +19,10 @@ def test_a_path_of_another_level_is_refused(path):
 def test_fold_and_seed_of_a_run_are_read_from_its_files():
     assert fold_and_seed(Path("anywhere/fold_2/seed_101/sharpe.json")) == (2, 101)
     assert fold_and_seed(Path("anywhere/fold_2/seed_101")) == (2, 101)
+
+
+def test_the_candidate_of_a_backtest_is_read_from_its_files():
+    assert candidate_of(Path("anywhere/backtest/rank_1/seed_100/returns.parquet")) == "rank_1"
 
 
 def test_folders_come_in_the_order_of_their_numbers(tmp_path):

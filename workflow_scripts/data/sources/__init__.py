@@ -1,1 +1,1 @@
-"""Vendors of daily bars; each module is imported only where a market names it."""
+"""Where bars come from: a module each, found by its name."""

@@ -1,4 +1,4 @@
-"""DEHB (Awad et al. 2021) by its own package, one rung a round, rebuilt from the trials so far.
+"""DEHB (Awad et al. 2021) by its own package, one rung per round, rebuilt from the trials so far.
 
 A fresh DEHB is asked for every rung of the rounds before and told what those trials scored, in the order of their
 places; then it is asked for the next rung. Where a kept round holds another configuration than the rebuilt one (its
@@ -7,60 +7,60 @@ scores changed since), the kept one is put in its place: what was decided is wha
 
 import math
 import tempfile
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ConfigSpace import Configuration, ConfigurationSpace
-from dehb import DEHB
+from workflow_scripts.sweeps.hyperband import Hyperband
+from workflow_scripts.sweeps.optimizers.base import Proposal, Request
 
-from workflow_scripts.sweeps.history import Score, costs
-from workflow_scripts.sweeps.search_space import allowed, to_dict
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+    from dehb import DEHB
 
-Rung = tuple[int, int]
+    from workflow_scripts.sweeps.history import Score
+
 CRASH = 1e6
 
 
-def propose(
-    space: ConfigurationSpace, history: Sequence[Score], rungs: Sequence[Rung], seed: int, eta: int, most: int
-) -> list[Configuration]:
-    """Return the configurations of the last of ``rungs``, the ones before it being ``history``.
+class Dehb(Hyperband):
+    """Differential evolution on Hyperband's rungs."""
 
-    Args:
-        space: the search space.
-        history: every trial of the rounds before, in the order of proposal.
-        rungs: size and resource (steps or runs of a trial) of all rounds up to the one to propose.
-        seed: the sweep's seed.
-        eta: Hyperband's reduction.
-        most: the resource of the highest rung.
+    def propose(self, request: Request) -> list[Proposal]:
+        """Return the configurations of a rung.
 
-    Raises:
-        ValueError: no trial of the history has a score, or the package lays out other rungs.
+        Raises:
+            ValueError: no trial of the history has a score, or the package lays out other rungs.
 
-    """
-    if history:
-        costs(history)
-    free = ConfigurationSpace(seed=seed)
-    free.add(list(space.values()))
-    told = iter(history)
-    with tempfile.TemporaryDirectory() as folder:
-        optimizer = DEHB(
-            cs=free,
-            f=lambda *_: None,
-            min_fidelity=_just_below(rungs[0][1], most, eta),
-            max_fidelity=most,
-            eta=eta,
-            seed=seed,
-            n_workers=1,
-            output_path=folder,
-            log_level="ERROR",
-        )
-        for number, rung in enumerate(rungs):
-            asked = _ask(optimizer, rung)
-            if number == len(rungs) - 1:
-                return [allowed(space, dict(job["config"])) for job in asked]
-            for job in asked:
-                _tell(optimizer, free, job, next(told))
-    raise ValueError("there is no rung to propose")
+        """
+        from ConfigSpace import ConfigurationSpace
+        from dehb import DEHB
+
+        from workflow_scripts.sweeps.history import costs
+        from workflow_scripts.sweeps.search_space import allowed
+
+        if request.history:
+            costs(request.history)
+        by_runs = self.fidelity == "runs"
+        rungs = [(rung.size, rung.runs if by_runs else rung.budget) for rung in request.rounds]
+        most = request.runs if by_runs else self.budget
+        free = ConfigurationSpace(seed=request.seed)
+        free.add(list(request.space.values()))
+        told = iter(request.history)
+        with tempfile.TemporaryDirectory() as folder:
+            optimizer = DEHB(
+                cs=free,
+                f=lambda *_: None,
+                min_fidelity=_just_below(rungs[0][1], most, self.eta),
+                max_fidelity=most,
+                eta=self.eta,
+                seed=request.seed,
+                n_workers=1,
+                output_path=folder,
+                log_level="ERROR",
+            )
+            for size, resource in rungs[:-1]:
+                for job in _ask(optimizer, size, resource):
+                    _tell(optimizer, free, job, next(told))
+            return [Proposal(allowed(request.space, dict(job["config"]))) for job in _ask(optimizer, *rungs[-1])]
 
 
 def _just_below(least: int, most: int, eta: int) -> float:
@@ -69,8 +69,7 @@ def _just_below(least: int, most: int, eta: int) -> float:
     return float(most / eta**steps) * (1 - 1e-9)
 
 
-def _ask(optimizer: DEHB, rung: Rung) -> list[dict[str, Any]]:
-    size, resource = rung
+def _ask(optimizer: "DEHB", size: int, resource: int) -> list[dict[str, Any]]:
     asked = optimizer.ask(size)
     jobs: list[dict[str, Any]] = [asked] if isinstance(asked, dict) else asked
     if any(round(job["fidelity"]) != resource for job in jobs):
@@ -80,7 +79,11 @@ def _ask(optimizer: DEHB, rung: Rung) -> list[dict[str, Any]]:
     return jobs
 
 
-def _tell(optimizer: DEHB, free: ConfigurationSpace, job: dict[str, Any], score: Score) -> None:
+def _tell(optimizer: "DEHB", free: "ConfigurationSpace", job: dict[str, Any], score: "Score") -> None:
+    from ConfigSpace import Configuration
+
+    from workflow_scripts.sweeps.search_space import to_dict
+
     vector = optimizer.configspace_to_vector(Configuration(free, values=score.configuration))
     if to_dict(Configuration(free, values=dict(job["config"]))) != score.configuration:
         optimizer.config_repository.configs[job["config_id"]].config = vector

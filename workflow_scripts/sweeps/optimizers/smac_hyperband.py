@@ -5,26 +5,36 @@ the trials at the highest budget that has enough of them, and where rungs differ
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ConfigSpace import Configuration, ConfigurationSpace
+from workflow_scripts.sweeps.hyperband import Hyperband
+from workflow_scripts.sweeps.optimizers.base import InitialDesign, Proposal, Request
 
-from workflow_scripts.sweeps.history import Score, rank
-from workflow_scripts.sweeps.optimizers import smac
-from workflow_scripts.workflow.schedule import Round
-
-
-def propose(
-    space: ConfigurationSpace, history: Sequence[Score], rungs: Sequence[Round], seed: int, initial_design: int
-) -> list[Configuration]:
-    """Return the configurations of the last of ``rungs``, the ones before it being ``history``."""
-    number, rung = len(rungs) - 1, rungs[-1]
-    if number and rungs[-2].fidelity < rung.fidelity:
-        below = [score for score in history if score.round == number - 1]
-        return [Configuration(space, values=score.configuration) for score in rank(below)[: rung.size]]
-    return smac.propose(space, informative(history, initial_design), number, rung.size, seed, initial_design)
+if TYPE_CHECKING:
+    from workflow_scripts.sweeps.history import Score
 
 
-def informative(history: Sequence[Score], enough: int) -> list[Score]:
+class SmacHyperband(Hyperband):
+    """Hyperband whose lowest rungs are SMAC's."""
+
+    initial_design: InitialDesign = 5
+
+    def propose(self, request: Request) -> list[Proposal]:
+        """Return the best of the rung below, or SMAC's for a lowest rung."""
+        from ConfigSpace import Configuration
+
+        from workflow_scripts.sweeps.history import rank
+        from workflow_scripts.sweeps.smac_facade import propose
+
+        if request.is_promotion:
+            best = rank(request.last)[: request.size]
+            return [Proposal(Configuration(request.space, values=score.configuration)) for score in best]
+        read = replace(request, history=informative(request.history, self.initial_design))
+        return [Proposal(each) for each in propose(read, self.initial_design, "forest")]
+
+
+def informative(history: Sequence["Score"], enough: int) -> list["Score"]:
     """Return the trials that the model reads.
 
     Scores at several budgets have several means: those of the highest budget at which ``enough`` have a score, else of

@@ -1,0 +1,43 @@
+# What jobs are told beside their files, from their wildcards.
+from workflow_scripts.workflow.registry import module_of
+
+
+def market_settings(wildcards):
+    """What a market's download depends on, as JSON."""
+    return canonical(market_of(wildcards).source.settings())
+
+
+def source_module(wildcards):
+    """The module that reads a market's bars."""
+    return module_of(SOURCES, market_of(wildcards).source.source)
+
+
+def own_module(name):
+    """The module of a user's own objective; those of foldsweep are part of what scores."""
+    return [name.partition(":")[0]] if ":" in name else []
+
+
+def environment_flags(wildcards):
+    """Flags of a job that trades: how an action becomes trades on its market."""
+    return flags(environment=market_of(wildcards).environment.model_dump())
+
+
+def training_flags(wildcards):
+    """Flags of a job that trains."""
+    return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
+
+
+def last_attempt(wildcards, attempt):
+    """Flag of the attempt that writes down what the attempts before it only reported."""
+    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+
+
+def code_with_agent(verb):
+    """Params function: the digest of a verb and of the one agent that it trains."""
+    return lambda wildcards: code(
+        verb, module_of(AGENTS, settings.sweeps[wildcards.sweep].keys.agent)
+    )
+
+
+training_code = code_with_agent("training.train_agent")
+backtest_code = code_with_agent("training.backtest_incumbent")

@@ -1,0 +1,99 @@
+"""Each mistake is one line with the file, the key, the value and the remedy."""
+
+import copy
+
+import pytest
+
+from tests.workflow.toy import CONFIG, write_config
+from workflow_scripts.config.model import read_config
+from workflow_scripts.workflow.model import SettingError
+
+SPACE = "search_spaces/ppo.yaml"
+
+
+def change(config, path, value):
+    *parents, last = path.split("/")
+    for key in parents:
+        config = config[key]
+    config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("foldz", {}, "config.yaml, foldz: unknown key; did you mean folds?"),
+        ("folds/count", "three", "config.yaml, folds.count: 'three' is not a valid integer"),
+        ("folds/purge_dayz", 3, "config.yaml, folds.purge_dayz: unknown key; did you mean purge_days?"),
+        ("sweeps/ppo_smac/agent", "pppo", "config.yaml, sweeps.ppo_smac.agent: 'pppo' is no agent; did you mean ppo?"),
+        ("sweeps/ppo_smac/budgt", 9, "config.yaml, sweeps.ppo_smac.budgt: unknown key; did you mean budget?"),
+        (
+            "sweeps/ppo_smac/eta",
+            3,
+            "config.yaml, sweeps.ppo_smac.eta: optimizer smac does not read it; dehb, smac_hyperband would",
+        ),
+        (
+            "sweeps/ppo_smac/optimizer",
+            "smacc",
+            "config.yaml, sweeps.ppo_smac.optimizer: 'smacc' is no optimizer; did you mean smac?",
+        ),
+        (
+            "sweeps/ppo_smac/objective",
+            "sharp",
+            "config.yaml, sweeps.ppo_smac.objective: ",
+        ),
+        ("sweeps/ppo_smac/market", "toyy", "config.yaml, sweeps.ppo_smac.market: 'toyy' is not among the markets: toy"),
+        (
+            "sweeps/ppo_smac/search_space",
+            "ppoo",
+            "config.yaml, sweeps.ppo_smac.search_space: there is no search space ppoo: write search_spaces/ppoo.yaml, "
+            "or name one of a2c, ddpg, modsac, ppo",
+        ),
+        (
+            "search_spaces/ppo/learning_rate/lower",
+            -1,
+            f"{SPACE}, learning_rate.lower: -1 is not > 0",
+        ),
+        (
+            "search_spaces/ppo/learning_rate/upper",
+            1.0e-5,
+            f"{SPACE}, learning_rate: lower 1e-05 is not below upper 1e-05",
+        ),
+        (
+            "search_spaces/ppo/learning_rat",
+            {"type": "constant", "default": 1},
+            f"{SPACE}, learning_rat: unknown key; did you mean learning_rate?",
+        ),
+        ("search_spaces/ppo/batch_size/default", 64, f"{SPACE}, horizon_len: 32 × repeat_times 1 / batch"),
+        ("search_spaces/ppo/net_dims_0/default", 0, f"{SPACE}, net_dims_0.default: 0 is not "),
+        ("seeds/final", [1, 2], "config.yaml, seeds: [1] are both tuning and final seeds"),
+        ("seeds/final", [10], "config.yaml, seeds.final: "),
+        ("markets/toy/test_start", "2000-13-01", "config.yaml, markets.toy.test_start: "),
+        ("markets/toy", {"source": "alpaca", "test_start": "2000-10-02"}, "config.yaml, markets.toy"),
+        ("markets/toy/source", "csvv", "config.yaml, markets.toy.source: 'csvv' is no source; did you mean csv?"),
+        ("markets/toy/seed", 3, "config.yaml, markets.toy.seed: source csv does not read it; noise, planted would"),
+        ("markets/toy/tickers", "dow29", "config.yaml, markets.toy.tickers: 'dow29' is not among the lists dow28"),
+        (
+            "markets/toy/missing",
+            "fill",
+            "config.yaml, markets.toy.missing: 'fill' is not one of error, drop_ticker or hold",
+        ),
+        (
+            "environment",
+            {"action_mode": "shares", "lot_size": 500},
+            "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock) is less",
+        ),
+        ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of auto, cpu or cuda"),
+    ],
+)
+def test_a_wrong_key_or_value_is_one_line(tmp_path, monkeypatch, path, value, message):
+    config = copy.deepcopy(CONFIG)
+    change(config, path, value)
+    with pytest.raises(SettingError) as error:
+        read(config, tmp_path, monkeypatch)
+    assert error.value.inside("config.yaml").startswith(message)
+
+
+def read(config, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    write_config(folder, config)
+    return read_config({key: value for key, value in config.items() if key != "search_spaces"})

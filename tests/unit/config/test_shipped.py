@@ -1,0 +1,55 @@
+"""What the shipped configuration and search spaces say."""
+
+import pathlib
+
+import pytest
+import yaml
+
+from workflow_scripts.config.model import read_config
+from workflow_scripts.config.spaces import SHIPPED, default_configuration, read_space
+from workflow_scripts.training.agents.base import PACKAGE, Agent
+from workflow_scripts.workflow import registry
+
+AGENTS = registry.names(PACKAGE)
+
+
+@pytest.fixture
+def sweep(request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+    with pathlib.Path("config.yaml").open(encoding="utf-8") as file:
+        return read_config(yaml.safe_load(file)).sweeps["ppo_smac"]
+
+
+def test_rounds_that_earlier_versions_proposed_are_kept(sweep):
+    """The manifest of a round of version 0.1 has these settings, and is compared with what is asked now."""
+    decided = sweep.decisions()
+    space = decided.pop("search_space")
+    assert decided == {
+        "agent": "ppo",
+        "budget": 6144,
+        "initial_design": 5,
+        "market": "sp500_sample",
+        "optimizer": "smac",
+        "round_size": 4,
+        "seed": 0,
+    }
+    assert len(space) == 10
+    assert space["learning_rate"] == {
+        "type": "float",
+        "lower": 1e-5,
+        "upper": 1e-3,
+        "log": True,
+        "choices": None,
+        "default": 3e-4,
+    }
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_agents_space_holds_every_hyperparameter_around_its_default(name):
+    agent = registry.find(PACKAGE, name, Agent)
+    space = read_space(SHIPPED / f"{name}.yaml", agent)
+    assert default_configuration(space) == dict(sorted(agent().model_dump().items()))
+
+
+def test_every_agent_has_a_space_and_every_space_an_agent():
+    assert sorted(path.stem for path in SHIPPED.glob("*.yaml")) == sorted(AGENTS)

@@ -1,0 +1,140 @@
+"""Which modules each verb's digest covers, so that a growing list is seen in review; and what leaves a digest alone."""
+
+import ast
+import shutil
+
+import pytest
+
+from workflow_scripts.workflow import code_digest as module
+from workflow_scripts.workflow.code_digest import code_digest, modules_behind
+
+# Verb, and the one agent or source that it uses: modules by room. A run is trained anew when one of these does other
+# things than before.
+COVERED = {
+    ("data.download_bars", "data.sources.embedded"): {
+        "data": (
+            "bar_checks bars calendars doors.series download_bars markets memberships revisions settings sources.base "
+            "sources.embedded ticker_lists"
+        ),
+        "workflow": "files jobs model refreshes registry",
+    },
+    ("data.download_bars", "data.sources.csv"): {
+        "data": (
+            "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers doors.repairs "
+            "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships revisions settings "
+            "sources.base sources.csv ticker_lists"
+        ),
+        "workflow": "files jobs model refreshes registry",
+    },
+    ("data.split_folds",): {
+        "data": "bars calendars fold_files folds indicators market_folds periods settings split_folds universes",
+        "workflow": "files jobs model",
+    },
+    ("training.train_agent", "training.agents.ppo"): {
+        "data": "fold_files periods",
+        "training": (
+            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+            "environment environment.baselines environment.kernels "
+            "environment.settings environment.trading_env learners.adamw learners.on_policy "
+            "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
+            "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+            "run.train run.write sharpe train_agent trials"
+        ),
+        "workflow": "code_digest files jobs model registry",
+    },
+    ("training.backtest_incumbent", "training.agents.ppo"): {
+        "data": "bars calendars fold_files folds indicators periods universes",
+        "training": (
+            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+            "backtest_incumbent environment environment.baselines "
+            "environment.kernels environment.settings environment.trading_env learners.adamw learners.on_policy "
+            "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
+            "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+            "run.train run.write sharpe trials"
+        ),
+        "workflow": "code_digest files jobs model registry",
+    },
+    ("training.evaluate_baselines",): {
+        "data": "bars fold_files periods",
+        "training": (
+            "environment environment.baselines environment.kernels environment.oracle environment.settings "
+            "environment.trading_env evaluate_baselines networks.shape sharpe"
+        ),
+        "workflow": "files jobs model",
+    },
+    ("sweeps.score_trial",): {
+        "data": "periods",
+        "sweeps": "(room) daily history measures objectives score_trial",
+        "training": "sharpe trials",
+        "workflow": "files jobs paths",
+    },
+    ("sweeps.collect_trials",): {
+        "sweeps": "collect_trials history",
+        "training": "trials",
+        "workflow": "files jobs",
+    },
+    ("analysis.judge_sweep",): {
+        "analysis": "judge_sweep statistics",
+        "data": "periods",
+        "sweeps": "daily history measures",
+        "training": "sharpe",
+        "workflow": "files jobs paths",
+    },
+}
+
+
+@pytest.mark.parametrize("modules", COVERED, ids=lambda modules: " ".join(modules))
+def test_a_digest_covers_these_modules_and_no_more(modules):
+    rooms = {}
+    for name in modules_behind(*modules):
+        room, _, rest = name.removeprefix("workflow_scripts.").partition(".")
+        rooms.setdefault(room, []).append(rest or "(room)")
+    assert {room: " ".join(names) for room, names in rooms.items()} == COVERED[modules]
+
+
+@pytest.fixture
+def copied(tmp_path, monkeypatch):
+    """A copy of the code, whose digests follow its edits."""
+    shutil.copytree(module.ROOT / "workflow_scripts", tmp_path / "workflow_scripts")
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    module._parsed.cache_clear()
+    yield tmp_path / "workflow_scripts"
+    module._parsed.cache_clear()
+
+
+def digests():
+    module._parsed.cache_clear()
+    return {modules: code_digest(*modules) for modules in COVERED}
+
+
+def reworded(node):
+    """Change every text in what is raised."""
+    for raised in ast.walk(node):
+        if isinstance(raised, ast.Raise) and raised.exc and "TrainingFailedError" not in ast.unparse(raised.exc):
+            for part in ast.walk(raised.exc):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    part.value = f"{part.value} (in other words)"
+    return node
+
+
+def test_reworded_errors_and_comments_in_every_module_of_data_and_training_rerun_nothing(copied):
+    before, changed = digests(), 0
+    for room in ("data", "training"):
+        for path in sorted((copied / room).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            new = ast.unparse(reworded(ast.parse(text)))
+            changed += "(in other words)" in new
+            path.write_text(f"# A comment.\n{new}\n", encoding="utf-8")
+    assert changed > 20
+    assert digests() == before
+
+
+def test_a_changed_number_in_the_environment_trains_every_run_anew(copied):
+    before = digests()
+    path = copied / "training/environment/kernels.py"
+    text = path.read_text(encoding="utf-8")
+    assert "LARGEST_TILT = 3.0" in text
+    path.write_text(text.replace("LARGEST_TILT = 3.0", "LARGEST_TILT = 2.5"), encoding="utf-8")
+    after = digests()
+    changed = {modules[0] for modules in COVERED if before[modules] != after[modules]}
+    assert changed == {"training.train_agent", "training.backtest_incumbent", "training.evaluate_baselines"}

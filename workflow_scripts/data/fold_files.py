@@ -1,0 +1,81 @@
+"""Files of folds: the arrays that a run reads, and the description beside them."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.workflow.files import damaged, read_json, sha256, write_bytes, write_json
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What an agent trades and sees on contiguous days.
+
+    Attributes:
+        dates: (days,) the days, ISO 8601.
+        close: (days, tickers) float64 closing prices.
+        ticker_features: (days, tickers, features) float32, standardised over the training window's days and tickers.
+        market_features: (days, 2) float32, logarithms standardised over the training window.
+        flat_features: (days, tickers × (1 + indicators) + 2) float32: closes, indicators, turbulence and volatility,
+            each column standardised over the training window.
+
+    """
+
+    dates: NDArray[np.str_]
+    close: NDArray[np.float64]
+    ticker_features: NDArray[np.float32]
+    market_features: NDArray[np.float32]
+    flat_features: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FoldData:
+    """A fold's tickers and what its two windows hold."""
+
+    tickers: tuple[str, ...]
+    train: Segment
+    validation: Segment
+
+
+def fold_bytes(data: FoldData) -> bytes:
+    """Return a fold's arrays as the bytes of its .npz file; equal arrays are equal bytes."""
+    arrays: dict[str, Any] = {"tickers": np.asarray(data.tickers)}
+    for name, segment in (("train", data.train), ("validation", data.validation)):
+        arrays |= {f"{name}_{field}": array for field, array in vars(segment).items()}
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+def write_fold(data: FoldData, description: dict[str, Any], path: Path) -> None:
+    """Write a fold's arrays to ``path`` (.npz) and its description with their sha256 beside it (.json)."""
+    write_bytes(path, fold_bytes(data))
+    write_json(path.with_suffix(".json"), {**description, "sha256": sha256(path)})
+
+
+def read_fold(path: Path) -> FoldData:
+    """Read a fold.
+
+    Raises:
+        ValueError: the file is truncated, or not the one that its description names.
+
+    """
+    expected = read_json(path.with_suffix(".json"))["sha256"]
+    if (found := sha256(path)) != expected:
+        raise ValueError(
+            damaged(path, f"sha256 {found[:12]}… where {path.with_suffix('.json').name} has {expected[:12]}…")
+        )
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            segments = {
+                name: Segment(**{field: arrays[f"{name}_{field}"] for field in Segment.__dataclass_fields__})
+                for name in ("train", "validation")
+            }
+            return FoldData(tuple(str(ticker) for ticker in arrays["tickers"]), **segments)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(damaged(path, str(error))) from error

@@ -1,0 +1,63 @@
+"""Which tickers a universe has, and when."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from workflow_scripts.data.bars import MEMBER
+from workflow_scripts.workflow.files import first_line
+
+
+def read_universe(path: Path) -> pd.DataFrame:
+    """Read a universe: a row a ticker and membership, with ``from`` and ``to``, its first and last day (none: open).
+
+    Raises:
+        ValueError: it is not such a table, or two memberships of a ticker overlap; names file, ticker and days.
+
+    """
+    try:
+        table: pd.DataFrame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = table.rename(columns=lambda name: name.strip().lower())
+        if missing := [name for name in ("ticker", "from", "to") if name not in table]:
+            raise ValueError(f"it has no column {', '.join(missing)}, and its columns are {', '.join(table.columns)}")
+        table = table[["ticker", "from", "to"]].apply(lambda column: column.str.strip())
+        table["from"] = pd.to_datetime(table["from"], format="%Y-%m-%d")
+        table["to"] = pd.to_datetime(table["to"].replace("", "2262-01-01"), format="%Y-%m-%d")
+    except (ValueError, OSError) as error:
+        raise ValueError(f"the universe {path} cannot be read: {first_line(error)}") from error
+    table = table.sort_values(["ticker", "from"], ignore_index=True)
+    ended_before = table.groupby("ticker")["to"].shift()
+    if (broken := table["from"] > table["to"]).any():
+        row = table[broken].iloc[0]
+        raise ValueError(f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, ends before it begins")
+    if (broken := table["from"] <= ended_before).any():
+        row = table[broken].iloc[0]
+        raise ValueError(
+            f"the universe {path}: {row['ticker']}, from {row['from']:%Y-%m-%d}, begins before the membership before "
+            f"it ends"
+        )
+    return table
+
+
+def mark_members(bars: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
+    """Return bars with the column ``MEMBER``: 1 on a ticker's days in the universe, 0 on its other days.
+
+    Raises:
+        ValueError: a ticker has no bars, or lacks one on a day of its membership.
+
+    """
+    days = pd.DatetimeIndex(np.sort(bars["date"].unique()))
+    rows = {ticker: pd.DatetimeIndex(group["date"]) for ticker, group in bars.groupby("ticker")}
+    member = pd.Series(0.0, index=pd.MultiIndex.from_frame(bars[["date", "ticker"]]))
+    for ticker, first, last in universe.itertuples(index=False):
+        span = days[(days >= first) & (days <= last)]
+        if not len(span):
+            continue
+        if len(lacking := span.difference(rows.get(ticker, span[:0]))):
+            raise ValueError(
+                f"{ticker} has no row on {lacking[0]:%Y-%m-%d}, a day of its membership ({len(lacking)} of {len(span)} "
+                f"such days): end its membership before, or give the days with missing: hold"
+            )
+        member.loc[pd.MultiIndex.from_product([span, [ticker]])] = 1.0
+    return bars.assign(**{MEMBER: member.to_numpy()})

@@ -1,0 +1,126 @@
+"""Settings of days, folds and features."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from workflow_scripts.workflow.model import SettingError, Settings
+
+
+def iso_day(value: Any) -> str:
+    """Return a day as ISO 8601 has it, which YAML reads as a date where it stands without quotes.
+
+    Raises:
+        ValueError: there is no such day.
+
+    """
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    try:
+        day = date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        day = None
+    if day is None or day != value:
+        raise ValueError(f"{value} is not a day of the calendar: write YYYY-MM-DD")
+    return day
+
+
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), BeforeValidator(iso_day)]
+IN_DAYS = ("count", "train_days", "validation_days", "purge_days", "window")
+IN_FRACTIONS = ("n_folds", "train_ratio", "expanding", "gap_days")
+
+
+class FeatureSettings(Settings):
+    """What an agent sees of every market."""
+
+    turbulence_days: int = Field(
+        default=252,
+        ge=20,
+        description="trailing days whose mean and covariance turbulence compares a day with; as many first days of a "
+        "market are its warm-up",
+    )
+
+
+class FoldSettings(Settings):
+    """How the days before test_start are cut into walk-forward folds: in days or, with n_folds, in fractions."""
+
+    count: int = Field(default=3, ge=1, description="number of folds")
+    train_days: int = Field(default=1008, ge=2, description="days of a training window (of the first one if expanding)")
+    validation_days: int = Field(
+        default=252, ge=2, description="days of a validation window, and the step from fold to fold"
+    )
+    purge_days: int = Field(default=5, ge=0, description="days dropped between training and validation")
+    window: Literal["rolling", "expanding"] = Field(
+        default="rolling",
+        description="`rolling`: training windows of equal length; `expanding`: from the first day",
+    )
+    n_folds: int | None = Field(
+        default=None,
+        ge=1,
+        description="fractions: number of folds, into which the days after the first training go",
+    )
+    train_ratio: float = Field(
+        default=0.7, gt=0, lt=1, description="fractions: share of the days that the first training window takes"
+    )
+    expanding: bool = Field(default=False, description="fractions: whether all training windows start on the first day")
+    gap_days: int = Field(default=5, ge=0, description="fractions: days dropped between training and validation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_mixed_forms(cls, values: Any) -> Any:
+        # A command line spells every key; and a key that nobody reads is refused after this.
+        if not isinstance(values, Mapping) or not set(values) < set(cls.model_fields):
+            return values
+        fractions = [key for key in IN_FRACTIONS if values.get(key) is not None]
+        mixed = [key for key in IN_DAYS if key in values]
+        if fractions and "n_folds" not in fractions:
+            raise SettingError((fractions[0],), "belongs to folds in fractions, which need n_folds, their number")
+        if fractions and mixed:
+            raise SettingError(
+                (mixed[0],),
+                f"does not go with n_folds: folds are in days ({', '.join(IN_DAYS)}) or in fractions "
+                f"({', '.join(IN_FRACTIONS)})",
+            )
+        return values
+
+    @property
+    def number(self) -> int:
+        """Number of folds, in either form."""
+        return self.count if self.n_folds is None else self.n_folds
+
+    @property
+    def dropped_days(self) -> int:
+        """Days dropped between training and validation, in either form."""
+        return self.purge_days if self.n_folds is None else self.gap_days
+
+    def of_form(self) -> dict[str, Any]:
+        """Return the keys of the form that holds, as a command line has them."""
+        return self.model_dump(include=set(IN_DAYS if self.n_folds is None else IN_FRACTIONS))
+
+    def resolve(self, days: int) -> "FoldSettings":
+        """Return the settings in days: fractions depend on how many days there are.
+
+        Raises:
+            ValueError: fractions leave no validation days.
+
+        """
+        if self.n_folds is None:
+            return self
+        train_days = int(days * self.train_ratio)
+        validation_days = (days - train_days - self.gap_days) // self.n_folds
+        if train_days < 2 or validation_days < 2:
+            raise ValueError(
+                f"n_folds {self.n_folds}, train_ratio {self.train_ratio} and gap_days {self.gap_days} leave "
+                f"{train_days} training and {validation_days} validation days of {days}: lower n_folds or gap_days"
+            )
+        return FoldSettings.of(
+            {
+                "count": self.n_folds,
+                "train_days": train_days,
+                "validation_days": validation_days,
+                "purge_days": self.gap_days,
+                "window": "expanding" if self.expanding else "rolling",
+            }
+        )

@@ -1,0 +1,21 @@
+"""A world with a signal to find."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from workflow_scripts.data.synthetic import Synthetic
+
+
+class Planted(Synthetic):
+    """Synthetic bars with a known signal."""
+
+    planted: ClassVar[bool] = True
+
+    signal_strength: float = Field(
+        default=0.0015, ge=0, description="next day's expected return per unit of the signal"
+    )
+
+    def strength(self) -> float:
+        """Return the next day's expected return per unit of the signal."""
+        return self.signal_strength

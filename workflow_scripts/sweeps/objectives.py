@@ -1,0 +1,142 @@
+"""Objectives: what a sweep makes as large as it can: what a run is worth, and what a trial of several runs is."""
+
+import importlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+import numpy as np
+
+from workflow_scripts.sweeps import measures
+from workflow_scripts.sweeps.history import TrialStatus
+from workflow_scripts.sweeps.measures import Array, Measure, Record, UndefinedError
+from workflow_scripts.workflow.files import first_line
+
+
+def mean(values: Array) -> float:
+    """Return the mean of the runs' values."""
+    return float(values.mean())
+
+
+def standard_error(values: Array) -> float | None:
+    """Return the standard error of the mean of the runs' values; none of a single run."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a sweep makes as large as it can.
+
+    Attributes:
+        name: as config.yaml spells it.
+        label: as plots and tables spell what a value is.
+        value: what a run is worth, from its daily returns.
+        score: what a trial is worth, from the values of its runs; more than one of them where ``least_runs`` says so.
+        least_runs: runs that a trial needs at least.
+
+    """
+
+    name: str
+    label: str
+    value: Measure
+    score: Callable[[Array], float] = mean
+    least_runs: int = 1
+
+
+def excess_sharpe(record: Record) -> float:
+    """Return the annualised Sharpe ratio of the daily returns less the benchmark's."""
+    excess = record.daily_returns - measures.benchmark_of(record)
+    return measures.sharpe_of(excess, record.periods_per_year)
+
+
+def mean_minus_standard_error(values: Array) -> float:
+    """Return the mean of the runs' values less its standard error: a trial whose runs agree is worth more."""
+    error = standard_error(values)
+    if error is None:
+        raise UndefinedError("one run has no standard error")
+    return mean(values) - error
+
+
+OBJECTIVES = {
+    objective.name: objective
+    for objective in (
+        Objective("sharpe", "Sharpe ratio", measures.sharpe),
+        Objective("excess_sharpe", "excess Sharpe ratio", excess_sharpe),
+        Objective("sortino", "Sortino ratio", measures.sortino),
+        Objective("calmar", "Calmar ratio", measures.calmar),
+        Objective(
+            "mean_minus_se",
+            "Sharpe ratio (mean less standard error)",
+            measures.sharpe,
+            mean_minus_standard_error,
+            least_runs=2,
+        ),
+    )
+}
+
+
+def find(name: str) -> Objective:
+    """Return the objective that a name stands for.
+
+    Args:
+        name: one of OBJECTIVES, or ``module:function`` for the user's own function of a run's daily returns, importable
+            from the working folder. It takes a numpy array and returns a finite number, or raises UndefinedError.
+
+    Raises:
+        ValueError: there is no such objective, module or function.
+
+    """
+    if name in OBJECTIVES:
+        return OBJECTIVES[name]
+    module, colon, function = name.partition(":")
+    if not colon:
+        near = get_close_matches(name, OBJECTIVES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(OBJECTIVES)}."
+        raise ValueError(f"{name!r} is no objective; {hint} Your own is written module:function")
+    try:
+        own = getattr(importlib.import_module(module), function)
+    except Exception as error:
+        raise ValueError(
+            f"{name!r}: {first_line(error)}; the module has to lie in the folder in which Snakemake runs"
+        ) from error
+    if not callable(own):
+        raise ValueError(f"{name!r} is no function")
+    return Objective(name, name, lambda record: _own_value(name, own, record))
+
+
+def summarise_runs(
+    runs: Sequence[Mapping[str, Any]], objective: Objective
+) -> tuple[TrialStatus, str | None, float | None, float | None]:
+    """Return status, reason, score and standard error of a trial, from its runs' status, value and reason."""
+    reasons = [run["reason"] or "" for run in runs if run["value"] is None]
+    if reasons:
+        seen = {"undefined" if run["status"] == "ok" else run["status"] for run in runs if run["value"] is None}
+        status = next(status for status in reversed(get_args(TrialStatus)) if status in seen)
+        return status, max(sorted(set(reasons)), key=reasons.count), None, None
+    values = np.asarray([run["value"] for run in runs], dtype=np.float64)
+    try:
+        return "ok", None, objective.score(values), standard_error(values)
+    except UndefinedError as undefined:
+        return "undefined", f"{objective.name} is undefined: {undefined}", None, None
+
+
+def label(name: str) -> str:
+    """Return how plots and tables spell what a value of an objective is, without a look at the user's module."""
+    return OBJECTIVES[name].label if name in OBJECTIVES else name
+
+
+def _own_value(name: str, own: Callable[[Array], float], record: Record) -> float:
+    days = len(record.daily_returns)
+    try:
+        value = float(own(record.daily_returns.copy()))
+    except UndefinedError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"objective {name}, given {days} daily returns: {type(error).__name__}: {first_line(error)}"
+        ) from error
+    if not math.isfinite(value):
+        raise ValueError(f"objective {name}, given {days} daily returns, is {value}: it has to be a finite number")
+    return value

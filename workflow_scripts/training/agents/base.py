@@ -1,0 +1,72 @@
+"""What all agents have: their hyperparameters, with bounds and defaults, and what decides how often they update."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from workflow_scripts.workflow.model import SettingError, Settings
+from workflow_scripts.workflow.registry import find
+
+if TYPE_CHECKING:
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+
+PACKAGE = "workflow_scripts.training.agents"
+LearningRate = Annotated[float, Field(gt=0, description="step size of AdamW")]
+Width = Annotated[int, Field(ge=1, description="width of a hidden layer")]
+BatchSize = Annotated[int, Field(ge=1, description="transitions that an update draws")]
+HorizonLen = Annotated[int, Field(ge=1, description="vector steps collected between updates")]
+RepeatTimes = Annotated[float, Field(gt=0, description="how often updates repeat what was collected")]
+
+
+class Agent(Settings):
+    """An agent: its hyperparameters as fields, and what learns by them.
+
+    Attributes:
+        on_policy: whether it learns from what its present policy collected, not from a buffer of past transitions.
+        fixed: hyperparameters that cannot change during a training.
+
+    """
+
+    on_policy: ClassVar[bool]
+    fixed: ClassVar[tuple[str, ...]] = ("net_dims_0", "net_dims_1")
+
+    learning_rate: LearningRate = 3e-4
+    gamma: float = Field(default=0.985, ge=0, le=1, description="discount factor per day")
+    net_dims_0: Width = 256
+    net_dims_1: Width = 128
+    batch_size: BatchSize = 512
+    horizon_len: HorizonLen = 512
+    repeat_times: RepeatTimes = 16
+
+    @model_validator(mode="after")
+    def _refuse_no_updates(self) -> Self:
+        if self.updates(self.horizon_len) < 1:
+            raise SettingError(("horizon_len",), self.without_updates())
+        return self
+
+    @property
+    def net_dims(self) -> tuple[int, int]:
+        """The widths of the hidden layers."""
+        return self.net_dims_0, self.net_dims_1
+
+    def updates(self, steps: int) -> int:
+        """Return how many updates follow ``steps`` collected vector steps; the number of envs does not matter."""
+        raise NotImplementedError
+
+    def without_updates(self) -> str:
+        """Say why these hyperparameters leave no update."""
+        raise NotImplementedError
+
+    def learner(self) -> "type[TradingAgent]":
+        """Return what learns by these hyperparameters; torch is imported here."""
+        raise NotImplementedError
+
+
+def agent_of(name: str) -> type[Agent]:
+    """Return an agent by its name, or the user's own by module:Class.
+
+    Raises:
+        ValueError: there is no such agent.
+
+    """
+    return find(PACKAGE, name, Agent)

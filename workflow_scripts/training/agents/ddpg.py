@@ -1,0 +1,36 @@
+"""Deep deterministic policy gradient (Lillicrap et al. 2016)."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
+
+if TYPE_CHECKING:
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+
+
+class DDPG(OffPolicy):
+    """DDPG."""
+
+    critics: ClassVar[int] = 1
+
+    explore_noise_std: float = Field(
+        default=0.3,
+        ge=0,
+        description="standard deviation of the noise on actions while collecting, in units of [-1, 1]",
+    )
+
+    def learner(self) -> "type[TradingAgent]":
+        """Return what learns by these hyperparameters."""
+        from workflow_scripts.training.learners.ddpg import DeterministicPolicyGradient
+
+        return DeterministicPolicyGradient
+
+    def target_noise_std(self) -> float:
+        """Return the standard deviation of the noise that smooths the target policy."""
+        return 0.0
+
+    def critic_updates_per_actor_update(self) -> int:
+        """Return how many updates of the critics there are for one of the actor."""
+        return 1

@@ -1,0 +1,36 @@
+"""What the agents have that learn from a buffer of past transitions."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from workflow_scripts.training.agents.base import Agent, BatchSize, HorizonLen, RepeatTimes
+
+
+class OffPolicy(Agent):
+    """An agent with a buffer; the defaults are elegantrl's, with updates for every fourth vector step.
+
+    Attributes:
+        critics: independent critics, of which the smallest value counts.
+
+    """
+
+    on_policy = False
+    fixed = (*Agent.fixed, "buffer_size")
+    critics: ClassVar[int]
+
+    batch_size: BatchSize = 256
+    horizon_len: HorizonLen = 64
+    repeat_times: RepeatTimes = 0.5
+    buffer_size: int = Field(default=8192, ge=1, description="vector steps that the buffer remembers")
+    soft_update_tau: float = Field(
+        default=0.005, ge=0, le=1, description="how far a target network follows its network at every update"
+    )
+
+    def updates(self, steps: int) -> int:
+        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times."""
+        return int(steps * self.repeat_times)
+
+    def without_updates(self) -> str:
+        """Say why these hyperparameters leave no update."""
+        return f"{self.horizon_len} × repeat_times {self.repeat_times:g} leaves no update: raise repeat_times"

@@ -1,0 +1,27 @@
+"""elegantrl's modified SAC: the worse the critics, the rarer the actor's updates."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from workflow_scripts.training.agents.sac import SAC
+
+if TYPE_CHECKING:
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+
+
+class ModSAC(SAC):
+    """ModSAC."""
+
+    reliable_tau: float = Field(
+        default=0.005,
+        gt=0,
+        le=1,
+        description="how fast the mean critic loss follows, on which the rate of the actor's updates depends",
+    )
+
+    def learner(self) -> "type[TradingAgent]":
+        """Return what learns by these hyperparameters."""
+        from workflow_scripts.training.learners.sac import ModifiedSoftActorCritic
+
+        return ModifiedSoftActorCritic

@@ -1,0 +1,32 @@
+"""Soft actor-critic (Haarnoja et al. 2018) with two independent critics."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
+
+if TYPE_CHECKING:
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+
+
+class SAC(OffPolicy):
+    """SAC."""
+
+    fixed = (*OffPolicy.fixed, "alpha")
+    critics: ClassVar[int] = 2
+
+    alpha: float = Field(
+        default=0.01,
+        gt=0,
+        description="temperature at the start, the weight of the entropy, which is then adjusted by itself",
+    )
+    target_entropy: float = Field(
+        default=-1.0, description="entropy that the adjustment aims at, in nats per action dimension"
+    )
+
+    def learner(self) -> "type[TradingAgent]":
+        """Return what learns by these hyperparameters."""
+        from workflow_scripts.training.learners.sac import SoftActorCritic
+
+        return SoftActorCritic

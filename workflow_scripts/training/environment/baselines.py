@@ -1,0 +1,99 @@
+"""Episodes of a policy, and of the baselines that need no training."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
+from workflow_scripts.training.sharpe import Episode
+from workflow_scripts.workflow.files import whole_file
+
+NO_CASH = -1e9  # the softmax of it is 0
+
+
+def run_episode(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> Episode:
+    """Return one episode of the environment's first portfolio, from its present state to the last day."""
+    return run_episodes(env, segment, policy)[0]
+
+
+@torch.no_grad()
+def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
+    """Return an episode per portfolio, from the environment's present state to the last day."""
+    state, last = env.state(), False
+    values, traded = [env.asset.clone()], []
+    while not last:
+        state, _, last = env.step(policy(state))
+        values.append(env.asset.clone())
+        traded.append(env.traded.clone())
+    path, volume = torch.stack(values).cpu().numpy(), torch.stack(traded).cpu().numpy()
+    returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
+    return [Episode(segment.dates[1:], returns[:, place], turnover[:, place]) for place in range(env.num_envs)]
+
+
+def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:
+    """Return the episode of a baseline under the same costs and the same one-day delay.
+
+    ``equal_weight`` trades back to equal weights every day; ``buy_and_hold`` buys equal weights once.
+
+    Raises:
+        ValueError: no such baseline, or it can buy nothing.
+
+    """
+    if name not in BASELINES:
+        raise ValueError(f"no baseline {name!r}: there are {', '.join(BASELINES)}")
+    daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0})
+    env = make_env(segment, daily, "shared", num_envs=1)
+    equal = torch.zeros(1, env.action_dim)
+    if name == "equal_weight":
+        episode = run_episode(env, segment, lambda _: equal)
+    else:
+        env.step(equal)
+        values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
+        turnover = np.zeros(len(values))
+        turnover[0] = float(env.traded[0]) / daily.initial_cash
+        returns = values / np.concatenate([[daily.initial_cash], values[:-1]]) - 1
+        episode = Episode(segment.dates[1:], returns, turnover)
+    if not episode.turnover.any():
+        raise ValueError(
+            f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
+            f"{daily.lot * segment.close.min():,.0f} and {daily.min_fee:,.0f} of fee at least, and initial_cash is "
+            f"{daily.initial_cash:,.0f} for {env.tickers} tickers: lower the market's lot_size or min_fee, "
+            f"or raise its initial_cash"
+        )
+    return episode
+
+
+def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:
+    """Return the episode of the neutral action, by the agents' own mechanism: rate, costs, lots, start in cash.
+
+    ``tilt``: no tilt; ``weights``: equal weights and no cash; ``shares``: the orders towards equal weight.
+    """
+    env = make_env(segment, environment, "shared", num_envs=1)
+    neutral = torch.zeros(1, env.action_dim)
+    if environment.action_mode == "weights":
+        neutral[:, 0] = NO_CASH
+
+    def policy(_state: Tensor) -> Tensor:
+        if environment.action_mode != "shares":
+            return neutral
+        even = env.asset[:, None] / env.tickers / torch.as_tensor(segment.close[env.day])
+        whole: Tensor = (even - env.holdings).trunc()
+        # Half a share more, which the environment cuts off: no order is rounded down below what it asks for.
+        return ((whole + 0.5 * whole.sign()) / environment.max_stock).clamp(-1, 1).float()
+
+    return run_episode(env, segment, policy)
+
+
+def write_baselines(episodes: Mapping[str, Episode], path: Path) -> None:
+    """Write daily returns: date, then a column per baseline."""
+    import pandas as pd
+
+    dates = next(iter(episodes.values())).dates
+    columns = {name: episode.daily_returns for name, episode in episodes.items()}
+    with whole_file(path) as beside:
+        pd.DataFrame({"date": pd.to_datetime(dates), **columns}).to_parquet(beside, index=False)

@@ -1,0 +1,349 @@
+"""The compiled kernels that step the portfolios of trading_env.py on a CPU.
+
+They are in one module since numba's cache knows a kernel's own file only. They work on a row per ticker and a column
+per portfolio, a block of portfolios at a time. Their inner loops run over slices from 0 on: an index that could be
+negative would keep the compiler from vector instructions.
+"""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+DEAD_ZONE = 0.1
+LARGEST_TILT = 3.0
+NEWTON_STEPS = 4
+LOG_RETURN_SCALE = 100.0
+BLOCK = 64  # portfolios whose working arrays stay in a core's first cache
+WIDE_BLOCK = 128  # the same where the working arrays are few
+# Times this a quotient is never below the true one: its floor is what cash can buy, or one more, which a product tells.
+ABOVE_ONE = 1 + 2.0**-51
+SHARES_REWARD_SCALE = 2.0**-12
+CASH_SCALE = 2.0**-18
+SHARES_SCALE = 2.0**-10
+
+Floats = NDArray[np.float64]
+
+_compiled = numba.njit(cache=True, error_model="numpy")
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _fold_sum(rows: Floats, columns: int) -> None:
+    """Leave the sums of the columns in the first row, in the order of ``_sum_over_tickers``; spoils the others."""
+    width = rows.shape[0]
+    while width > 1:
+        half = width // 2
+        for row in range(half):
+            upper, lower = rows[row], rows[row + half]
+            for column in range(columns):
+                upper[column] += lower[column]
+        if width % 2:
+            upper, lower = rows[0], rows[width - 1]
+            for column in range(columns):
+                upper[column] += lower[column]
+        width = half
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _whole_shares(part: np.float32, max_stock: int) -> float:
+    """Return what ElegantRL's action orders of a ticker, bought above zero."""
+    order = np.float64(part)
+    return np.trunc(order * max_stock) if abs(order) >= DEAD_ZONE else 0.0
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _trade_shares(
+    max_stock: int,
+    action: NDArray[np.float32],
+    price: Floats,
+    buy_cost: float,
+    sell_cost: float,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+    sums: Floats,
+) -> None:
+    """Fill integer orders in column order; a buy stops where cash no longer covers price and fee.
+
+    An order is one change of a holding, bought above zero and sold below, so that what it costs is the larger of what
+    buying and what selling it would.
+    """
+    envs, tickers = action.shape
+    money, worth, volume = sums[0], sums[1], sums[2]
+    for first in range(0, envs, WIDE_BLOCK):
+        block = slice(first, min(first + WIDE_BLOCK, envs))
+        acted, before = action[block], asset[block]
+        count = len(before)
+        money[:count], worth[:], volume[:] = cash[block], 0.0, 0.0
+        for ticker in range(tickers):
+            close, row = price[ticker], holdings[ticker, block]
+            unit, net = close * (1 + buy_cost), close * (1 - sell_cost)
+            per_unit = 1 / unit * ABOVE_ONE
+            for env in range(count):
+                held, free, wanted = row[env], money[env], _whole_shares(acted[env, ticker], max_stock)
+                affordable = np.floor(free * per_unit)
+                affordable -= 1.0 if affordable * unit > free else 0.0
+                change = min(max(wanted, -held), affordable)
+                money[env] = free - max(unit * change, net * change)
+                row[env] = held + change
+                worth[env] += close * (held + change)
+                volume[env] += close * abs(change)
+        paid, moved, gain = cash[block], traded[block], reward[block]
+        for env in range(count):
+            after = money[env] + worth[env]
+            gain[env] = (after - before[env]) * SHARES_REWARD_SCALE
+            before[env], paid[env], moved[env] = after, money[env], volume[env]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _trade_weights(
+    softmax: bool,
+    rate: float,
+    action: NDArray[np.float32],
+    price: Floats,
+    buy_cost: float,
+    sell_cost: float,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+) -> None:
+    """Move towards target weights; the value after fees V' solves V' = V − fees of moving to w V' (Newton, convex)."""
+    tickers, envs = holdings.shape
+    even = 1 / tickers
+    held, weight = np.empty((tickers, BLOCK)), np.empty((tickers, BLOCK))
+    moved, signed = np.empty((tickers, BLOCK)), np.empty((tickers, BLOCK))
+    value, after, total, per_value = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    for first in range(0, envs, BLOCK):
+        block = slice(first, min(first + BLOCK, envs))
+        acted, free, before, gain = action[block], cash[block], asset[block], reward[block]
+        count = len(free)
+        for env in range(count):
+            largest = np.float64(acted[env].max()) if softmax else 0.0
+            total[env] = np.exp(np.float64(acted[env, 0]) - largest) if softmax else 0.0
+            for ticker in range(tickers):
+                part = np.float64(acted[env, ticker + softmax])
+                weight[ticker, env] = np.exp(part - largest) if softmax else part
+        for ticker in range(tickers):
+            target, worth, row, close = weight[ticker], held[ticker], holdings[ticker, block], price[ticker]
+            for env in range(count):
+                worth[env] = row[env] * close
+            if not softmax:
+                for env in range(count):
+                    target[env] = min(max(1 + target[env], 0.0), LARGEST_TILT) * even
+        moved[:], signed[:] = weight, held
+        _fold_sum(moved, count)
+        _fold_sum(signed, count)
+        for env in range(count):
+            value[env] = free[env] + signed[0, env]
+            after[env], per_value[env] = value[env], 1 / value[env]
+            total[env] = 1 / (total[env] + moved[0, env] if softmax else max(moved[0, env], 1.0))
+        for ticker in range(tickers):
+            target, worth = weight[ticker], held[ticker]
+            for env in range(count):
+                now = worth[env] * per_value[env]
+                target[env] = now + rate * (target[env] * total[env] - now)
+        for _ in range(NEWTON_STEPS):
+            for ticker in range(tickers):
+                target, worth, fee, slope = weight[ticker], held[ticker], moved[ticker], signed[ticker]
+                for env in range(count):
+                    gap = target[env] * after[env] - worth[env]
+                    rate_of_fee = buy_cost if gap > 0 else -sell_cost
+                    fee[env] = rate_of_fee * gap
+                    slope[env] = rate_of_fee * target[env]
+            _fold_sum(moved, count)
+            _fold_sum(signed, count)
+            for env in range(count):
+                excess = after[env] - value[env] + moved[0, env]
+                after[env] -= excess / (1 + signed[0, env])
+        for ticker in range(tickers):
+            target, worth, absolute, wanted = weight[ticker], held[ticker], moved[ticker], signed[ticker]
+            row, per_share = holdings[ticker, block], 1 / price[ticker]
+            for env in range(count):
+                wanted[env] = target[env] * after[env]
+                gap = wanted[env] - worth[env]
+                absolute[env] = abs(gap)
+                target[env] = (buy_cost if gap > 0 else -sell_cost) * gap
+                row[env] = wanted[env] * per_share
+        _fold_sum(moved, count)
+        _fold_sum(signed, count)
+        _fold_sum(weight, count)
+        traded[block] = moved[0, :count]
+        for env in range(count):
+            free[env] = max(value[env] - weight[0, env] - signed[0, env], 0.0)
+            worth_after = free[env] + signed[0, env]
+            gain[env] = np.log(worth_after / before[env]) * LOG_RETURN_SCALE
+            before[env] = worth_after
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _order_lots(
+    shares: bool,
+    softmax: bool,
+    max_stock: int,
+    rate: float,
+    lot: int,
+    action: NDArray[np.float32],
+    price: Floats,
+    buy_cost: float,
+    sell_cost: float,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+) -> Floats:
+    """Return orders of shares in whole lots (tickers, envs): what ``_trade_weights`` would move, or the action's."""
+    tickers, envs = holdings.shape
+    orders = holdings.copy()
+    if shares:
+        for ticker in range(tickers):
+            for env in range(envs):
+                orders[ticker, env] = _whole_shares(action[env, ticker], max_stock)
+    else:
+        spoilt = np.empty(envs), np.empty(envs, dtype=np.float32)
+        money = cash.copy(), orders, asset.copy()
+        _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, *spoilt)
+        orders -= holdings
+    return np.trunc(orders / lot) * lot
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _spent(lots: float, of_a_lot: float, cost: float, min_fee: float) -> float:
+    """Return what lots cost that are bought in one order, their fee included."""
+    return lots * of_a_lot + max(cost * (lots * of_a_lot), min_fee)
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _fill_lots(
+    orders: Floats,
+    sales_first: bool,
+    price: Floats,
+    lot: int,
+    cost: float,
+    tax: float,
+    min_fee: float,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+) -> None:
+    """Fill orders of whole lots in column order, all sales before the buys where that is asked.
+
+    An order costs ``cost`` times its value, ``min_fee`` at least, and a sale the tax beside it. A buy stops at the lots
+    that cash covers with their fee; a sale whose fee neither its proceeds nor cash cover is not made.
+    """
+    tickers, envs = holdings.shape
+    for env in range(envs):
+        money, volume, worth = cash[env], 0.0, 0.0
+        for turn in range(2):
+            for ticker in range(tickers):
+                order, close, held = orders[ticker, env], price[ticker], holdings[ticker, env]
+                if turn != (1 if sales_first and order > 0 else 0):
+                    continue
+                if order < 0:
+                    sold = min(-order, held)
+                    value = sold * close
+                    left = money + (value - max(cost * value, min_fee) - tax * value)
+                    if sold > 0 and left >= 0:
+                        money, volume, holdings[ticker, env] = left, volume + value, held - sold
+                elif order > 0:
+                    of_a_lot = lot * close
+                    lots = np.floor(min(money / (1 + cost), money - min_fee) / of_a_lot) + 1
+                    lots = max(min(order / lot, lots), 0.0)
+                    while lots > 0 and _spent(lots, of_a_lot, cost, min_fee) > money:
+                        lots -= 1
+                    if lots > 0:
+                        money -= _spent(lots, of_a_lot, cost, min_fee)
+                        volume += lots * of_a_lot
+                        holdings[ticker, env] = held + lots * lot
+        for ticker in range(tickers):
+            worth += holdings[ticker, env] * price[ticker]
+        cash[env], asset[env], traded[env] = money, money + worth, volume
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def trade_lots(
+    shares: bool,
+    softmax: bool,
+    max_stock: int,
+    rate: float,
+    lot: int,
+    cost: float,
+    tax: float,
+    min_fee: float,
+    action: NDArray[np.float32],
+    price: Floats,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+) -> None:
+    """Trade whole lots under a minimum fee; apart from ``step``, so that only those who want it compile it."""
+    before = asset.copy()
+    money = cash, holdings, asset
+    orders = _order_lots(shares, softmax, max_stock, rate, lot, action, price, cost, cost + tax, *money)
+    _fill_lots(orders, not shares, price, lot, cost, tax, min_fee, *money, traded)
+    for env in range(len(reward)):
+        if shares:
+            reward[env] = (asset[env] - before[env]) * SHARES_REWARD_SCALE
+        else:
+            reward[env] = np.log(asset[env] / before[env]) * LOG_RETURN_SCALE
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def observe(
+    weights: bool,
+    day: int,
+    price: Floats,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    state: NDArray[np.float32],
+    sums: Floats,
+) -> None:
+    """Write the day, and cash and holdings as weights of the portfolio's value or by ElegantRL's scales."""
+    tickers, envs = holdings.shape
+    per_value = sums[0]
+    for first in range(0, envs, WIDE_BLOCK):
+        block = slice(first, min(first + WIDE_BLOCK, envs))
+        worth, free, out = asset[block], cash[block], state[block]
+        count = len(free)
+        out[:, 0] = day
+        for env in range(count):
+            per_value[env] = 1 / worth[env]
+            out[env, 1] = free[env] * (per_value[env] if weights else CASH_SCALE)
+        for ticker in range(tickers):
+            row, close = holdings[ticker, block], price[ticker]
+            for env in range(count):
+                out[env, ticker + 2] = row[env] * close * per_value[env] if weights else row[env] * SHARES_SCALE
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def step(
+    shares: bool,
+    softmax: bool,
+    weights: bool,
+    max_stock: int,
+    rate: float,
+    buy_cost: float,
+    sell_cost: float,
+    day: int,
+    price: Floats,
+    action: NDArray[np.float32],
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+    reward: NDArray[np.float32],
+    state: NDArray[np.float32],
+    sums: Floats,
+) -> None:
+    """Trade and observe in one call from Python: to hand its arguments over takes a microsecond."""
+    money = cash, holdings, asset, traded
+    if shares:
+        _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, sums)
+    else:
+        _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, reward)
+    observe(weights, day, price, cash, holdings, asset, state, sums)

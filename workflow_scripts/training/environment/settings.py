@@ -1,0 +1,60 @@
+"""How an action becomes trades: the settings of the environment. No torch here."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from workflow_scripts.workflow.model import Settings
+
+ActionMode = Literal["tilt", "weights", "shares"]
+BASELINES = ("equal_weight", "buy_and_hold")
+
+
+class EnvironmentSettings(Settings):
+    """How an action becomes trades, the same in training, validation and backtest."""
+
+    action_mode: ActionMode = Field(
+        default="tilt",
+        description="`tilt`: equal weight tilted by the action; `weights`: softmax with cash; `shares`: ElegantRL's "
+        "integer orders",
+    )
+    rebalance_rate: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="fraction of the way to the target weights that is traded each day (`tilt` and `weights`)",
+    )
+    cost_pct: float = Field(
+        default=0.001,
+        ge=0,
+        le=0.05,
+        description="fee as a fraction of the traded value, FinRL's and ElegantRL's name (0.001 is 0.1 %)",
+    )
+    sell_tax_pct: float = Field(
+        default=0.0, ge=0, le=0.05, description="tax on sales as a fraction of the sold value, beside the fee"
+    )
+    min_fee: float = Field(
+        default=0.0,
+        ge=0,
+        description="the least fee of an order, in the market's currency; above 0 every mode orders whole lots",
+    )
+    lot_size: int = Field(
+        default=0,
+        ge=0,
+        description="shares per lot, which orders are multiples of, rounded towards none; 0 lets `tilt` and `weights` "
+        "trade fractions of shares",
+    )
+    initial_cash: float = Field(
+        default=1e6, gt=0, description="cash at the start of an episode, in the market's currency"
+    )
+    max_stock: int = Field(default=100, ge=1, description="shares that an action of 1 orders (`shares`)")
+
+    @property
+    def lot(self) -> int:
+        """Shares per lot, at least one where orders are of whole shares; 0 where they are of fractions."""
+        return max(self.lot_size, int(self.action_mode == "shares" or self.min_fee > 0))
+
+    @property
+    def in_lots(self) -> bool:
+        """Whether orders need more care than fractions of shares and ElegantRL's single shares do."""
+        return self.lot > (self.action_mode == "shares") or self.min_fee > 0

@@ -1,0 +1,347 @@
+"""The trading environment: num_envs portfolios on one market path, all on the same day.
+
+An agent decides on the close of day t and its orders fill at the close of day t + 1, fees included. In the modes
+``tilt`` and ``weights`` an action names target weights, which the portfolio moves towards; in ``shares`` it orders
+whole shares as ElegantRL's StockTradingVecEnv does. With lots or a minimum fee every mode orders whole lots. Money is
+float64 throughout. The end of the data is a truncation.
+
+On a CPU a compiled kernel (kernels.py) steps the portfolios, elsewhere torch does. Both do the same operations in the
+same order, sums over tickers included, so that money is equal bit by bit (in ``weights`` up to the last bit of the
+exponential).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.training.environment import kernels
+from workflow_scripts.training.environment.kernels import (
+    ABOVE_ONE,
+    CASH_SCALE,
+    DEAD_ZONE,
+    LARGEST_TILT,
+    LOG_RETURN_SCALE,
+    NEWTON_STEPS,
+    SHARES_REWARD_SCALE,
+    SHARES_SCALE,
+    WIDE_BLOCK,
+    Floats,
+)
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.networks.shape import Architecture
+
+
+class TradingEnv:
+    """A vectorised environment on torch tensors.
+
+    A state holds only what differs between portfolios, (num_envs, 2 + tickers) float32: the day as a position in
+    ``close``, then cash and holdings, as weights of the portfolio's value (``observe="weights"``) or as ElegantRL
+    scales them, tanh(cash × 2^-18) and tanh(shares × 2^-10) (``observe="shares"``). What the market shows on a day
+    is the same for all portfolios and is looked up by the policy (see networks.py).
+
+    An action is (num_envs, action_dim): any real numbers for tilt and weights (cash first), [-1, 1] for shares.
+    A reward is the log return after costs × 100 (tilt, weights) or the gain in value × 2^-12 (shares).
+    """
+
+    def __init__(
+        self,
+        close: Floats,
+        num_envs: int,
+        settings: EnvironmentSettings,
+        observe: Literal["weights", "shares"] = "weights",
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        random_start: bool = False,
+    ):
+        """Set up ``num_envs`` portfolios on ``close``, (days, tickers).
+
+        Args:
+            close: closing prices.
+            num_envs: number of portfolios.
+            settings: how an action becomes trades.
+            observe: what a state shows of a portfolio.
+            seed: seed of the random starts.
+            device: where the portfolios live; on a CPU a compiled kernel steps them.
+            random_start: whether an episode starts from random portfolios, as training does, or from cash.
+
+        Raises:
+            ValueError: fewer than two days, or prices that are not finite and above zero.
+
+        """
+        if close.ndim != 2 or len(close) < 2 or not (np.isfinite(close).all() and (close > 0).all()):
+            raise ValueError(
+                f"an episode needs two days or more of finite prices above zero; these have shape {close.shape}"
+            )
+        self.settings, self.observe, self.random_start = settings, observe, random_start
+        self._in_lots = settings.in_lots
+        self.num_envs, self.tickers = num_envs, close.shape[1]
+        self.last_day = len(close) - 1
+        self.device = torch.device(device)
+        self.action_dim = self.tickers + (settings.action_mode == "weights")
+        self.state_dim = 2 + self.tickers
+        self.rng = np.random.default_rng(seed)
+        self._prices = np.ascontiguousarray(close, dtype=np.float64)
+        self._on_device = torch.as_tensor(self._prices, device=self.device)
+        self.cash = torch.zeros(num_envs, dtype=torch.float64, device=self.device)
+        self._rows = torch.zeros(self.tickers, num_envs, dtype=torch.float64, device=self.device)
+        self.holdings = self._rows.t()
+        self.asset = torch.zeros_like(self.cash)
+        self.traded = torch.zeros_like(self.cash)
+        rates = settings.cost_pct, -(settings.cost_pct + settings.sell_tax_pct)
+        self._fee_rates = torch.tensor(rates, dtype=torch.float64, device=self.device)
+        self.day = 0
+        self._compiled = self.device.type == "cpu"
+        if self._compiled:
+            # A row per ticker, a column per portfolio: the kernels' inner loops run over contiguous portfolios.
+            self._money = tuple(array.numpy() for array in (self.cash, self._rows, self.asset, self.traded))
+            # The kernels' working array comes from torch, which aligns it with cache lines; numba would not.
+            self._sums = torch.empty(3, WIDE_BLOCK, dtype=torch.float64).numpy()
+            self._kernel = self._choose_kernel()
+        self.reset()
+
+    def reset(self) -> Tensor:
+        """Start an episode on day 0 and return its state."""
+        self.day = 0
+        cash = np.full(self.num_envs, self.settings.initial_cash)
+        holdings = np.zeros((self.num_envs, self.tickers))
+        if self.random_start and self.settings.action_mode == "shares":
+            cash *= self.rng.uniform(0.75, 1.25, self.num_envs)
+            holdings += np.trunc(np.abs(self.rng.standard_normal(holdings.shape).clip(-2, 2)) * 2**7)
+        elif self.random_start:
+            weights = self.rng.dirichlet(np.ones(self.tickers + 1), self.num_envs)
+            holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[0]
+            cash *= weights[:, 0]
+        if self._in_lots:
+            whole = np.floor(holdings / self.settings.lot) * self.settings.lot
+            if self.settings.action_mode != "shares":
+                cash += (holdings - whole) @ self._prices[0]
+            holdings = whole
+        self.cash.copy_(torch.as_tensor(cash))
+        self.holdings.copy_(torch.as_tensor(holdings))
+        self.asset.copy_(self.cash + _sum_over_tickers(self.holdings * self._on_device[0]))
+        self.traded.zero_()
+        return self.state()
+
+    def state(self) -> Tensor:
+        """Return (num_envs, 2 + tickers) float32: the day, then cash and holdings."""
+        state = torch.empty(self.num_envs, self.state_dim, device=self.device)
+        self._write_state(state)
+        return state
+
+    def days_ahead(self, steps: int) -> Tensor:
+        """Return the days of the next ``steps`` states, with episodes that start anew after the last day."""
+        return (self.day + torch.arange(steps, device=self.device)) % self.last_day
+
+    def step(
+        self, action: Tensor, state: Tensor | None = None, reward: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, bool]:
+        """Fill an action at the next day's close.
+
+        Args:
+            action: (num_envs, action_dim) float32.
+            state: where to write the next state, contiguous; a new tensor by default.
+            reward: where to write the rewards, contiguous; a new tensor by default.
+
+        Returns:
+            The next state, rewards (num_envs,) float32, and whether the next day is the last one. After the last day
+            the caller resets: it may still want the final state's value.
+
+        Raises:
+            ValueError: the action has another shape.
+
+        """
+        if action.shape != (self.num_envs, self.action_dim):
+            raise ValueError(f"an action is {(self.num_envs, self.action_dim)}, not {tuple(action.shape)}")
+        self.day += 1
+        state = torch.empty(self.num_envs, self.state_dim, device=self.device) if state is None else state
+        reward = torch.empty(self.num_envs, device=self.device) if reward is None else reward
+        if not self._compiled:
+            self._trade_on_device(action, reward)
+            self._write_state(state)
+        elif self._in_lots:
+            self._kernel(action.contiguous().numpy(), self._prices[self.day], *self._money, reward.numpy())
+            self._write_state(state)
+        else:
+            arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._sums
+            self._kernel(self.day, self._prices[self.day], *arrays)
+            self._squash(state)
+        return state, reward, self.day == self.last_day
+
+    def _choose_kernel(self) -> Callable[..., None]:
+        """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
+        settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
+        modes = settings.action_mode == "shares", settings.action_mode == "weights"
+        numbers = settings.max_stock, settings.rebalance_rate
+        if self._in_lots:
+            return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
+        return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
+
+    def _write_state(self, state: Tensor) -> None:
+        if self._compiled:
+            arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._sums)
+            kernels.observe(self.observe == "weights", self.day, *arrays)
+        elif self.observe == "shares":
+            state[:, 0], state[:, 1] = self.day, self.cash * CASH_SCALE
+            state[:, 2:] = self.holdings * SHARES_SCALE
+        else:
+            per_value = 1 / self.asset
+            state[:, 0], state[:, 1] = self.day, self.cash * per_value
+            state[:, 2:] = self.holdings * self._on_device[self.day] * per_value[:, None]
+        self._squash(state)
+
+    def _squash(self, state: Tensor) -> None:
+        """Take the tanh of cash and holdings, as ElegantRL shows them."""
+        if self.observe == "shares":
+            state[:, 1:].tanh_()
+
+    def _trade_on_device(self, action: Tensor, reward: Tensor) -> None:
+        settings, price, before = self.settings, self._on_device[self.day], self.asset.clone()
+        if self._in_lots:
+            self._trade_lots_on_device(action.double(), price)
+        elif settings.action_mode == "shares":
+            self._trade_shares_on_device(action.double(), price)
+        else:
+            self._trade_weights_on_device(action.double(), price)
+        if settings.action_mode == "shares":
+            reward.copy_((self.asset - before) * SHARES_REWARD_SCALE)
+        else:
+            reward.copy_((self.asset / before).log() * LOG_RETURN_SCALE)
+
+    def _ordered_shares(self, action: Tensor) -> Tensor:
+        """Return what ElegantRL's actions order, (tickers, num_envs)."""
+        return torch.where(action.abs() < DEAD_ZONE, 0.0, (action * self.settings.max_stock).trunc()).t()
+
+    def _trade_shares_on_device(self, action: Tensor, price: Tensor) -> None:
+        """Fill integer orders in column order: what one ticker costs decides what the next one may."""
+        settings, cash, wanted = self.settings, self.cash, self._ordered_shares(action)
+        to_buy, sold = wanted.clamp(min=0), torch.minimum((-wanted).clamp(min=0), self._rows)
+        net = price * (1 - (settings.cost_pct + settings.sell_tax_pct))
+        unit, proceeds = price * (1 + settings.cost_pct), sold * net[:, None]
+        per_unit, bought = 1 / unit * ABOVE_ONE, torch.empty_like(sold)
+        for ticker in range(self.tickers):
+            affordable = (cash * per_unit[ticker]).floor()
+            affordable = affordable - (affordable * unit[ticker] > cash).double()
+            bought[ticker] = torch.minimum(to_buy[ticker], affordable)
+            cash = cash - unit[ticker] * bought[ticker] + proceeds[ticker]
+        self.cash.copy_(cash)
+        self._rows.copy_(self._rows + bought - sold)
+        volume, worth = (bought + sold) * price[:, None], self._rows * price[:, None]
+        self.traded.copy_(sum(volume, torch.zeros_like(cash)))
+        self.asset.copy_(cash + sum(worth, torch.zeros_like(cash)))
+
+    def _trade_lots_on_device(self, action: Tensor, price: Tensor) -> None:
+        """Fill orders of whole lots as the compiled kernel does."""
+        settings, lot, cash, traded = self.settings, self.settings.lot, self.cash, torch.zeros_like(self.cash)
+        in_shares = settings.action_mode == "shares"
+        if in_shares:
+            orders = self._ordered_shares(action)
+        else:
+            wanted, _ = self._wanted_worth(action, self.holdings * price)
+            orders = (wanted * (1 / price)).t() - self._rows
+        lots = (orders / lot).trunc()
+
+        def fee(value: Tensor) -> Tensor:
+            return (settings.cost_pct * value).clamp(min=settings.min_fee)
+
+        def sell(ticker: int, cash: Tensor, traded: Tensor) -> tuple[Tensor, Tensor]:
+            sold = torch.minimum(-lots[ticker] * lot, self._rows[ticker])
+            value = sold * price[ticker]
+            left = cash + (value - fee(value) - settings.sell_tax_pct * value)
+            done = (sold > 0) & (left >= 0)
+            self._rows[ticker] -= torch.where(done, sold, 0.0)
+            return torch.where(done, left, cash), traded + torch.where(done, value, 0.0)
+
+        def buy(ticker: int, cash: Tensor, traded: Tensor) -> tuple[Tensor, Tensor]:
+            of_a_lot = lot * price[ticker]
+            most = torch.minimum(cash / (1 + settings.cost_pct), cash - settings.min_fee) / of_a_lot
+            bought = torch.minimum(lots[ticker], most.floor() + 1).clamp(min=0)
+            for _ in range(2):
+                value = bought * of_a_lot
+                bought = (bought - (value + fee(value) > cash).double()).clamp(min=0)
+            value = bought * of_a_lot
+            self._rows[ticker] += bought * lot
+            return torch.where(bought > 0, cash - (value + fee(value)), cash), traded + value
+
+        # Sales before buys, but ElegantRL's orders in the order of the columns.
+        for fills in ((sell, buy),) if in_shares else ((sell,), (buy,)):
+            for ticker in range(self.tickers):
+                for fill in fills:
+                    cash, traded = fill(ticker, cash, traded)
+        self.cash.copy_(cash)
+        self.traded.copy_(traded)
+        self.asset.copy_(cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
+
+    def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
+        held = self.holdings * price
+        wanted, value = self._wanted_worth(action, held)
+        gap, invested = wanted - held, _sum_over_tickers(wanted)
+        self.traded.copy_(_sum_over_tickers(gap.abs()))
+        self.holdings.copy_(wanted * (1 / price))
+        self.cash.copy_((value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested).clamp(min=0))
+        self.asset.copy_(self.cash + invested)
+
+    def _wanted_worth(self, action: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the portfolios are to hold in money, (num_envs, tickers), and their values before fees."""
+        settings = self.settings
+        value = self.cash + _sum_over_tickers(held)
+        if settings.action_mode == "weights":
+            powers = (action - action.amax(dim=1, keepdim=True)).exp()
+            share = powers[:, 1:] * (1 / (powers[:, 0] + _sum_over_tickers(powers[:, 1:])))[:, None]
+        else:
+            share = (1 + action).clamp(0, LARGEST_TILT) * (1 / self.tickers)
+            share = share * (1 / _sum_over_tickers(share).clamp(min=1))[:, None]
+        weights = held * (1 / value)[:, None]
+        weights = weights + settings.rebalance_rate * (share - weights)
+        after = value
+        for _ in range(NEWTON_STEPS):
+            gap = weights * after[:, None] - held
+            rate = self._rate_of_fee(gap)
+            excess = after - value + _sum_over_tickers(rate * gap)
+            after = after - excess / (1 + _sum_over_tickers(rate * weights))
+        return weights * after[:, None], value
+
+    def _rate_of_fee(self, gap: Tensor) -> Tensor:
+        """Return the fee of a change of holdings by its money, negative for sales."""
+        return torch.where(gap > 0, self._fee_rates[0], self._fee_rates[1])
+
+
+def make_env(
+    segment: Segment,
+    environment: EnvironmentSettings,
+    architecture: Architecture,
+    num_envs: int,
+    seed: int = 0,
+    device: str | torch.device = "cpu",
+    random_start: bool = False,
+) -> TradingEnv:
+    """Return the environment of a segment, with the states that an architecture reads.
+
+    Cash and holdings are shown as weights, but for ``flat`` with orders of shares as ElegantRL does. Its tanh of
+    shares × 2^-10 is near 1 beyond 2000, which a target weight soon asks for: a critic would not see what is held.
+    """
+    return TradingEnv(
+        segment.close,
+        num_envs,
+        environment,
+        observe="shares" if architecture == "flat" and environment.action_mode == "shares" else "weights",
+        seed=seed,
+        device=device,
+        random_start=random_start,
+    )
+
+
+def _sum_over_tickers(values: Tensor) -> Tensor:
+    """Return the sums over the second dimension: its second half is added to its first, until one is left."""
+    width = values.shape[1]
+    while width > 1:
+        half = width // 2
+        folded = values[:, :half] + values[:, half : 2 * half]
+        if width % 2:
+            folded[:, 0] += values[:, width - 1]
+        values, width = folded, half
+    return values[:, 0]

@@ -1,0 +1,1 @@
+"""What learns: elegantrl's algorithms on this project's networks and environment, with what they get wrong mended."""

@@ -1,0 +1,158 @@
+"""What every learner has: networks that look the market up, a loop of its own, and a state that can be saved."""
+
+import math
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from types import ModuleType
+from typing import Any, ClassVar
+
+import torch
+from elegantrl.agents.AgentBase import AgentBase
+from torch import Tensor, nn
+
+from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.learners.adamw import AdamW
+from workflow_scripts.training.networks import flat, shared
+from workflow_scripts.training.networks.shape import Architecture, NetworkShape
+
+CLIP_GRAD_NORM = 3.0
+
+
+class TrainingFailedError(Exception):
+    """The training diverged: its message is the reason that sharpe.json states."""
+
+
+class TradingAgent(AgentBase):  # type: ignore[misc]
+    """An elegantrl agent on this project's networks and environment.
+
+    Its parts have the names that elegantrl's methods know them by. elegantrl's constructor is not run: it would make
+    networks that own no market, and optimizers of torch.optim.
+
+    Attributes:
+        networks: names of the networks whose weights a saved state holds; a target is a copy of its network.
+        optimizers: names of their optimizers.
+        tensors: names of what else a saved state holds.
+
+    """
+
+    networks: ClassVar[tuple[str, ...]] = ("act", "cri")
+    optimizers: ClassVar[tuple[str, ...]] = ("act_optimizer", "cri_optimizer")
+    tensors: ClassVar[tuple[str, ...]] = ()
+
+    act: Any
+    cri: Any
+
+    def __init__(
+        self,
+        segment: Segment,
+        env: TradingEnv,
+        settings: Agent,
+        architecture: Architecture = "shared",
+        initial_log_std: float = -0.5,
+        seed: int = 0,
+        same_day_baseline: bool = True,
+    ):
+        seed_networks(seed)
+        self.settings: Any = settings
+        self.same_day_baseline = same_day_baseline
+        self.action_mode, self.action_dim, self.device = env.settings.action_mode, env.action_dim, env.device
+        scale = env.tickers if env.observe == "weights" else 1
+        shape = NetworkShape.of(segment, settings.net_dims, initial_log_std, scale)
+        kinds = shared if architecture == "shared" else flat
+        self.act = self.make_actor(kinds, shape).to(self.device)
+        self.cri = self.make_critic(kinds, shape).to(self.device)
+        self.act_optimizer = AdamW(self.act.parameters(), settings.learning_rate)
+        self.cri_optimizer = AdamW(self.cri.parameters(), settings.learning_rate)
+        self.criterion = nn.SmoothL1Loss()
+        for name in self.networks:
+            if not hasattr(self, name):
+                setattr(self, name, deepcopy(getattr(self, name.removesuffix("_target"))).requires_grad_(False))
+            getattr(self, name).show(segment)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        self.last_state = env.reset()
+        self.snapshots: list[dict[str, Tensor]] = []
+        self.prepare(env)
+
+    def make_actor(self, kinds: ModuleType, shape: NetworkShape) -> Any:
+        """Return the policy network, one of those of an architecture's module."""
+        raise NotImplementedError
+
+    def make_critic(self, kinds: ModuleType, shape: NetworkShape) -> Any:
+        """Return the value network."""
+        raise NotImplementedError
+
+    def prepare(self, env: TradingEnv) -> None:
+        """Make what the agent has beside networks and their optimizers."""
+
+    def to_env(self, action: Tensor) -> Tensor:
+        """Return what the environment takes for a network's output."""
+        raise NotImplementedError
+
+    def optimizer_update(self, optimizer: AdamW, objective: Tensor) -> None:
+        """Make one step down the gradient of an objective."""
+        optimizer.minimise(objective, CLIP_GRAD_NORM)
+
+    def learn(self, env: TradingEnv, steps: int) -> dict[str, float]:
+        """Collect ``steps`` vector steps, make the updates that follow, and return what they say."""
+        raise NotImplementedError
+
+    def train(self, env: TradingEnv, budget: int, done: int = 0) -> Iterator[dict[str, float]]:
+        """Train until ``budget`` vector steps are done; yield after every round of updates what it did.
+
+        Raises:
+            TrainingFailedError: a loss or a weight is no longer finite.
+
+        """
+        while done < budget:
+            steps = min(self.settings.horizon_len, budget - done)
+            said = self.learn(env, steps)
+            done += steps
+            if not all(map(math.isfinite, said.values())):
+                raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
+            yield {"steps": done, **said}
+
+    def take_snapshot(self) -> None:
+        """Keep the policy's present weights in memory."""
+        self.snapshots.append({name: weight.clone() for name, weight in self.act.state_dict().items()})
+
+    def reconfigure(self, settings: Agent) -> None:
+        """Take other hyperparameters in the middle of a training.
+
+        Raises:
+            ValueError: they ask for networks or a buffer of another size.
+
+        """
+        for name in settings.fixed:
+            if (asked := getattr(settings, name)) != (has := getattr(self.settings, name)):
+                raise ValueError(f"{name} cannot change during a training: it is {has}, and {asked} is asked for")
+        for name in self.optimizers:
+            getattr(self, name).lr *= settings.learning_rate / self.settings.learning_rate
+        self.settings = settings
+
+    def saved_state(self) -> dict[str, Any]:
+        """Return all that the agent's further training depends on, between two rounds of updates."""
+        return {
+            **{name: getattr(self, name).state_dict() for name in (*self.networks, *self.optimizers)},
+            **{name: getattr(self, name).detach().clone() for name in self.tensors},
+            "generator": self.generator.get_state(),
+            "last_state": self.last_state,
+            "snapshots": self.snapshots,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put the agent back where ``saved_state`` found it."""
+        for name in (*self.networks, *self.optimizers):
+            getattr(self, name).load_state_dict(state[name])
+        for name in self.tensors:
+            getattr(self, name).copy_(state[name])
+        self.generator.set_state(state["generator"].cpu())
+        self.last_state = state["last_state"]
+        self.snapshots = list(state["snapshots"])
+
+
+def seed_networks(seed: int) -> None:
+    """Seed torch's global generator: torch.nn's initialisers draw from no other."""
+    torch.manual_seed(seed)

@@ -1,0 +1,1 @@
+"""Policy and value networks that look the market up by day, in two architectures."""

@@ -1,0 +1,101 @@
+"""What a run is, and how it can fail."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from workflow_scripts.data.fold_files import FoldData
+from workflow_scripts.training.agents.base import Agent, agent_of
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.learners.trading_agent import TrainingFailedError
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.files import first_line
+from workflow_scripts.workflow.model import SettingError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The hyperparameters of a training up to a budget of vector steps."""
+
+    budget: int
+    agent: Agent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a trial with one seed on one window, and its judgement on another.
+
+    Attributes:
+        trial: the trial.
+        phases: its configurations, read.
+        data: the two windows.
+        seed: seed of the networks, the exploration and the starting portfolios.
+        environment: how an action becomes trades.
+        training: what every run has in common.
+
+    """
+
+    trial: Trial
+    phases: tuple[Phase, ...]
+    data: FoldData
+    seed: int
+    environment: EnvironmentSettings
+    training: TrainingSettings
+
+    @classmethod
+    def of(
+        cls, trial: Trial, data: FoldData, seed: int, environment: EnvironmentSettings, training: TrainingSettings
+    ) -> "Run":
+        """Return the run of a trial.
+
+        Raises:
+            ValueError: there is no such agent, or it has no such configuration.
+
+        """
+        kind, last = agent_of(trial.agent), {"budget": trial.budget, "configuration": trial.configuration}
+        try:
+            phases = tuple(Phase(each["budget"], kind.of(each["configuration"])) for each in (*trial.phases, last))
+        except SettingError as error:
+            raise error.below(trial.agent) from None
+        return cls(trial, phases, data, seed, environment, training)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a run writes.
+
+    Attributes:
+        policy: the trained networks.
+        sharpe: the result.
+        returns: the daily returns behind it.
+
+    """
+
+    policy: Path
+    sharpe: Path
+    returns: Path
+
+
+@contextmanager
+def out_of_memory_is_a_failure(last_attempt: bool) -> Iterator[None]:
+    """Turn running out of memory in the block, at the last attempt, into a failed training.
+
+    numpy, torch on the CPU and torch on CUDA each have their own way to say so.
+
+    Raises:
+        TrainingFailedError: out of memory at the last attempt.
+        MemoryError: out of memory, and another attempt is left.
+
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+            raise
+        if not last_attempt:
+            raise MemoryError(f"out of memory, to be tried again: {first_line(error)}") from error
+        raise TrainingFailedError(f"out of memory: {first_line(error)}") from error

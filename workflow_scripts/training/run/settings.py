@@ -1,0 +1,74 @@
+"""What every run has in common: the settings of a training. No torch here."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from workflow_scripts.training.networks.shape import Architecture
+from workflow_scripts.workflow.model import Settings
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float32", "tf32", "bfloat16"]
+# Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
+CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "warm_workers")
+
+
+class TrainingSettings(Settings):
+    """What every run has in common."""
+
+    num_envs: int = Field(
+        default=16,
+        ge=2,
+        description="portfolios that train side by side on the one market path; a budget of B vector steps is "
+        "B × num_envs env-steps",
+    )
+    architecture: Architecture = Field(
+        default="shared",
+        description="`shared`: one scorer for every ticker; `flat`: elegantrl's MLP over all numbers",
+    )
+    initial_log_std: float = Field(
+        default=-0.5,
+        ge=-5,
+        le=1,
+        description="logarithm of the exploration noise's standard deviation before the first update",
+    )
+    device: DeviceChoice = Field(
+        default="auto",
+        description="`auto` takes CUDA where the planning machine has it; on a CPU no gpu resource is asked for",
+    )
+    precision: Precision = Field(
+        default="float32", description="how CUDA multiplies matrices; a CPU always takes float32"
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="whether CUDA repeats itself to the bit, for a slower training; a CPU always does",
+    )
+    runs_per_gpu: int = Field(
+        default=1,
+        ge=1,
+        description="runs that share a GPU and its memory; `--resources gpu=` then counts GPUs × runs_per_gpu",
+    )
+    snapshot: Literal["last", "best_in_training"] = Field(
+        default="last",
+        description="the policy that a training results in: `last`, or of eight on the way the one with the highest "
+        "Sharpe ratio on the training window",
+    )
+    limit_minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="wall minutes after which a training is given up as failed; null gives it all the time it takes",
+    )
+    checkpoint_minutes: float = Field(
+        default=5.0,
+        ge=0,
+        description="wall minutes between two checkpoints, from which a killed run goes on",
+    )
+    warm_workers: bool = Field(
+        default=True,
+        description="whether trainings on this machine's CPU start from one process that has torch loaded, instead of "
+        "loading it themselves; same bytes either way",
+    )
+
+    def on_results(self) -> dict[str, Any]:
+        """Return the settings that a result depends on."""
+        return self.model_dump(exclude=set(CHANGES_NO_RESULT))

@@ -1,0 +1,169 @@
+"""The first step of a run: train a trial with a seed on the training window."""
+
+import hashlib
+import inspect
+import logging
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from workflow_scripts.data.fold_files import FoldData
+from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
+from workflow_scripts.training.learners.trading_agent import TradingAgent, TrainingFailedError
+from workflow_scripts.training.networks.shape import NetworkShape
+from workflow_scripts.training.run.checkpoints import Checkpoint, checkpoint_key, read_state
+from workflow_scripts.training.run.devices import Device, compute_in_bfloat16, set_arithmetic, take_device
+from workflow_scripts.training.run.memory import memory_shortage
+from workflow_scripts.training.run.runs import Run, out_of_memory_is_a_failure
+from workflow_scripts.training.run.threads import pin_threads
+from workflow_scripts.workflow.code_digest import PACKAGE, code_digest
+
+PROGRESS_LINES = 10
+SNAPSHOTS = 8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        agent: the agent; untrained where there was no memory to train it.
+        env: its environment.
+        device: where it computes, leased as long as this object lives.
+        reason: why the training failed; none where it did not.
+
+    """
+
+    agent: TradingAgent
+    env: TradingEnv
+    device: Device
+    reason: str | None = None
+
+
+def train(
+    run: Run, checkpoint: Path, log: logging.Logger, last_attempt: bool = True, parent: Path | None = None
+) -> Trained:
+    """Train, from a checkpoint or from where another run ended.
+
+    A training that diverges or runs out of time is a result; so is one that runs out of memory at the last attempt.
+
+    Args:
+        run: the run.
+        checkpoint: file from which a killed training goes on.
+        log: where it says how far it is.
+        last_attempt: whether running out of memory is now a result.
+        parent: state file of the run that this one continues.
+
+    Raises:
+        MemoryError: out of memory, and another attempt is left.
+
+    """
+    device = take_device(run.training.device, run.training.runs_per_gpu, log)
+    pin_threads()
+    set_arithmetic(device.name, run.training.precision, run.training.deterministic)
+    saved = Checkpoint(checkpoint, _key(run), run.training.checkpoint_minutes * 60, log)
+    built: tuple[TradingAgent, TradingEnv] | None = None
+    reason = None
+    try:
+        with out_of_memory_is_a_failure(last_attempt):
+            _require_memory(run, device.memory)
+            built = agent, env = _build(run, device, run.training.num_envs)
+            with _time_limit(run.training.limit_minutes), saved.watching():
+                done = 0 if parent is None else read_state(parent, agent, env)
+                _update(run, agent, env, saved, log, done)
+    except TrainingFailedError as error:
+        reason = str(error)
+    # No memory for the portfolios, which the networks do not depend on: the policy stays untrained.
+    agent, env = built or _build(run, device, num_envs=1)
+    return Trained(agent, env, device, reason)
+
+
+def _key(run: Run) -> str:
+    """Return a digest of all that a training depends on."""
+    codes = [code_digest("training.run.train")]
+    for kind in type(run.phases[-1].agent).__mro__:
+        if issubclass(kind, Agent):
+            shipped = kind.__module__.startswith(f"{PACKAGE}.")
+            codes.append(code_digest(kind.__module__.partition(".")[2]) if shipped else inspect.getsource(kind))
+    settings = run.environment.model_dump(), run.training.on_results()
+    return checkpoint_key(run.trial.to_dict(), _digest(run.data), run.seed, *settings, codes)
+
+
+def _digest(data: FoldData) -> str:
+    digest = hashlib.sha256()
+    for segment in (data.train, data.validation):
+        for array in vars(segment).values():
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _build(run: Run, device: Device, num_envs: int) -> tuple[TradingAgent, TradingEnv]:
+    training, window, first = run.training, run.data.train, run.phases[0].agent
+    architecture = training.architecture
+    env = make_env(window, run.environment, architecture, num_envs, run.seed, device.name, random_start=True)
+    agent = first.learner()(window, env, first, architecture, training.initial_log_std, run.seed)
+    if device.name == "cuda" and training.precision == "bfloat16":
+        compute_in_bfloat16(getattr(agent, name) for name in agent.networks)
+    return agent, env
+
+
+def _require_memory(run: Run, available: int | None) -> None:
+    """Raise TrainingFailedError where a training cannot fit: another attempt would find the same device."""
+    training = run.training
+    for phase in run.phases:
+        shape = NetworkShape.of(run.data.train, phase.agent.net_dims, training.initial_log_std)
+        sizes = (phase.agent, shape, training.architecture, training.num_envs, run.trial.budget)
+        if shortage := memory_shortage(*sizes, available):
+            raise TrainingFailedError(shortage)
+
+
+@contextmanager
+def _time_limit(minutes: float | None) -> Iterator[None]:
+    """Raise TrainingFailedError in the block when its time is up.
+
+    It strikes between two steps of the interpreter: compiled code that hangs is not interrupted.
+    """
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise TrainingFailedError(f"out of time: the training took longer than limit_minutes {minutes}")
+
+    gradients = torch.is_grad_enabled()
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, 60 * (minutes or 0))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        torch.set_grad_enabled(gradients)  # a signal that strikes while no_grad is entered or left keeps it on
+
+
+def _update(run: Run, agent: TradingAgent, env: TradingEnv, saved: Checkpoint, log: logging.Logger, done: int) -> None:
+    started, shown, budget = time.process_time(), 0, run.trial.budget
+    agent.snapshots.clear()  # those of a run that this one continues
+    done = saved.resume(agent, env) or done
+    for phase in run.phases:
+        if done >= phase.budget:
+            continue
+        agent.reconfigure(phase.agent)
+        for progress in agent.train(env, phase.budget, done):
+            before, done = done, int(progress["steps"])
+            if run.training.snapshot != "last" and done * SNAPSHOTS // budget > before * SNAPSHOTS // budget:
+                agent.take_snapshot()
+            saved.after_updates(agent, env, done)
+            if done * PROGRESS_LINES // budget > shown:
+                shown = done * PROGRESS_LINES // budget
+                log.info(
+                    f"vector_steps={done}/{budget} "
+                    + "".join(f"{name}={value:.4g} " for name, value in progress.items() if name != "steps")
+                    + f"cpu_s={time.process_time() - started:.1f}"
+                )
+    if not all(torch.isfinite(weight).all() for weight in agent.act.parameters()):
+        raise TrainingFailedError(f"a weight of the policy is not finite after {budget} vector steps")
