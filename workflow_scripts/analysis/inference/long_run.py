@@ -24,7 +24,7 @@ def long_run_variance(series: Array) -> Array:
     type-II cosine transforms, which are independent and of this variance each. So a mean over its standard error is
     Student's t with ``cosine_degrees`` degrees of freedom: the uncertainty of the variance is part of the test, where
     Parzen's kernel with normal quantiles leaves it out. Measured (``benchmarks/verdicts.py``: one Sharpe difference,
-    252 days, correlation .9, 300 samples, standard error 1.3 points) at active returns' autocorrelation 0, .4 and .6: the
+    252 days, correlation .9, 300 samples, error 1.3 points) at autocorrelation 0, .4 and .6 of active returns: the
     cosines reject 3.3, 5.0 and 7.3 % of true nulls, Parzen's kernel 2.7, 10.7 and 20.3 %, prewhitened 2.3, 5.0 and
     9.0 %, Ledoit and Wolf's bootstrap with blocks of ten 2.0, 4.0 and 8.7 %, errors of independent days 2.7, 21.3 and
     34.3 %. The bootstrap is as good and takes some four hundred times as long.
