@@ -13,7 +13,7 @@ from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
-from workflow_scripts.sweeps.optimizers.base import Optimizer, Round
+from workflow_scripts.sweeps.optimizers.base import Optimizer, Round, pairs
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
@@ -147,7 +147,6 @@ class Sweep:
         keys: what every sweep has.
         agent: the agent's hyperparameters, a class.
         optimizer: what proposes, with its own settings.
-        space_file: where the search space stands.
         space: the search space.
         runs: how many (fold, seed) pairs judge a trial at full budget.
 
@@ -156,7 +155,6 @@ class Sweep:
     keys: SweepKeys
     agent: type[Agent]
     optimizer: Optimizer
-    space_file: str
     space: Space
     runs: int
 
@@ -210,7 +208,7 @@ class Config:
     @property
     def pairs(self) -> list[tuple[int, int]]:
         """The (fold, seed) pairs in the order in which they judge a trial: all folds with the first seed first."""
-        return [(fold, seed) for seed in self.top.seeds.tuning for fold in range(self.top.folds.number)]
+        return pairs(range(self.top.folds.number), self.top.seeds.tuning)
 
 
 def read_config(values: Mapping[str, Any]) -> Config:
@@ -313,7 +311,7 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
         for hyperparameter, value in configuration.items():
             with _below("configurations", place):
                 _check_value(hyperparameter, value, space, agent)
-    return Sweep(common, agent, chosen, str(file), space, runs)
+    return Sweep(common, agent, chosen, space, runs)
 
 
 def _check_value(name: str, value: Any, space: Space, agent: type[Agent]) -> None:
