@@ -9,7 +9,6 @@ sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
 from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
-from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.data.sources.base import SOURCES
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
