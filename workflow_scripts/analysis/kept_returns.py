@@ -138,8 +138,7 @@ def _of_days(path: Path, days: Days, column: str) -> Array:
 def _by_day(days: Days, rows: Array) -> Array:
     """Return the means per day, in the order of the days, of rows (rows, entries)."""
     unique, places, counts = np.unique(days, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(rows), len(unique)))
-    np.add.at(sums, (slice(None), places), rows)
+    sums = np.stack([np.bincount(places, row, len(unique)) for row in rows])
     means: Array = sums / counts
     return means
 
