@@ -131,14 +131,16 @@ def _series(
     for path in backtests:
         if (name := candidate_of(path)) not in leave_out:
             files.setdefault(name, []).append(path)
-    days, _ = read_daily(baselines[0])
+    days = read_daily(baselines[0]).days
     series: dict[str, list[Array]] = {}
     for name, paths in files.items():
         for path in paths:
-            own, columns = read_daily(path)
-            if not np.array_equal(own, days):
-                raise ValueError(f"{name} traded {len(own)} days and the baselines {len(days)}: not the same test days")
-            series.setdefault(name, []).append(columns["daily_return"])
+            own = read_daily(path)
+            if not np.array_equal(own.days, days):
+                raise ValueError(
+                    f"{name} traded {len(own.days)} days and the baselines {len(days)}: not the same test days"
+                )
+            series.setdefault(name, []).append(own.columns["daily_return"])
     return len(days), {name: np.stack(rows) for name, rows in series.items()}
 
 
