@@ -6,7 +6,6 @@ import tyro
 
 from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
 from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.trials import same_training
 from workflow_scripts.workflow.files import write_json
@@ -53,7 +52,6 @@ def judge_sweep(
         trials_made,
         confidence,
         resamples,
-        TRADING_DAYS_A_YEAR,
     )
     write_json(verdict, {"sweep": sweep, "market": market, **content})
     for question in ("skill", "tuning", "selection"):

@@ -32,7 +32,6 @@ def judge(
     trials_made: int,
     confidence: float,
     resamples: int,
-    days_a_year: int,
 ) -> dict[str, Any]:
     """Return what verdict.json says of a sweep, but for its names.
 
@@ -44,11 +43,10 @@ def judge(
         trials_made: how many trials were ever made on this market.
         confidence: coverage of the intervals.
         resamples: of the bootstrap behind the luck of selection.
-        days_a_year: days per year of the market.
 
     """
     estimand = estimand_of(environment.action_mode)
-    returns, missing = test.returns, test.not_judged
+    returns, missing, days_a_year = test.returns, test.not_judged, test.periods_per_year
 
     def absent(name: str) -> str | None:
         return None if name in returns else missing.get(name, "it was not traded")
@@ -79,7 +77,7 @@ def judge(
         },
         "confidence": confidence,
         "resamples": resamples,
-        "days_a_year": days_a_year,
+        "periods_per_year": days_a_year,
         "test": {"first_day": str(test.days[0]), "last_day": str(test.days[-1]), "days": len(test.days)},
         "validation": {
             "first_day": str(validation.days[0]),
@@ -87,7 +85,7 @@ def judge(
             "days": len(validation.days),
         },
         "trials_counted": trials_made,
-        "rows": {name: _row(name, test, confidence, days_a_year) for name in sorted(returns)},
+        "rows": {name: _row(name, test, confidence) for name in sorted(returns)},
         "not_judged": dict(missing),
     }
 
@@ -120,9 +118,9 @@ def _selection(
     return content
 
 
-def _row(name: str, test: TestReturns, confidence: float, days_a_year: int) -> dict[str, Any]:
+def _row(name: str, test: TestReturns, confidence: float) -> dict[str, Any]:
     """Return the Sharpe ratio of a candidate or baseline, and its difference to the benchmark."""
-    rows = test.returns[name]
+    rows, days_a_year = test.returns[name], test.periods_per_year
     row: dict[str, Any] = {"seeds": len(rows), "sharpe": sharpe_row(rows, confidence, days_a_year)}
     if name != BENCHMARK and BENCHMARK in test.returns:
         against = skill_answer(rows, test.returns[BENCHMARK][0], "sharpe", confidence, days_a_year=days_a_year)

@@ -8,7 +8,7 @@ from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.universes import MarketFeatures, sealed_data
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.sharpe import sharpe_or_none, write_returns
+from workflow_scripts.training.sharpe import write_returns
 from workflow_scripts.workflow.jobs import start_job
 
 
@@ -38,7 +38,7 @@ def backtest_baselines(
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")
-        log.info(f"{name} sharpe={sharpe_or_none(episode.daily_returns)} days={len(episode.daily_returns)}")
+        log.info(f"{name} sharpe={episode.sharpe} days={len(episode.daily_returns)}")
 
 
 if __name__ == "__main__":

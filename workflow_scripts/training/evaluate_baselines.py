@@ -11,7 +11,6 @@ from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import start_job
 
@@ -48,8 +47,8 @@ def evaluate_baselines(
             )
             episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
         write_baselines(episodes, beside)
-        row |= {name: sharpe_or_none(episode.daily_returns) for name, episode in episodes.items()}
-        rows.append({"fold": number, **row})
+        row |= {name: episode.sharpe for name, episode in episodes.items()}
+        rows.append({"fold": number, "periods_per_year": segment.periods_per_year, **row})
         log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))
     write_json(baselines, rows)
 

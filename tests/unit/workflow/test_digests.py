@@ -69,6 +69,7 @@ COVERED = {
         "workflow": "files jobs paths",
     },
     ("sweeps.collect_trials",): {
+        "data": "periods",
         "sweeps": "collect_trials history",
         "training": "trials",
         "workflow": "files jobs",
