@@ -24,9 +24,6 @@ def test_a_verdict_has_three_answers_and_follows_from_the_returns(finished):
     done = check(finished.folder)
     words = "ppo_smac: every number follows from the daily returns that the runs kept\n"
     assert (done.returncode, done.stdout) == (0, words)
-        0,
-        "ppo_smac: every number follows from the daily returns that the runs kept\n",
-    )
 
 
 @pytest.mark.parametrize(
