@@ -11,6 +11,50 @@ figures = expand(
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 
 
+# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# of a market write it, each under a lock, and no job may remove it.
+checkpoint open_test_days:
+    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    input:
+        candidates=f"{SWEEP}/candidates.yaml",
+        lock=of_market(f"{MARKET}/data.lock.json"),
+    output:
+        preregistration=PREREGISTRATION,
+        configs=expand(
+            f"{CANDIDATE}/config.yaml",
+            candidate=CANDIDATES,
+            allow_missing=True,
+        ),
+    log:
+        f"{SWEEP}/open_test_days.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        market=market_name,
+        test_start=test_start_of_market,
+        seeds=" ".join(map(str, FINAL_SEEDS)),
+        confidence=settings.top.backtest.confidence,
+        settings=lambda wildcards: canonical(
+            {
+                "environment": market_of(wildcards).environment.model_dump(),
+                "training": TRAINING,
+                "turbulence_days": settings.top.features.turbulence_days,
+                "purge_days": settings.top.folds.dropped_days,
+            }
+        ),
+        backtest_code=backtest_code,
+        ledger=of_market(OPENINGS),
+        backtest=lambda wildcards, output: str(Path(output.configs[0]).parents[1]),
+        code=code("analysis.open_test_days"),
+    shell:
+        "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
+        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
+        " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
+        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
+
+
 rule estimate_importance:
     """Estimate which hyperparameters mattered, by three methods."""
     input:
