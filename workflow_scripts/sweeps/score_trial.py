@@ -32,7 +32,8 @@ def score_trial(
     log = start_job("score_trial")
     trial, wanted = read_trial(config), objectives.find(objective)
     by_fold = {int(read_back("fold_{fold}", path.with_suffix(""))["fold"]): path for path in benchmarks}
-    rows = [_judge(run, by_fold, wanted) for run in runs]
+    records = [_read_record(run.with_name("returns.parquet"), by_fold.get(fold_and_seed(run)[0])) for run in runs]
+    rows = [_judge(run, record, wanted) for run, record in zip(runs, records, strict=True)]
     status, reason, value, error = objectives.summarise_runs(rows, wanted)
     written = Score(
         trial.sweep,
@@ -48,15 +49,15 @@ def score_trial(
         trial.parent,
         trial.phases,
         objective,
+        records[0].periods_per_year,
     )
     write_score(written, score)
     log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} status={status} score={value} runs={len(runs)}")
 
 
-def _judge(run: Path, benchmarks: dict[int, Path], objective: objectives.Objective) -> dict[str, Any]:
+def _judge(run: Path, record: Record, objective: objectives.Objective) -> dict[str, Any]:
     """Return what score.json says of a run."""
     result, (fold, seed) = read_result(run), fold_and_seed(run)
-    record = _read_record(run.with_name("returns.parquet"), benchmarks.get(fold))
     values, undefined = take_all(record)
     value, reason = None, result.reason
     if result.status == "ok":
@@ -84,13 +85,14 @@ def _read_record(returns: Path, benchmark: Path | None) -> Record:
         ValueError: they are not of the same days.
 
     """
-    days, own = read_daily(returns)
-    if benchmark is None or not len(days):
-        return Record(own["daily_return"], None, own["turnover"])
-    other_days, other = read_daily(benchmark)
-    if not np.array_equal(days, other_days):
-        raise ValueError(f"{returns} has {len(days)} days and {benchmark} {len(other_days)}: not the same days")
-    return Record(own["daily_return"], other["benchmark"], own["turnover"])
+    own = read_daily(returns)
+    daily_returns, turnover, benchmark_returns = own.columns["daily_return"], own.columns["turnover"], None
+    if benchmark is not None and len(own.days):
+        other = read_daily(benchmark)
+        if not np.array_equal(own.days, other.days):
+            raise ValueError(f"{returns} has {len(own.days)} days and {benchmark} {len(other.days)}: not the same days")
+        benchmark_returns = other.columns["benchmark"]
+    return Record(daily_returns, benchmark_returns, turnover, own.periods_per_year)
 
 
 if __name__ == "__main__":
