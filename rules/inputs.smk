@@ -176,6 +176,7 @@ runs = [
         for run in folders_of_runs(name, number, trial)
         for file in ("policy.pt", "sharpe.json", "returns.parquet")
     ),
+    *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(
         f"{BACKTEST_RUN}/policy.pt",
         sweep=settings.sweeps,

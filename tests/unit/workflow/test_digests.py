@@ -64,7 +64,7 @@ COVERED = {
     },
     ("sweeps.score_trial",): {
         "data": "periods",
-        "sweeps": "(room) daily history measures objectives score_trial",
+        "sweeps": "(room) daily history measures objectives score_trial scoring",
         "training": "sharpe trials",
         "workflow": "files jobs paths",
     },
@@ -74,9 +74,14 @@ COVERED = {
         "training": "trials",
         "workflow": "files jobs",
     },
+    ("analysis.open_test_days",): {
+        "analysis": "inference.estimands open_test_days openings",
+        "training": "trials",
+        "workflow": "files jobs paths",
+    },
     ("analysis.judge_sweep",): {
-        "analysis": "inference.answers inference.differences inference.long_run inference.seeds inference.selection "
-        "inference.sharpe judge_sweep kept_returns verdicts",
+        "analysis": "inference.answers inference.differences inference.estimands inference.evidence inference.long_run inference.seeds "
+        "inference.selection inference.sharpe judge_sweep kept_returns openings verdicts",
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",
