@@ -80,8 +80,8 @@ COVERED = {
         "workflow": "files jobs paths",
     },
     ("analysis.judge_sweep",): {
-        "analysis": "inference.answers inference.differences inference.estimands inference.evidence inference.long_run inference.seeds "
-        "inference.selection inference.sharpe judge_sweep kept_returns openings verdicts",
+        "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
+        "inference.long_run inference.seeds inference.selection inference.sharpe judge_sweep kept_returns openings verdicts",
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",
