@@ -9,6 +9,8 @@ MARKETS = f"{RESULTS}/markets"
 SWEEPS = f"{RESULTS}/sweeps"
 
 MARKET = f"{MARKETS}/{{market}}"
+FEATURES = f"{MARKET}/features"
+SEALED = f"{MARKET}/sealed"
 FOLD = f"{MARKET}/folds/fold_{{fold}}"
 OPENINGS = f"{MARKET}/openings.jsonl"
 BASELINE_RETURNS = f"{MARKET}/baselines/fold_{{fold}}.parquet"
