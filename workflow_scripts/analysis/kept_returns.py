@@ -23,6 +23,7 @@ class TestReturns:
     Attributes:
         days: (days,) the test days.
         returns: daily returns (seeds, days) by candidate and baseline, candidates' seeds in the order of their files.
+        periods_per_year: of the market.
         not_judged: why a candidate or baseline is not among them.
 
     """
@@ -31,6 +32,7 @@ class TestReturns:
 
     days: Days
     returns: Mapping[str, Array]
+    periods_per_year: int
     not_judged: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,7 +73,8 @@ def read_test_returns(backtests: Sequence[Path], baselines: Sequence[Path]) -> T
     for path in backtests:
         if (name := candidate_of(path)) not in not_judged:
             files.setdefault(name, []).append(path)
-    days, _ = read_daily(baselines[0])
+    first = read_daily(baselines[0])
+    days = first.days
     returns: dict[str, Array] = {}
     for name, paths in files.items():
         rows = np.stack([_of_days(path, days, "daily_return") for path in paths])
@@ -79,7 +82,7 @@ def read_test_returns(backtests: Sequence[Path], baselines: Sequence[Path]) -> T
             not_judged[name] = f"the daily returns of {constant} of {len(rows)} runs do not vary"
         else:
             returns[name] = rows
-    return TestReturns(days, returns, not_judged)
+    return TestReturns(days, returns, first.periods_per_year, not_judged)
 
 
 def read_validation_returns(scores: Sequence[Path], benchmarks: Sequence[Path]) -> ValidationReturns:
@@ -97,14 +100,14 @@ def read_validation_returns(scores: Sequence[Path], benchmarks: Sequence[Path]) 
 
     """
     windows = [read_daily(path) for path in benchmarks]
-    days = np.concatenate([own for own, _ in windows])
+    days = np.concatenate([window.days for window in windows])
     trials = {}
     for path in scores:
         score = read_score(path)
-        rows = _rows(score, path.parent, [own for own, _ in windows])
+        rows = _rows(score, path.parent, [window.days for window in windows])
         if rows is not None:
             trials[f"{path.parent.parent.name}/{path.parent.name}"] = _by_day(days, rows)
-    benchmark = _by_day(days, np.concatenate([columns["benchmark"] for _, columns in windows])[None])
+    benchmark = _by_day(days, np.concatenate([window.columns["benchmark"] for window in windows])[None])
     return ValidationReturns(np.unique(days), benchmark[0], trials)
 
 
@@ -129,17 +132,18 @@ def _rows(score: Score, folder: Path, windows: Sequence[Days]) -> Array | None:
 
 
 def _of_days(path: Path, days: Days, column: str) -> Array:
-    own, columns = read_daily(path)
-    if not np.array_equal(own, days):
-        raise ValueError(f"{path} has {len(own)} days and its benchmark {len(days)}, or other ones: not the same days")
-    return columns[column]
+    own = read_daily(path)
+    if not np.array_equal(own.days, days):
+        raise ValueError(
+            f"{path} has {len(own.days)} days and its benchmark {len(days)}, or other ones: not the same days"
+        )
+    return own.columns[column]
 
 
 def _by_day(days: Days, rows: Array) -> Array:
     """Return the means per day, in the order of the days, of rows (rows, entries)."""
     unique, places, counts = np.unique(days, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(rows), len(unique)))
-    np.add.at(sums, (slice(None), places), rows)
+    sums = np.stack([np.bincount(places, row, len(unique)) for row in rows])
     means: Array = sums / counts
     return means
 
