@@ -9,7 +9,8 @@ import pandas as pd
 import tyro
 import yaml
 
-from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
 from workflow_scripts.workflow.jobs import start_job
@@ -41,7 +42,7 @@ def collect_trials(
 
     """
     log = start_job("collect_trials")
-    judged = [read_score(path) for path in scores]
+    judged = read_scores(scores)
     costs(judged)
     with whole_file(trials) as beside:
         pd.DataFrame([row for score in judged for row in _rows(agent, score)]).to_csv(beside, index=False)

@@ -7,7 +7,8 @@ from typing import Any
 
 import tyro
 
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
@@ -49,7 +50,7 @@ def propose_trials(
     runs = asked.get("runs", 1)
     request = Request(
         space=build_space(asked["search_space"], on_policy=agent.on_policy),
-        history=[read_score(path) for path in scores],
+        history=read_scores(scores),
         rounds=optimizer.schedule(number + 1, runs),
         seed=asked["seed"],
         fixed=agent.fixed,
@@ -57,7 +58,7 @@ def propose_trials(
     )
     budget = request.rounds[-1].budget
     top = asked.get("warm_start", {}).get("top", 0)
-    proposals = choose(optimizer, request, [read_score(path) for path in warm_scores], top)
+    proposals = choose(optimizer, request, read_scores(warm_scores), top)
     before = {score.trial: score for score in request.last}
     texts = []
     for place, proposal in enumerate(proposals):
