@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from workflow_scripts.analysis.statistics import (
     annualised_sharpes,
@@ -20,7 +19,7 @@ from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_sc
 from workflow_scripts.sweeps.measures import Array, UndefinedError
 from workflow_scripts.training.sharpe import RunResult, read_result
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import candidate_of
 
 TUNED = "rank_1"
@@ -210,4 +209,4 @@ def _gap(rival: str, gap: Mapping[str, Any], broken: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(judge_sweep)
+    command_line(judge_sweep)

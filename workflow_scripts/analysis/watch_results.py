@@ -10,7 +10,6 @@ from contextlib import chdir, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import tyro
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -23,6 +22,7 @@ from workflow_scripts.analysis.standing import number, place, with_interval
 from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.time_left import spell
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -191,4 +191,4 @@ def shown(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(watch_results)
+    command_line(watch_results)

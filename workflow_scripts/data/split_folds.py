@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.market_folds import folds_of_market
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, settings: FoldSettings) -> None:
@@ -35,4 +33,4 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
 
 
 if __name__ == "__main__":
-    tyro.cli(split_folds)
+    command_line(split_folds)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.daily import read_daily
@@ -12,7 +11,7 @@ from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.sweeps.measures import Record, UndefinedError, take, take_all
 from workflow_scripts.training.sharpe import read_result
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import fold_and_seed, read_back
 
 
@@ -94,4 +93,4 @@ def _read_record(returns: Path, benchmark: Path | None) -> Record:
 
 
 if __name__ == "__main__":
-    tyro.cli(score_trial)
+    command_line(score_trial)

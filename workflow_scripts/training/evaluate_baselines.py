@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import tyro
 
 from workflow_scripts.data.bars import SIGNAL, read_bars
 from workflow_scripts.data.fold_files import read_fold
@@ -13,7 +12,7 @@ from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def evaluate_baselines(
@@ -55,4 +54,4 @@ def evaluate_baselines(
 
 
 if __name__ == "__main__":
-    tyro.cli(evaluate_baselines)
+    command_line(evaluate_baselines)
