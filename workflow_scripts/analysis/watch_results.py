@@ -23,6 +23,7 @@ from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.jobs import command_line
+from workflow_scripts.workflow.paths import RESULTS
 from workflow_scripts.workflow.time_left import spell
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -114,7 +115,8 @@ def picture(progress: Progress, note: str, now: float) -> Group:
 def headline(progress: Progress, now: float) -> Text:
     """Return in a line whether something runs, how fast, and for how long yet."""
     if progress.running:
-        said = f"{len(progress.running)} runs go on"
+        count = len(progress.running)
+        said = "one run goes on" if count == 1 else f"{count} runs go on"
         said += f", {progress.runs_a_minute:.2g} end a minute" if progress.runs_a_minute else ""
         said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
     else:
@@ -186,8 +188,8 @@ def clock(seconds: float) -> str:
 
 
 def shown(path: Path) -> str:
-    """Return a path as short as it can be said from the working folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+    """Return a path of a result from the folder of the results on."""
+    return f"{RESULTS}/{path.as_posix().rpartition(f'/{RESULTS}/')[2]}"
 
 
 if __name__ == "__main__":
