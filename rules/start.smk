@@ -16,15 +16,19 @@ if DEVICE == "auto" and not GPUS and workflow.is_main_process:
     )
 
 
+def several(count, word):
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def told(name):
     """What the screen says of a sweep before it runs."""
     sweep = settings.sweeps[name]
-    trials = sum(round_.size for round_ in sweep.schedule)
+    keys, trials = sweep.keys, sum(round_.size for round_ in sweep.schedule)
     return {
         "trials": trials,
-        "about": f"{sweep.keys.agent} on {sweep.keys.market}, proposed by {sweep.keys.optimizer}: {trials} trials in "
-        f"{len(sweep.schedule)} rounds; a score is the {label(sweep.keys.objective)} over {sweep.runs} runs "
-        f"({FOLD_COUNT} folds × {len(TUNING_SEEDS)} seeds)",
+        "about": f"{keys.agent} on {keys.market}, proposed by {keys.optimizer}: {several(trials, 'trial')} in "
+        f"{several(len(sweep.schedule), 'round')}; a score is the {label(keys.objective)} over "
+        f"{several(sweep.runs, 'run')} ({several(FOLD_COUNT, 'fold')} × {several(len(TUNING_SEEDS), 'seed')})",
     }
 
 

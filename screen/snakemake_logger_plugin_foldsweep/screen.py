@@ -61,6 +61,7 @@ class Job:
 
     rule: str
     wildcards: Mapping[str, str]
+    log: str = ""
     attempt: int = 1
 
     def __str__(self) -> str:
@@ -208,7 +209,8 @@ class Screen:
             self.reasons.append((job.rule_name, job.reason, job.is_checkpoint))
             return
         before = self.jobs.get(job.jobid)
-        self.jobs[job.jobid] = Job(job.rule_name, dict(job.wildcards), before.attempt if before else 1)
+        log = next(iter(job.log), "")
+        self.jobs[job.jobid] = Job(job.rule_name, dict(job.wildcards), log, before.attempt if before else 1)
         if self.left is not None:
             self.left.start(job.jobid, job.rule_name, self.now)
         self._update_bar()
@@ -231,6 +233,8 @@ class Screen:
             if done * BACKTEST_LINES // all_of_them > (done - 1) * BACKTEST_LINES // all_of_them:
                 left = f"; {time} left" if (time := self._time_left()) else ""
                 self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{left}")
+        elif job.rule == "download_bars":
+            self._show_market(job)
         elif job.rule == "judge_sweep":
             self._show_verdict(job)
 
@@ -240,6 +244,13 @@ class Screen:
 
     def _clock(self) -> str:
         return strftime("%H:%M:%S", localtime(self.now))
+
+    def _show_market(self, job: Job) -> None:
+        """Show what the log says came out: how many days of how many tickers."""
+        path = Path(job.log)
+        found = LOG_LINE.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
+        if found:
+            self._say(f"{self._clock()}  {job.wildcards['market']}: {found[-1]}")
 
     def _show_trial(self, job: Job) -> None:
         # The checkout that runs is on Python's path by now; this package may have come with another one.

@@ -25,7 +25,7 @@ def test_a_failed_job_shows_its_reason_in_one_line_and_the_path_of_its_log(toy):
         number for number, line in enumerate(lines) if line.startswith("failed  split_folds toy: ValueError: ")
     )
     assert "need 1062 days, but the market has" in lines[place]
-    assert lines[place + 1].strip() == "log: results/markets/toy/split_folds.log"
+    assert lines[place + 1].strip() == "log: results/markets/toy/folds/split_folds.log"
     assert lines[-1].startswith("what is done is kept: the same command goes on from there")
     assert len(lines) <= 10
 

@@ -57,7 +57,7 @@ def _against_default(trial: Score, others: Sequence[Score], default: dict[str, A
         return ""
     rival = default_trial([other for other in others if other.fidelity == trial.fidelity], default or {})
     if rival is None:
-        return "no score of the default"
+        return "default not scored"
     if (rival.round, rival.trial) == (trial.round, trial.trial):
         return "is the default"
     return with_interval(*gap(trial, rival))

@@ -90,6 +90,14 @@ def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the
     assert not [line for line in lines if "Select jobs" in line or "reason" in line]
 
 
+def test_a_market_says_what_was_read(results):
+    log = Path("results/markets/toy/download_bars.log")
+    log.parent.mkdir(parents=True)
+    log.write_text("2026-03-02 14:05:11 INFO rows=780 tickers=3 days=260 (a long table)\n", encoding="utf-8")
+    lines = show([TOLD, *recorded("failed")])
+    assert any(line.endswith(" toy: rows=780 tickers=3 days=260 (a long table)") for line in lines)
+
+
 def test_a_trial_without_a_score_says_why(results):
     write_trial(1, [2.0], {"gamma": 0.8}, status="failed", reason="the loss is not finite")
     lines = trial_lines(show([TOLD, *recorded("ended")]))
@@ -100,7 +108,7 @@ def test_a_trial_before_the_default_says_that_it_has_none_to_stand_against(resul
     (SWEEP / "round_0/trial_0/score.json").unlink()
     lines = show([TOLD, *recorded("ended")])
     assert "score_trial ppo_smac round 0 trial 0: its score is not on this machine" in "\n".join(lines)
-    assert "1/2 0 1 3.00 no score of the default" in "\n".join(lines)
+    assert "1/2 0 1 3.00 default not scored" in "\n".join(lines)
 
 
 def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_anew_are_not(results):
