@@ -28,7 +28,7 @@ OF_ITSELF = re.compile(
     r"Group jobs: |Conda environments: |Singularity containers: |Select jobs|Execute \d+ jobs|DAG of jobs will be|"
     "Updating checkpoint|Exiting because a job|Shutting down, this might|Reasons:|This was a dry-run|The run involves|"
     r"Some jobs were triggered|Rules with provenance|Elapsed time|Processed \d+ potential|Job rate limit|"
-    "Removing (temporary|output files of failed)|$"
+    r"Removing (temporary|output files of failed)|Job \d+ has been submitted|SLURM run ID|$"
 )
 RESTART = re.compile(r"Trying to restart job (\d+)")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
@@ -117,10 +117,14 @@ class Screen:
         if event in known:
             known[event](record)
 
-    def close(self) -> None:
-        """Say how it ended and what to do next; take the bar away."""
+    def give_up(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.stop()
+
+    def close(self) -> None:
+        """Say how it ended and what to do next; take the bar away."""
+        self.give_up()
         if self.dry_run:
             self._explain()
         elif self.total and not self.quiet:
@@ -306,7 +310,7 @@ class Screen:
         if not failed.indent:  # a job of a group says nothing of its own
             job = self.jobs.get(failed.jobid) or Job(failed.rule_name, {})
             self._end(failed.jobid, well=False)
-            self._show_failure(str(job), failed.log, self.how_it_ended)
+            self._show_failure(str(job), failed.log, failed.rule_msg or self.how_it_ended)
         self.how_it_ended = ""
 
     def _group_failed(self, record: LogRecord) -> None:

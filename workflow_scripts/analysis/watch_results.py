@@ -116,12 +116,12 @@ def headline(progress: Progress, now: float) -> Text:
     """Return in a line whether something runs, how fast, and for how long yet."""
     if progress.running:
         count = len(progress.running)
-        said = "one run goes on" if count == 1 else f"{count} runs go on"
-        said += f", {progress.runs_a_minute:.2g} end a minute" if progress.runs_a_minute else ""
+        said = "one training goes on" if count == 1 else f"{count} trainings go on"
+        said += f", {progress.runs_a_minute:.2g} end per minute" if progress.runs_a_minute else ""
         said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
     else:
         left = [sweep.runs_left for sweep in progress.sweeps]
-        said = "all runs have ended" if all(each == 0 for each in left) else "no run goes on"
+        said = "all trainings have ended" if all(each == 0 for each in left) else "no training goes on"
         said += f"; the last one ended at {clock(progress.last_change)}" if progress.last_change else ""
     return Text(f"{clock(now)}  {said}", style="bold")
 

@@ -148,6 +148,12 @@ def test_a_job_that_was_killed_says_by_what(results):
     assert "failed train_agent ppo_smac round 0 trial 0 fold 0 seed 0: killed by SIGKILL" in lines
 
 
+def test_a_job_that_a_cluster_stopped_says_so():
+    job = {"event": "job_error", "jobid": 3, "rule_name": "train_agent", "indent": False, "created": 0.0, "log": []}
+    said = "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'."
+    assert show([job | {"rule_msg": said}]) == [f"failed train_agent: {said}"]
+
+
 def test_an_allocation_that_fails_blames_the_job_whose_log_ends_with_an_error(results):
     Path("bad.log").write_text("MemoryError: 3 GB\n", encoding="utf-8")
     Path("good.log").write_text("2026-03-02 14:05:11 INFO status=ok\n", encoding="utf-8")
@@ -210,6 +216,18 @@ def test_a_terminal_gets_a_bar_and_colours_and_a_pipe_gets_neither(results, monk
 class Settings:
     printshellcmds = nocolor = debug_dag = verbose = show_failed_logs = stdout = dryrun = False
     quiet = None
+
+
+def test_an_event_that_the_screen_cannot_show_is_shown_as_snakemake_does_and_so_are_all_after_it(monkeypatch, capsys):
+    monkeypatch.delenv("VERBOSE", raising=False)
+    handler = LogHandler(Settings(), None)
+    handler.emit(record({"event": "run_info", "msg": "Job stats:"}))  # without the stats
+    handler.emit(record({"msg": "Building DAG of jobs..."}))
+    handler.close()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("screen: AttributeError: ")
+    assert said[0].endswith("; what follows is Snakemake's own")
+    assert said[1:] == ["Job stats:", "Building DAG of jobs..."]
 
 
 def test_who_asks_for_more_gets_snakemakes_own_screen(monkeypatch, capsys):
