@@ -128,7 +128,7 @@ class Screen:
         if self.dry_run:
             self._explain()
         elif self.total and not self.quiet:
-            from workflow_scripts.workflow.time_left import spell
+            from workflow_scripts.workflow.wording import spell
 
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
             if self.done >= self.total:
@@ -164,6 +164,7 @@ class Screen:
         if self.dry_run:
             return
         from workflow_scripts.workflow.time_left import TimeLeft
+        from workflow_scripts.workflow.wording import several
 
         counted: Counter[str] = Counter(record.stats)  # type: ignore[attr-defined]
         self.total, self.began = counted.pop("total", 0), self.now
@@ -171,10 +172,10 @@ class Screen:
         if self.quiet:
             return
         trained, backtested = counted["train_agent"] + counted["continue_agent"], counted["backtest_incumbent"]
-        parts = [f"{trained} runs of {counted['score_trial']} trials"] if trained else []
-        parts += [f"{backtested} runs of the backtest"] if backtested else []
-        rest = f": {', '.join(parts)}, {self.total - trained - backtested} others" if parts else ""
-        self._say(f"{self.total} jobs to do{rest}")
+        parts = [f"{several(trained, 'run')} of {several(counted['score_trial'], 'trial')}"] if trained else []
+        parts += [f"{several(backtested, 'run')} of the backtest"] if backtested else []
+        rest = f": {', '.join(parts)}, {several(self.total - trained - backtested, 'other')}" if parts else ""
+        self._say(f"{several(self.total, 'job')} to do{rest}")
         if counted["score_trial"]:
             for name, sweep in self.plan.items():
                 self._say(f"{name}: {sweep['about']}")
@@ -203,9 +204,11 @@ class Screen:
             self.bar.update(self.task, completed=self.done, total=self.total, description=doing, left=left)
 
     def _time_left(self) -> str:
-        from workflow_scripts.workflow.time_left import spell
+        from workflow_scripts.workflow.wording import spell
 
-        return spell(self.left.seconds(self.now)) if self.left is not None else ""
+        if self.left is None:
+            return ""
+        return spell(self.left.seconds(self.now, self.total - self.done - len(self.left.running)))
 
     def _job_started(self, record: LogRecord) -> None:
         job: Any = record
@@ -278,10 +281,13 @@ class Screen:
 
     def _scores_before(self) -> "dict[str, dict[tuple[int, int], Score]]":
         """Return the trials that earlier runs scored; none where some are made anew, since nobody says which."""
-        from workflow_scripts.analysis.standing import read_scores
+        from workflow_scripts.analysis.standing import has_its_runs, read_scores
         from workflow_scripts.workflow.paths import SWEEP
 
-        before = {name: read_scores(Path(SWEEP.format(sweep=name))) for name in self.plan}
+        before = {
+            name: [score for score in read_scores(Path(SWEEP.format(sweep=name))) if has_its_runs(score)]
+            for name in self.plan
+        }
         planned = sum(sweep["trials"] for sweep in self.plan.values())
         if sum(map(len, before.values())) + self.counted["score_trial"] > planned:
             return {}

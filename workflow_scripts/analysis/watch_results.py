@@ -24,7 +24,7 @@ from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import RESULTS
-from workflow_scripts.workflow.time_left import spell
+from workflow_scripts.workflow.wording import several, spell
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_POINTS, CURVES, RUNS, FAILURES = 10, 3, 8, 5
@@ -115,8 +115,7 @@ def picture(progress: Progress, note: str, now: float) -> Group:
 def headline(progress: Progress, now: float) -> Text:
     """Return in a line whether something runs, how fast, and for how long yet."""
     if progress.running:
-        count = len(progress.running)
-        said = "one training goes on" if count == 1 else f"{count} trainings go on"
+        said = f"{several(len(progress.running), 'training')} running"
         said += f", {progress.runs_a_minute:.2g} end per minute" if progress.runs_a_minute else ""
         said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
     else:

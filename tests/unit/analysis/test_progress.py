@@ -192,7 +192,7 @@ def shown(progress, note=""):
 def test_the_picture_begins_with_what_goes_on_and_how_long_yet(tree):
     tree.run(1, 1, 0, log="ValueError: no bars\n", written=50)
     lines = shown(tree.look())
-    assert lines[0].endswith(" one training goes on, 0.8 end per minute, about 9 min left")
+    assert lines[0].endswith(" 1 training running, 0.8 end per minute, about 9 min left")
     assert "ppo_smac ppo on toy, proposed by smac" in lines
     assert any(line.startswith("0 2/2 4/4 ━") for line in lines)
     assert any(line.startswith("1 0/2 1 1/4 ━") for line in lines)

@@ -62,6 +62,9 @@ def results(tmp_path, monkeypatch):
     write_json(SWEEP / "verdict.json", {"sentence": "No skill is shown."})
     write_trial(0, [1.0, 1.0, 1.0], DEFAULT)
     write_trial(1, [2.0, 3.0, 4.0], {"gamma": 0.8})
+    for trial in (0, 1):
+        for fold in (0, 1, 2):
+            write_json(SWEEP / f"round_0/trial_{trial}/fold_{fold}/seed_0/sharpe.json", {})
 
 
 def trial_lines(lines):
@@ -115,16 +118,20 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     events = recorded("ended")
     start = next(fields for fields in events if fields.get("event") == "run_info")
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 4}}}
-    first, _ = (line for line in show([told, *events]) if "/4" in line)
-    assert " ppo_smac 2/4 0 0 " in first
-    start["stats"]["score_trial"] = 4
-    first, _ = (line for line in show([told, *events]) if "/4" in line)
-    assert " ppo_smac 1/4 0 0 " in first
+    counts = []
+    # Two trials are there and two are to do; then four are to do, so that the two are stale; then one of the two has lost
+    # a run, so that it alone is stale.
+    for to_do, lost in ((2, False), (4, False), (3, True)):
+        start["stats"]["score_trial"] = to_do
+        if lost:
+            (SWEEP / "round_0/trial_0/fold_1/seed_0/sharpe.json").unlink()
+        first, _ = (line for line in show([told, *events]) if "/4" in line)
+        counts.append(first.split()[2])
+    assert counts == ["2/4", "1/4", "2/4"]
 
 
 def test_a_failure_has_its_reason_and_its_log_and_each_new_attempt_is_named(results):
     run = "results/sweeps/ppo_smac/round_0/trial_0/fold_0/seed_0/train_agent.log"
-    Path(run).parent.mkdir(parents=True)
     Path(run).write_text("2026-03-02 14:05:11 INFO ppo_smac\nTraceback:\nTypeError: no such type\n", encoding="utf-8")
     lines = show([TOLD, *recorded("failed")])
     what = "train_agent ppo_smac round 0 trial 0 fold 0 seed 0"
