@@ -52,6 +52,7 @@ COLUMNS = {
     "time left": 0,
 }
 BACKTEST_LINES = 5
+SILENCE_SECONDS = 300
 GOOD, BAD, MUTED = "green", "bold red", "dim"
 
 
@@ -92,7 +93,7 @@ class Screen:
         self.counted: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.failed = self.done = self.total = 0
-        self.began = self.now = 0.0
+        self.began = self.now = self.said = 0.0
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
         self.whole_log = ""
@@ -144,6 +145,7 @@ class Screen:
     def _say(self, text: str, style: str = "") -> None:
         """Write a line, however wide: only a terminal breaks it."""
         self.console.print(Text(text, style=style), soft_wrap=True)
+        self.said = self.now
 
     def _message(self, record: LogRecord) -> None:
         """Show what a rule says, and what Snakemake says that concerns the user's files."""
@@ -210,6 +212,9 @@ class Screen:
             return ""
         return spell(self.left.seconds(self.now, self.total - self.done - len(self.left.running)))
 
+    def _and_left(self) -> str:
+        return f"; {left} left" if (left := self._time_left()) else ""
+
     def _job_started(self, record: LogRecord) -> None:
         job: Any = record
         if self.dry_run:
@@ -233,13 +238,14 @@ class Screen:
         if job is None or self.quiet:
             return
         self.finished[job.rule] += 1
+        if self.bar is None and self.now - self.said > SILENCE_SECONDS:
+            self._say(f"{self._clock()}  {self.done} of {self.total} jobs{self._and_left()}")
         if job.rule == "score_trial":
             self._show_trial(job)
         elif job.rule == "backtest_incumbent":
             done, all_of_them = self.finished[job.rule], self.counted[job.rule]
             if done * BACKTEST_LINES // all_of_them > (done - 1) * BACKTEST_LINES // all_of_them:
-                left = f"; {time} left" if (time := self._time_left()) else ""
-                self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{left}")
+                self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{self._and_left()}")
         elif job.rule == "download_bars":
             self._show_market(job)
         elif job.rule == "judge_sweep":

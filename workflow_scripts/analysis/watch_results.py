@@ -27,7 +27,8 @@ from workflow_scripts.workflow.paths import RESULTS
 from workflow_scripts.workflow.wording import several, spell
 
 BARS = "▁▂▃▄▅▆▇█"
-CURVE_POINTS, CURVES, RUNS, FAILURES = 10, 3, 8, 5
+# How much of each is shown, so that a picture fits a terminal of 80 columns.
+CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 10, 2, 4, 8, 5
 
 
 def watch_results(
@@ -98,7 +99,7 @@ def picture(progress: Progress, note: str, now: float) -> Group:
     for sweep in progress.sweeps:
         parts += ["", *sweep_lines(sweep)]
     if progress.running:
-        parts += ["", Text("running", style="bold"), running_table(progress.running[:RUNS])]
+        parts += ["", running_table(progress.running[:RUNS])]
         if len(progress.running) > RUNS:
             parts.append(f"  and {len(progress.running) - RUNS} more")
     if progress.silent:
@@ -156,11 +157,15 @@ def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
 
 def running_table(runs: list[Run]) -> Table:
     """Return how far trainings are, and their learning curves as far as their logs go."""
-    table = Table.grid(padding=(0, 2))
+    names = list(dict.fromkeys(name for run in runs for name in list(run.curves)[:CURVES_OF_A_RUN]))[:CURVES]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("running", "steps", *names):
+        table.add_column(heading, no_wrap=True)
     for run in runs:
-        curves = [f"{name} {curve(values)} {values[-1]:.3g}" for name, values in list(run.curves.items())[:CURVES]]
-        steps = f"{run.steps:,} of {run.budget:,} steps" if run.budget else "starts"
-        table.add_row(f"  {words(run.folder)}", steps, *curves)
+        curves = [
+            f"{curve(run.curves[name])} {run.curves[name][-1]:.3g}" if name in run.curves else "" for name in names
+        ]
+        table.add_row(words(run.folder), f"{run.steps / run.budget:.0%}" if run.budget else "starts", *curves)
     return table
 
 

@@ -119,8 +119,7 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     start = next(fields for fields in events if fields.get("event") == "run_info")
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 4}}}
     counts = []
-    # Two trials are there and two are to do; then four are to do, so that the two are stale; then one of the two has lost
-    # a run, so that it alone is stale.
+    # Two trials are there and two are to do. Then four are to do: both are stale. Then one has lost a run: it is stale.
     for to_do, lost in ((2, False), (4, False), (3, True)):
         start["stats"]["score_trial"] = to_do
         if lost:
@@ -197,6 +196,17 @@ def test_a_dry_run_says_how_many_jobs_of_each_rule_and_why():
     lines = show([TOLD, *recorded("dry_run")], dry_run=True)
     assert "train_agent 2 a file is missing, a file it reads is made anew" in lines
     assert len(lines) == 16
+
+
+def test_a_pipe_that_was_silent_for_five_minutes_hears_how_far_it_is(results):
+    events = recorded("ended")
+    for fields in events[events.index(next(each for each in events if each.get("job_id") is not None)) :]:
+        fields["created"] += 200
+    heard = [line for line in show([TOLD, *events]) if " jobs; " in line]
+    # The first training of two ends after 366 s and the time left is that of the other one and of the backtest.
+    assert len(heard) == 1
+    assert " 0 of 21 jobs; " in heard[0]
+    assert not [line for line in show([TOLD, *events], Terminal()) if " jobs; " in line]
 
 
 def test_quiet_leaves_errors_alone(results):
