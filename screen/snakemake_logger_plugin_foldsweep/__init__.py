@@ -30,7 +30,8 @@ class LogHandler(LogHandlerBase):
         settings = self.common_settings
         told = settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
         formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
-        return ColorizingTextHandler(settings.nocolor, self._stream, formatter, DefaultFilter(*told))
+        own: logging.Handler = ColorizingTextHandler(settings.nocolor, self._stream, formatter, DefaultFilter(*told))
+        return own
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show an event; from the first that the screen cannot show, another workflow's say, as Snakemake does."""

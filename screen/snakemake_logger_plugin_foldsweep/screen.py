@@ -337,8 +337,10 @@ class Screen:
             self._show_failure(f"group {group.groupid}", group.aux_logs, "the machine stopped it")
 
     def _show_failure(self, what: str, logs: list[str], otherwise: str) -> None:
-        self.failed += 1
         reason = _reason(logs) or otherwise or "it ended without a word"
+        if reason == "KeyboardInterrupt":  # who pressed Ctrl-C knows
+            return
+        self.failed += 1
         self._say(f"failed  {what}: {reason}", BAD)
         if logs:
             self._say(f"        log: {logs[0]}")

@@ -154,6 +154,15 @@ def test_a_job_that_was_killed_says_by_what(results):
     assert "failed train_agent ppo_smac round 0 trial 0 fold 0 seed 0: killed by SIGKILL" in lines
 
 
+def test_ctrl_c_is_no_failure(results):
+    Path("results/sweeps/ppo_smac/round_0/trial_0/fold_0/seed_0/train_agent.log").write_text("KeyboardInterrupt\n")
+    events = [fields for fields in recorded("failed") if not fields.get("msg", "").startswith("Trying to restart")]
+    lines = show([TOLD, *events])
+    assert not [line for line in lines if line.startswith("failed")]
+    assert lines[-2].startswith("stopped after 39 s: 3 of 4 jobs done; in full: ")
+    assert lines[-1] == "what is done is kept: the same command goes on from there"
+
+
 def test_a_job_that_a_cluster_stopped_says_so():
     job = {"event": "job_error", "jobid": 3, "rule_name": "train_agent", "indent": False, "created": 0.0, "log": []}
     said = "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'."
