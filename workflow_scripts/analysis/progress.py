@@ -11,10 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
-
-from workflow_scripts.analysis.leaderboard import default_trial, gap, incumbent, mean_and_interval
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incumbent, reach_of_incumbent
+from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, RESULTS, ROUND, SWEEP, TRIAL, folders
 
@@ -233,14 +231,15 @@ class Results:
         seen.ends += ends
         best = incumbent(scores) if scores else None
         default = {key: entry["default"] for key, entry in settings.get("search_space", {}).items()}
+        beyond = gap(best, default_trial(scores, default), at_full_budget(scores), len(scores)) if best else Gap()
         verdict = self._json(folder / "verdict.json")
         return SweepProgress(
             name,
             f"{settings['agent']} on {settings['market']}, proposed by {settings['optimizer']}" if settings else "",
             rounds,
             best,
-            mean_and_interval(np.asarray([run["value"] for run in best.runs]))[1] if best else None,
-            gap(best, default_trial(scores, default)) if scores else (None, None),
+            reach_of_incumbent(scores) if best else None,
+            (beyond.estimate, beyond.interval),
             scores[0].objective if scores else "",
             len(ends),
             plan.backtest_runs if plan else None,

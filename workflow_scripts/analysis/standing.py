@@ -55,12 +55,14 @@ def standing(trial: Score, others: Sequence[Score], default: dict[str, Any] | No
 def _against_default(trial: Score, others: Sequence[Score], default: dict[str, Any] | None) -> str:
     if trial.status != "ok":
         return ""
-    rival = default_trial([other for other in others if other.fidelity == trial.fidelity], default or {})
+    alike = [other for other in others if other.fidelity == trial.fidelity]
+    rival = default_trial(alike, default or {})
     if rival is None:
         return "default not scored"
     if (rival.round, rival.trial) == (trial.round, trial.trial):
         return "is the default"
-    return with_interval(*gap(trial, rival))
+    beyond = gap(trial, rival, alike, count=1)
+    return with_interval(beyond.estimate, beyond.interval)
 
 
 def place(trial: Score) -> str:
@@ -74,10 +76,10 @@ def number(value: float | None) -> str:
 
 
 def with_interval(value: float | None, half: float | None) -> str:
-    """Return a difference with its sign and the half-width of its interval, which a single run does not have."""
+    """Return a difference with its sign and the half-width of its interval, where there is one."""
     if value is None:
         return "no run in common"
-    return f"{value:+#.3g}" + (f" ± {half:#.3g}" if half is not None else ", one run")
+    return f"{value:+#.3g}" + (f" ± {half:#.3g}" if half is not None else "")
 
 
 def read_default(sweep: Path) -> dict[str, Any] | None:

@@ -98,9 +98,11 @@ def test_a_pause_between_two_sessions_is_no_part_of_the_speed(tree):
 def test_the_best_so_far_stands_with_its_interval_and_against_the_default(tree):
     sweep = tree.look().sweeps[0]
     assert (sweep.best.round, sweep.best.trial, sweep.best.score) == (0, 1, 3.0)
-    # 2 and 4 have a standard error of 1; Student's t with one degree of freedom is 12.706. So have 1 and 3 above 1.
-    assert sweep.interval == pytest.approx(12.706, abs=1e-3)
-    assert sweep.against_default == pytest.approx((2.0, 12.706), abs=1e-3)
+    # 2 and 4 have a standard error of 1; Student's t with one degree of freedom is 12.706. So have 1 and 3 above 1. The
+    # best of several trials is less sure than one that nobody chose.
+    assert sweep.interval == pytest.approx(16.620, abs=1e-3)
+    assert sweep.against_default[0] == pytest.approx(2.0)
+    assert sweep.against_default[1] > 12.706
 
 
 def test_a_running_training_shows_its_steps_and_its_learning_curves(tree):
@@ -197,8 +199,8 @@ def test_the_picture_begins_with_what_goes_on_and_how_long_yet(tree):
     assert any(line.startswith("0 2/2 4/4 ━") for line in lines)
     assert any(line.startswith("1 0/2 1 1/4 ━") for line in lines)
     assert "backtest 0/4" in lines
-    best = "best so far: round 0 trial 1: Sharpe ratio 3.00 ± 12.7, against the default +2.00 ± 12.7 (±: 95 % interval)"
-    assert best in lines
+    best = "best so far: round 0 trial 1: Sharpe ratio 3.00 ± 16.6, against the default +2.00 ± "
+    assert any(line.startswith(best) and line.endswith(" (±: 95 % interval)") for line in lines)
     assert "running steps loss" in lines
     assert "ppo_smac round 1 trial 0 fold 0 seed 1 75% █▁ 0.001" in lines
     assert any(line.endswith("ppo_smac round 1 trial 1 fold 0 seed 0: ValueError: no bars") for line in lines)

@@ -155,7 +155,8 @@ def test_a_job_that_was_killed_says_by_what(results):
 
 
 def test_ctrl_c_is_no_failure(results):
-    Path("results/sweeps/ppo_smac/round_0/trial_0/fold_0/seed_0/train_agent.log").write_text("KeyboardInterrupt\n")
+    log = SWEEP / "round_0/trial_0/fold_0/seed_0/train_agent.log"
+    log.write_text("KeyboardInterrupt\n", encoding="utf-8")
     events = [fields for fields in recorded("failed") if not fields.get("msg", "").startswith("Trying to restart")]
     lines = show([TOLD, *events])
     assert not [line for line in lines if line.startswith("failed")]
