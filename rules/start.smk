@@ -6,6 +6,7 @@ from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
 from workflow_scripts.workflow.policies import is_damaged
 from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+from workflow_scripts.workflow.wording import several
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)
@@ -14,10 +15,6 @@ if DEVICE == "auto" and not GPUS and workflow.is_main_process:
         "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
         "no run asks for one, unless a profile says so"
     )
-
-
-def several(count, word):
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def told(name):
