@@ -50,12 +50,17 @@ class Episode:
         dates: (days,) the days on which the returns were earned, ISO 8601.
         daily_returns: (days,) simple returns after fees.
         turnover: (days,) traded value as a fraction of the portfolio's.
+        weights: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
+            the rest is cash. None where nobody noted it.
+        traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
 
     """
 
     dates: NDArray[np.str_]
     daily_returns: NDArray[np.float64]
     turnover: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
+    traded: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
