@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, periods_of
 
 LONGEST_AVERAGE_DAYS = 60
 VOLATILITY_DAYS = 21
@@ -28,6 +28,7 @@ class Features:
         market: (days, 2) turbulence and volatility.
         scale_free_names: names of the scale-free features.
         volatility: what the market's volatility is.
+        periods_per_year: days a year of the market.
 
     """
 
@@ -39,6 +40,7 @@ class Features:
     market: Array
     scale_free_names: tuple[str, ...]
     volatility: str
+    periods_per_year: int = TRADING_DAYS_A_YEAR
 
 
 def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
@@ -59,7 +61,8 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
     indicators = np.stack([_indicators(bars[bars["ticker"] == ticker]) for ticker in close.columns], axis=1)
     price = close.to_numpy()
     scale_free, names = _scale_free(price, indicators)
-    fear = volatility(close) if implied is None else wide[implied].iloc[:, 0].to_numpy()
+    periods_per_year = periods_of(bars.attrs)
+    fear = volatility(close, periods_per_year) if implied is None else wide[implied].iloc[:, 0].to_numpy()
     market = np.stack([turbulence(close, turbulence_days), fear], axis=1)
     features = Features(
         dates=pd.DatetimeIndex(close.index[warmup:]),
@@ -70,6 +73,7 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         market=market[warmup:],
         scale_free_names=(*names, *own_names),
         volatility=REALISED if implied is None else f"close of {implied.removeprefix(VOLATILITY)}",
+        periods_per_year=periods_per_year,
     )
     _require_finite(features)
     return features
@@ -143,13 +147,13 @@ def turbulence(close: pd.DataFrame, days: int) -> Array:
     return distances
 
 
-def volatility(close: pd.DataFrame) -> Array:
+def volatility(close: pd.DataFrame, periods_per_year: int = TRADING_DAYS_A_YEAR) -> Array:
     """Return (days,) realised volatility of the equal-weight basket over 21 days, annualised, in percent.
 
     It stands in for the VIX where a source has none.
     """
     basket = close.pct_change().mean(axis=1)
-    realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(TRADING_DAYS_A_YEAR) * 100
+    realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(periods_per_year) * 100
     return np.asarray(realised, dtype=np.float64)
 
 

@@ -22,7 +22,7 @@ class Weights:
     """What a run held and traded.
 
     Attributes:
-        dates: (days,) the days, ISO 8601.
+        dates: (days,) the days; time stamps, to the second, where a period is shorter than a day.
         tickers: (tickers,) their names.
         weight: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
             the rest is cash.
@@ -30,7 +30,7 @@ class Weights:
 
     """
 
-    dates: NDArray[np.str_]
+    dates: NDArray[np.datetime64]
     tickers: tuple[str, ...]
     weight: NDArray[np.float64]
     traded: NDArray[np.float64]
@@ -78,7 +78,9 @@ def read_weights(path: Path) -> Weights:
     try:
         table = ParquetFile(path).read(use_threads=False)
         tickers = list(dict.fromkeys(table["ticker"].to_pylist()))
-        dates = np.asarray(table["date"].cast("int64"), dtype="datetime64[ms]").astype("datetime64[D]").astype(str)
+        moments = np.asarray(table["date"].cast("int64"), dtype="datetime64[ms]").astype("datetime64[s]")
+        days = moments.astype("datetime64[D]")
+        dates = days if (days == moments).all() else moments
         shape = (-1, max(1, len(tickers)))
         weight, traded = (np.asarray(table[name], dtype=np.float64).reshape(shape) for name in COLUMNS)
         return Weights(dates[:: shape[1]], tuple(tickers), weight, traded)

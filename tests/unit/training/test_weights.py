@@ -30,7 +30,7 @@ def test_daily_returns_are_rebuilt_from_weights_prices_and_fees(fold, tmp_path, 
         write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
         kept = read_weights(tmp_path / "weights.parquet")
         assert kept.tickers == fold.tickers
-        assert kept.dates.tolist() == episode.dates.tolist()
+        assert kept.dates.astype(str).tolist() == episode.dates.tolist()
         assert np.abs(kept.traded).sum(axis=1) == pytest.approx(episode.turnover, abs=1e-11)
         assert episode.turnover.max() > 0.01
         rebuilt = returns_of(kept, fold.validation.close, environment)
@@ -53,7 +53,7 @@ def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
     """Half is bought of a and a quarter of b; then a rises by 10 %: 1 + 0.5 × 0.1 of what the fee left."""
     after = 1 - 0.01 * 0.75
     kept = Weights(
-        np.array(["2021-01-05", "2021-01-06"]),
+        np.array(["2021-01-05", "2021-01-06"], dtype="datetime64[D]"),
         ("a", "b"),
         np.array([[0.5, 0.25], [0.5, 0.25]]) / after,
         np.array([[0.5, 0.25], [0.0, 0.0]]),
@@ -66,8 +66,9 @@ def test_a_number_takes_six_bytes_or_fewer(tmp_path):
     days, tickers = 252, [f"ticker_{number}" for number in range(20)]
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(21), days)[:, :20]
-    dates = np.datetime_as_string(np.datetime64("2021-01-01") + np.arange(days))
-    episode = Episode(dates, np.zeros(days), np.zeros(days), weights, rng.normal(0, 0.002, weights.shape))
+    dates = (np.datetime64("2021-01-01") + np.arange(days)).astype(str)
+    traded = rng.normal(0, 0.002, weights.shape)
+    episode = Episode(dates, np.zeros(days), np.zeros(days), weights=weights, traded=traded)
     write_weights(episode, tickers, tmp_path / "weights.parquet")
     assert (tmp_path / "weights.parquet").stat().st_size < 6 * 2 * weights.size
     kept = read_weights(tmp_path / "weights.parquet")

@@ -28,7 +28,7 @@ def write(
             agent.act.load_state_dict(agent.snapshots[-1])
             agent.snapshots.clear()
         write_state(state, agent, trained.env, run.trial.budget)
-    write_returns(judged.episode, outputs.returns)
+    write_returns(judged.episode, outputs.returns, run.data.validation.periods_per_year)
     write_weights(judged.episode, run.data.tickers, outputs.weights)
     write_curves(agent.curves, outputs.curves)
     write_result(result, outputs.sharpe)
