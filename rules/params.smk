@@ -39,6 +39,13 @@ def trials_made_on(market):
     return sum(here.values()) + trials_kept(market, leave_out=settings.sweeps)
 
 
+def megabytes(least, each):
+    """Resource function: MB of memory, some at least and so many per MB of a job's inputs; a retry asks for more."""
+    return lambda wildcards, input, attempt: (
+        attempt * round(least + each * input.size_mb)
+    )
+
+
 def last_attempt(wildcards, attempt):
     """Flag of the attempt that writes down what the attempts before it only reported."""
     return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"

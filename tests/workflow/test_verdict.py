@@ -19,7 +19,7 @@ def test_a_verdict_has_three_answers_and_follows_from_the_returns(finished):
         assert verdict[question]["answer"] in ("yes", "no", "unknown")
         assert {"estimate", "interval", "p_value", "sentence"} <= verdict[question].keys()
     assert verdict["sentence"] == verdict["skill"]["sentence"]
-    assert (verdict["test"]["days"], verdict["validation"]["days"], verdict["trials_counted"]) == (62, 38, 4)
+    assert (verdict["test"]["days"], verdict["validation"]["days"], verdict["trials_counted"]) == (64, 38, 4)
     assert verdict["selection"]["beside"]["trials_compared"] <= 4
     done = check(finished.folder)
     words = "ppo_smac: every number follows from the daily returns that the runs kept\n"

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, Segment
-from workflow_scripts.data.indicators import Features
 
 CLIP = 5.0
 
