@@ -48,7 +48,7 @@ def propose_trials(
     agent: type[Agent] = find(AGENTS, asked["agent"], Agent)
     runs = asked.get("runs", 1)
     request = Request(
-        space=build_space(asked["search_space"], on_policy=agent.on_policy),
+        space=build_space(asked["search_space"], agent),
         history=[read_score(path) for path in scores],
         rounds=optimizer.schedule(number + 1, runs),
         seed=asked["seed"],
