@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, in_domain, read_space
+from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
 from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
@@ -352,7 +352,7 @@ def _written(configurations: Sequence[Mapping[str, Any]], space: Space, agent: t
 def _value(name: str, value: Any, space: Space, agent: type[Agent]) -> Any:
     if name not in space:
         raise unknown_key((name,), space)
-    taken = in_domain("default", value, name, agent)
+    taken = agent.value_of(name, value)
     with _below(name):
         return space[name].taken(taken)
 
@@ -368,7 +368,8 @@ def _check_size(sweep: Sweep, file: str) -> None:
     runs = sum(round_.size * round_.runs for round_ in sweep.schedule)
     if runs > MOST_RUNS:
         raise SettingError(
-            ("rounds",), f"{trials} trials with {runs} runs are more than the {MOST_RUNS} runs that Snakemake can plan"
+            ("rounds",),
+            f"{trials} trials with {runs} runs are more than the {shown_number(MOST_RUNS)} that Snakemake can plan",
         )
     longest = max(round_.budget for round_ in sweep.schedule)
     if longest > MOST_STEPS:

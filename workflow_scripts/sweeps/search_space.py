@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import chain, islice, product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -229,11 +229,28 @@ def unlike(
 
     Args:
         draws: draws without end.
-        others: where to look after fifty draws in a row that are taken; after these the draws go on.
+        others: all configurations there are, to look at after fifty draws in a row that are taken; none where there is
+            no end of them.
         taken: what was proposed before.
 
+    Raises:
+        ValueError: every configuration is taken.
+
     """
-    return next(each for each in chain(islice(draws, REPEATS), others, draws) if identity(to_dict(each)) not in taken)
+    for each in islice(draws, REPEATS):
+        if identity(to_dict(each)) not in taken:
+            return each
+    looked_at = 0
+    for each in others:
+        looked_at += 1
+        if identity(to_dict(each)) not in taken:
+            return each
+    if looked_at:
+        raise ValueError(
+            f"each of the {looked_at} configurations that there are was proposed before: widen the search space, or "
+            "lower rounds or round_size"
+        )
+    return next(each for each in draws if identity(to_dict(each)) not in taken)
 
 
 def distinct(

@@ -83,7 +83,7 @@ class Settings(BaseModel):
 @cache
 def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
     field = settings.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+    return TypeAdapter(Annotated[field.annotation, field], config=ConfigDict(allow_inf_nan=False))  # type: ignore[arg-type]
 
 
 def explained(error: ValidationError, settings: type[Settings]) -> SettingError:

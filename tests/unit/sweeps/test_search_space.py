@@ -25,7 +25,7 @@ def test_no_configuration_leaves_zero_updates():
     clause = space.forbidden_clauses[0]
     assert clause.is_forbidden_value({"batch_size": 100, "horizon_len": 99, "repeat_times": 1})
     assert not clause.is_forbidden_value({"batch_size": 100, "horizon_len": 100, "repeat_times": 1})
-    assert str(copy(clause)) == "Forbidden: horizon_len * repeat_times < batch_size"
+    assert str(copy(clause)) == "Forbidden: a batch_size and horizon_len that leave no update"
 
 
 def test_the_clause_judges_vectors_as_it_judges_values():
