@@ -111,6 +111,9 @@ class SweepKeys(Settings):
     )
     seed: Seed = Field(default=0, description="seed of the proposals")
     warm_start: WarmStart = Field(default=WarmStart(), description=str(WarmStart.__doc__))
+    proposal_minutes: float = Field(
+        default=30.0, gt=0, le=1440, description="wall minutes after which the proposal of a round is given up"
+    )
 
 
 class TopLevel(Settings):
