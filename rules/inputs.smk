@@ -21,9 +21,11 @@ def of_market(path):
 
 
 fold_of_run = of_market(f"{FOLD}.npz")
-bars_of_sweep = of_market(f"{MARKET}/bars.parquet")
+# The test days: the rules that backtest read them, and no other.
+sealed_of_sweep = of_market(f"{SEALED}.npz")
 # The description of a run's fold, where it has to be fetched.
 description_of_fold = of_market(f"{FOLD}.json") if IN_STORAGE else []
+description_of_sealed = of_market(f"{SEALED}.json") if IN_STORAGE else []
 
 
 def test_start_of_market(wildcards):
@@ -114,6 +116,23 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, None)
 
 
+def returns_of_sweep(wildcards):
+    """The daily returns of every run of a sweep on its validation days."""
+    return [
+        f"{run}/returns.parquet"
+        for number, round_ in enumerate(settings.sweeps[wildcards.sweep].schedule)
+        for trial in range(round_.size)
+        for run in folders_of_runs(wildcards.sweep, number, trial)
+    ]
+
+
+def candidates_of_sweep(wildcards):
+    """The configurations that trade the test days."""
+    return expand(
+        f"{CANDIDATE}/config.yaml", sweep=wildcards.sweep, candidate=CANDIDATES
+    )
+
+
 def of_backtest_runs(name):
     """Input function: the file of this name of every candidate and final seed."""
     return lambda wildcards: expand(
@@ -134,6 +153,11 @@ def baseline_returns(wildcards):
         sweep=wildcards.sweep,
         baseline=BASELINES,
     )
+
+
+def features_of_planted(wildcards):
+    """The features of a planted market, whose oracle reads the signal."""
+    return f"{FEATURES}.npz" if market_of(wildcards).source.planted else []
 
 
 def files_of_market(wildcards):
@@ -159,6 +183,7 @@ runs = [
         for run in folders_of_runs(name, number, trial)
         for file in ("policy.pt", "sharpe.json", "returns.parquet")
     ),
+    *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(
         f"{BACKTEST_RUN}/policy.pt",
         sweep=settings.sweeps,

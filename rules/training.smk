@@ -24,7 +24,7 @@ rule train_agent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=megabytes(1500, 3),
         watch=WATCH,
         last_attempt=last_attempt,
     params:
@@ -70,7 +70,8 @@ rule backtest_incumbent:
     """Train a chosen configuration on all days before the test days with a fresh seed; trade the test days once."""
     input:
         config=config_of_backtest,
-        bars=bars_of_sweep,
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
     output:
         policy=f"{BACKTEST_RUN}/policy.pt",
         sharpe=f"{BACKTEST_RUN}/sharpe.json",
@@ -83,27 +84,24 @@ rule backtest_incumbent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=megabytes(1500, 3),
         watch=WATCH,
         last_attempt=last_attempt,
     params:
-        test_start=test_start_of_market,
-        turbulence_days=settings.top.features.turbulence_days,
-        purge_days=settings.top.folds.dropped_days,
         settings=training_flags,
         code=backtest_code,
     shell:
         "start workflow_scripts.training.backtest_incumbent --config {input.config:q}"
-        " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
-        " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
+        " --sealed {input.sealed:q} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
         " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:
-    """Trade the test days as equal weight and as buy and hold do."""
+    """Trade the test days as the benchmark, equal weight, and buy and hold do."""
     input:
-        bars=bars_of_sweep,
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
     output:
         returns=expand(
             f"{BACKTEST}/{{baseline}}/returns.parquet",
@@ -117,16 +115,12 @@ rule backtest_baselines:
     conda:
         "../envs/training.yaml"
     params:
-        test_start=test_start_of_market,
-        turbulence_days=settings.top.features.turbulence_days,
-        purge_days=settings.top.folds.dropped_days,
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
-        "start workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
-        " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
-        " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
+        "start workflow_scripts.training.backtest_baselines --sealed {input.sealed:q}"
+        " --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
 
 rule evaluate_baselines:
@@ -138,7 +132,7 @@ rule evaluate_baselines:
             if IN_STORAGE
             else []
         ),
-        bars=f"{MARKET}/bars.parquet",
+        features=features_of_planted,
     output:
         baselines=f"{MARKET}/baselines.json",
         returns=expand(BASELINE_RETURNS, fold=range(FOLD_COUNT), allow_missing=True),
@@ -149,12 +143,12 @@ rule evaluate_baselines:
     conda:
         "../envs/training.yaml"
     params:
-        oracle=lambda wildcards: (
-            "--oracle" if market_of(wildcards).source.planted else "--no-oracle"
+        oracle=lambda wildcards, input: (
+            f"--features {shlex.quote(input.features)}" if input.features else ""
         ),
         settings=environment_flags,
         code=code("training.evaluate_baselines"),
     shell:
         "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
-        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
+        " {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
         " > {log:q} 2>&1"

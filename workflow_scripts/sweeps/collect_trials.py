@@ -25,7 +25,7 @@ def collect_trials(
     top: int,
     trials: Path,
     incumbent: Path,
-    backtest: Path,
+    candidates: Path,
     budget: int | None = None,
 ) -> None:
     """Write the sweep's table of runs, its incumbent, and the configurations that the backtest trains anew.
@@ -37,7 +37,7 @@ def collect_trials(
         top: number of best configurations to hand to the backtest.
         trials: the table to write: a row per run.
         incumbent: the YAML file to write: the best trials.
-        backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+        candidates: the YAML file to write: the backtest's trials by name, rank_1, …, default and untrained.
         budget: vector steps of the backtest's trainings; none takes those of the sweep.
 
     """
@@ -57,15 +57,14 @@ def collect_trials(
     ranked = distinct([*best, *others])[:top]
     if len(ranked) < top:
         raise ValueError(f"{len(ranked)} trainings that differ do not fill {top} ranks: lower backtest.top")
-    candidates = {
+    named = {
         f"rank_{place + 1}": replace(_trial(agent, score), budget=full[0].budget) for place, score in enumerate(ranked)
     }
-    candidates["default"] = untuned
+    named["default"] = untuned
     if budget is not None:
-        candidates = {name: replace(trial, budget=budget) for name, trial in candidates.items()}
-    candidates["untrained"] = replace(untuned, budget=0)
-    for name, trial in candidates.items():
-        write_text(backtest / name / "config.yaml", trial.to_yaml())
+        named = {name: replace(trial, budget=budget) for name, trial in named.items()}
+    named["untrained"] = replace(untuned, budget=0)
+    write_text(candidates, yaml.safe_dump({name: trial.to_dict() for name, trial in named.items()}, sort_keys=True))
     log.info(
         f"{len(judged)} trials, {len(best)} with a score; incumbent round={best[0].round} trial={best[0].trial} "
         f"score={best[0].score:.3f} standard_error={best[0].standard_error}"

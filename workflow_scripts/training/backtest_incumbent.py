@@ -4,8 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.universes import MarketFeatures, sealed_data
+from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.judge import judge
 from workflow_scripts.training.run.runs import Outputs, Run
@@ -19,10 +18,7 @@ from workflow_scripts.workflow.jobs import start_job
 
 def backtest_incumbent(
     config: Path,
-    bars: Path,
-    test_start: str,
-    turbulence_days: int,
-    purge_days: int,
+    sealed: Path,
     seed: int,
     outputs: tyro.conf.OmitArgPrefixes[Outputs],
     environment: EnvironmentSettings = EnvironmentSettings(),
@@ -34,10 +30,7 @@ def backtest_incumbent(
 
     Args:
         config: the configuration, a trial's config.yaml.
-        bars: the market's bars; nothing else in the pipeline looks at their test days.
-        test_start: first test day (YYYY-MM-DD).
-        turbulence_days: look-back of turbulence in days.
-        purge_days: days dropped before the test days.
+        sealed: the fold of the test days, at which nothing else in the pipeline looks.
         seed: a seed that no trial was judged with.
         outputs: the files to write.
         environment: how an action becomes trades.
@@ -52,8 +45,7 @@ def backtest_incumbent(
     log.info(
         f"{trial.sweep} {config.parent.name}: round={trial.round} trial={trial.trial} seed={seed} on the test days"
     )
-    data = sealed_data(MarketFeatures.of(read_bars(bars), turbulence_days), test_start, purge_days)
-    run = Run.of(trial, data, seed, environment, training)
+    run = Run.of(trial, read_fold(sealed), seed, environment, training)
     trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt)
     write(run, trained, judge(run, trained, log, last_attempt), outputs, log)
 

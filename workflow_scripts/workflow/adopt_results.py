@@ -35,8 +35,9 @@ def adopt_results(root: Path = Path()) -> None:
 def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file that can be checked, and what is wrong with it, if anything is."""
     for market in folders(MARKET, root):
-        for described in (market / "data.lock.json", *sorted(market.glob("folds/fold_*.json"))):
-            content = market / "bars.parquet" if described.parent == market else described.with_suffix(".npz")
+        beside = [market / "features.json", market / "sealed.json", *sorted(market.glob("folds/fold_*.json"))]
+        for described in (market / "data.lock.json", *beside):
+            content = described.with_suffix(".npz") if described in beside else market / "bars.parquet"
             if described.exists() and content.exists():
                 expected = read_json(described)["sha256"]
                 yield content, None if sha256(content) == expected else f"its sha256 is not that of {described.name}"
