@@ -103,7 +103,7 @@ def _answer(
     for descriptor in (connection.fileno(), owner_end, *([] if woken is None else [woken])):
         ends.register(descriptor, select.POLLIN)
     ready = ends.poll(None if patience_seconds is None else patience_seconds * 1000)
-    while ready and {descriptor for descriptor, _ in ready} == {woken}:
+    while woken is not None and ready and {descriptor for descriptor, _ in ready} == {woken}:
         os.read(woken, 4096)
         ready = ends.poll(None)
     if any(descriptor == owner_end for descriptor, _ in ready):
