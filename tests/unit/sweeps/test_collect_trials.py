@@ -52,7 +52,7 @@ def test_where_too_few_have_a_score_those_of_a_lower_budget_follow_and_then_thos
     ranks = written(tmp_path, [*low, *full], 4)
     assert [each["configuration"]["gamma"] for each in ranks] == [0.9, 0.5, 0.8, 0.4]
     assert {each["budget"] for each in ranks} == {90}
-    with pytest.raises(ValueError, match="4 trainings that differ do not fill 5 ranks: lower backtest.top"):
+    with pytest.raises(ValueError, match="4 trainings that differ do not fill 5 ranks: lower backtest"):
         written(tmp_path, [*low, *full], 5)
 
 
