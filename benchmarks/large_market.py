@@ -28,7 +28,9 @@ RESULTS = Path(__file__).with_name("large_market.json")
 TICKERS, DAYS, TEST_DAYS, STEPS = 500, 5000, 500, 512
 TURBULENCE_DAYS, PURGE_DAYS = 252, 5
 FOLDS = "--settings.count=3 --settings.train-days=1008 --settings.validation-days=252 --settings.purge-days=5".split()
-TRIAL = f"from workflow_scripts.training.trials import Trial; print(Trial('large', 'ppo', 0, 0, {STEPS}, {{}}).to_yaml())"
+TRIAL = (
+    f"from workflow_scripts.training.trials import Trial; print(Trial('large', 'ppo', 0, 0, {STEPS}, {{}}).to_yaml())"
+)
 # The jobs of a backtest: of one configuration with one seed.
 Jobs = dict[str, dict[str, float]]
 
@@ -47,7 +49,9 @@ def main(before: str = "", tickers: int = TICKERS, days: int = DAYS) -> None:
         first_test_day = write_prices(prices, tickers, days)
         measured = {"now": measure(ROOT, prices, Path(parent) / "now", first_test_day)}
         if before:
-            measured["before"] = measure(checkout(before, Path(parent)), prices, Path(parent) / "before", first_test_day)
+            measured["before"] = measure(
+                checkout(before, Path(parent)), prices, Path(parent) / "before", first_test_day
+            )
         market = {"tickers": tickers, "days": days, "csv_mb": round(prices.stat().st_size / 1e6)}
     print(table(measured))
     content = {"machine": machine(), "market": market, "commit_before": before, "jobs": measured}
@@ -56,7 +60,9 @@ def main(before: str = "", tickers: int = TICKERS, days: int = DAYS) -> None:
 
 def table(measured: dict[str, Jobs]) -> str:
     """Return a row per job: CPU seconds and MB of each code, and the MB that the job asks for now."""
-    lines = [f"{'':24}{'CPU s':>10}{'MB':>8}{'asks for':>10}" + ("     before: CPU s      MB" if len(measured) > 1 else "")]
+    lines = [
+        f"{'':24}{'CPU s':>10}{'MB':>8}{'asks for':>10}" + ("     before: CPU s      MB" if len(measured) > 1 else "")
+    ]
     for job in dict.fromkeys(name for jobs in measured.values() for name in jobs):
         now, old = (measured.get(code, {}).get(job) for code in ("now", "before"))
         line = f"{job:24}" + (f"{now['cpu_s']:10.1f}{now['mb']:8.0f}{now['request_mb']:10.0f}" if now else " " * 28)
@@ -151,7 +157,11 @@ def listed(flag: str, paths: list[Path]) -> list[str]:
 
 def run(code: Path, arguments: list[str]) -> tuple[bytes, float, float]:
     """Run Python in a checkout as Snakemake does; return what it said, its CPU seconds and its largest memory in MB."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "FOLDSWEEP_PARENT": str(os.getpid())}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "FOLDSWEEP_PARENT": str(os.getpid()),
+    }
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
         process = subprocess.Popen([sys.executable, *arguments], cwd=code, env=environment, stdout=said, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)

@@ -1,4 +1,5 @@
 # What jobs are told beside their files, from their wildcards.
+from workflow_scripts.workflow.memory_requests import request_mb
 from workflow_scripts.workflow.registry import module_of
 
 
@@ -27,11 +28,9 @@ def training_flags(wildcards):
     return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
 
 
-def megabytes(least, each):
-    """Resource function: MB of memory, some at least and so many per MB of a job's inputs; a retry asks for more."""
-    return lambda wildcards, input, attempt: (
-        attempt * round(least + each * input.size_mb)
-    )
+def memory(rule):
+    """Resource function: MB of memory by the size of a job's inputs; a retry asks for more."""
+    return lambda wildcards, input, attempt: request_mb(rule, input.size_mb, attempt)
 
 
 def last_attempt(wildcards, attempt):

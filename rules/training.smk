@@ -24,7 +24,7 @@ rule train_agent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("train_agent"),
         watch=WATCH,
         last_attempt=last_attempt,
     params:
@@ -84,7 +84,7 @@ rule backtest_incumbent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
         last_attempt=last_attempt,
     params:
@@ -114,6 +114,8 @@ rule backtest_baselines:
         f"{BACKTEST}/backtest_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_baselines"),
     params:
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
@@ -142,6 +144,8 @@ rule evaluate_baselines:
         f"{MARKET}/evaluate_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("evaluate_baselines"),
     params:
         oracle=lambda wildcards, input: (
             f"--features {shlex.quote(input.features)}" if input.features else ""
