@@ -11,6 +11,50 @@ figures = expand(
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 
 
+# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# of a market write it, each under a lock, and no job may remove it.
+checkpoint open_test_days:
+    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    input:
+        candidates=f"{SWEEP}/candidates.yaml",
+        lock=of_market(f"{MARKET}/data.lock.json"),
+    output:
+        preregistration=PREREGISTRATION,
+        configs=expand(
+            f"{CANDIDATE}/config.yaml",
+            candidate=CANDIDATES,
+            allow_missing=True,
+        ),
+    log:
+        f"{SWEEP}/open_test_days.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        market=market_name,
+        test_start=test_start_of_market,
+        seeds=" ".join(map(str, FINAL_SEEDS)),
+        confidence=settings.top.backtest.confidence,
+        settings=lambda wildcards: canonical(
+            {
+                "environment": market_of(wildcards).environment.model_dump(),
+                "training": TRAINING,
+                "turbulence_days": settings.top.features.turbulence_days,
+                "purge_days": settings.top.folds.dropped_days,
+            }
+        ),
+        backtest_code=backtest_code,
+        ledger=of_market(OPENINGS),
+        backtest=lambda wildcards, output: str(Path(output.configs[0]).parents[1]),
+        code=code("analysis.open_test_days"),
+    shell:
+        "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
+        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
+        " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
+        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
+
+
 rule estimate_importance:
     """Estimate which hyperparameters mattered, by three methods."""
     input:
@@ -133,9 +177,13 @@ rule plot_equity:
 
 
 rule judge_sweep:
-    """Say whether the test days support a claim about the tuned configuration."""
+    """Answer whether the tuned agent has skill, whether tuning helped, and how much of its score was luck."""
     input:
         scores=scores_of_sweep,
+        runs=returns_of_sweep,
+        benchmarks=baselines_of_sweep,
+        candidates=candidates_of_sweep,
+        preregistration=PREREGISTRATION,
         backtests=backtest_returns,
         sharpes=backtest_sharpes,
         baselines=baseline_returns,
@@ -153,14 +201,21 @@ rule judge_sweep:
     conda:
         "../envs/analysis.yaml"
     params:
+        market=market_name,
+        candidates=lambda wildcards, input: str(Path(input.candidates[0]).parents[1]),
+        ledger=of_market(OPENINGS),
+        trials_made=lambda wildcards: trials_made_on(market_name(wildcards)),
         resamples=settings.top.backtest.resamples,
         confidence=settings.top.backtest.confidence,
+        settings=environment_flags,
         code=code("analysis.judge_sweep"),
     shell:
-        "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep}"
-        " --scores {input.scores:q} --backtests {input.backtests:q} --baselines {input.baselines:q}"
+        "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep} --market {params.market}"
+        " --scores {input.scores:q} --candidates {params.candidates:q} --backtests {input.backtests:q}"
+        " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q}"
+        " --preregistration {input.preregistration:q} --ledger {params.ledger:q} --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
-        " > {log:q} 2>&1"
+        " {params.settings} > {log:q} 2>&1"
 
 
 rule compare_sweeps:

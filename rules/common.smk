@@ -27,6 +27,8 @@ from workflow_scripts.workflow.paths import (
     MARKET,
     NAME,
     NUMBER,
+    OPENINGS,
+    PREREGISTRATION,
     RESULTS,
     ROUND,
     RUN,

@@ -109,11 +109,7 @@ checkpoint collect_trials:
             labels={"result": "5. all runs"},
         ),
         incumbent=f"{SWEEP}/incumbent.yaml",
-        candidates=expand(
-            f"{CANDIDATE}/config.yaml",
-            candidate=CANDIDATES,
-            allow_missing=True,
-        ),
+        candidates=f"{SWEEP}/candidates.yaml",
     log:
         f"{SWEEP}/collect_trials.log",
     benchmark:
@@ -130,12 +126,11 @@ checkpoint collect_trials:
             if settings.top.backtest.budget
             else ""
         ),
-        backtest=lambda wildcards, output: str(Path(output.candidates[0]).parents[1]),
         code=code("sweeps.collect_trials"),
     shell:
         "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
         " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
-        " --incumbent {output.incumbent:q} --backtest {params.backtest:q} > {log:q} 2>&1"
+        " --incumbent {output.incumbent:q} --candidates {output.candidates:q} > {log:q} 2>&1"
 
 
 rule plan:

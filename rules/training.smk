@@ -98,7 +98,7 @@ rule backtest_incumbent:
 
 
 rule backtest_baselines:
-    """Trade the test days as equal weight and as buy and hold do."""
+    """Trade the test days as the benchmark, equal weight, and buy and hold do."""
     input:
         sealed=sealed_of_sweep,
         description=description_of_sealed,

@@ -23,11 +23,13 @@ def baseline_values(folds: Sequence[Path], objective: Objective) -> dict[str, di
     values: dict[str, dict[int, float]] = {}
     for path in folds:
         fold = int(read_back("fold_{fold}", path.with_suffix(""))["fold"])
-        _, columns = read_daily(path)
-        for name, daily_returns in columns.items():
+        daily = read_daily(path)
+        benchmark = daily.columns.get("benchmark")
+        for name, daily_returns in daily.columns.items():
             own = values.setdefault(name, {})
             with suppress(UndefinedError):
-                own[fold] = take(objective.name, objective.value, Record(daily_returns, columns.get("benchmark")))
+                record = Record(daily_returns, benchmark, periods_per_year=daily.periods_per_year)
+                own[fold] = take(objective.name, objective.value, record)
     return values
 
 

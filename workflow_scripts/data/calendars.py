@@ -77,6 +77,6 @@ def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame
             columns[name] = values.mask(held, 0.0) if name == "volume" else values.mask(held).ffill()
     columns[HELD] = pd.DataFrame(held.astype(np.float64), days, traded.columns)
     index = pd.MultiIndex.from_product([days, traded.columns], names=["date", "ticker"])
-    return pd.DataFrame(
-        {name: values.to_numpy().ravel() for name, values in columns.items()}, index=index
-    ).reset_index()
+    table = pd.DataFrame({name: values.to_numpy().ravel() for name, values in columns.items()}, index=index)
+    table.attrs = dict(bars.attrs)
+    return table.reset_index()

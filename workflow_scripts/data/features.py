@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, whole_file
 
 Array = NDArray[np.float64]
@@ -29,6 +30,7 @@ class Features:
         scale_free_names: names of the scale-free features, of which the last are the bars' own columns.
         volatility: what the market's volatility is.
         covariance: what the covariance behind turbulence is.
+        periods_per_year: periods a year of the market.
 
     """
 
@@ -41,6 +43,7 @@ class Features:
     scale_free_names: tuple[str, ...]
     volatility: str
     covariance: str
+    periods_per_year: int = TRADING_DAYS_A_YEAR
 
     def first_days(self, count: int) -> "Features":
         """Return the features of the first ``count`` days alone."""
@@ -79,4 +82,5 @@ def features_of(arrays: dict[str, NDArray[Any]]) -> Features:
         values[name] = tuple(map(str, values[name]))
     for name in ("volatility", "covariance"):
         values[name] = str(values[name])
+    values["periods_per_year"] = int(values["periods_per_year"])
     return Features(**values | {"dates": pd.DatetimeIndex(values["dates"])})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_bytes, write_json
 
 
@@ -23,6 +24,7 @@ class Segment:
         market_features: (days, 2) float32, logarithms standardised over the training window.
         flat_features: (days, tickers × (1 + indicators) + 2) float32: closes, indicators, turbulence and volatility,
             each column standardised over the training window.
+        periods_per_year: days a year of the market.
 
     """
 
@@ -31,6 +33,11 @@ class Segment:
     ticker_features: NDArray[np.float32]
     market_features: NDArray[np.float32]
     flat_features: NDArray[np.float32]
+    periods_per_year: int = TRADING_DAYS_A_YEAR
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,12 @@ class FoldData:
 
 def fold_bytes(data: FoldData) -> bytes:
     """Return a fold's arrays as the bytes of its .npz file; equal arrays are equal bytes."""
-    arrays: dict[str, Any] = {"tickers": np.asarray(data.tickers)}
+    arrays: dict[str, Any] = {
+        "tickers": np.asarray(data.tickers),
+        PERIODS_PER_YEAR: np.asarray(data.validation.periods_per_year),
+    }
     for name, segment in (("train", data.train), ("validation", data.validation)):
-        arrays |= {f"{name}_{field}": array for field, array in vars(segment).items()}
+        arrays |= {f"{name}_{field}": array for field, array in segment.arrays().items()}
     content = io.BytesIO()
     np.savez(content, **arrays)
     return content.getvalue()
@@ -72,8 +82,12 @@ def read_fold(path: Path) -> FoldData:
         )
     try:
         with np.load(path, allow_pickle=False) as arrays:
+            periods_per_year = int(arrays[PERIODS_PER_YEAR])
+            fields = Segment.__dataclass_fields__.keys() - {PERIODS_PER_YEAR}
             segments = {
-                name: Segment(**{field: arrays[f"{name}_{field}"] for field in Segment.__dataclass_fields__})
+                name: Segment(
+                    **{field: arrays[f"{name}_{field}"] for field in fields}, periods_per_year=periods_per_year
+                )
                 for name in ("train", "validation")
             }
             return FoldData(tuple(str(ticker) for ticker in arrays["tickers"]), **segments)

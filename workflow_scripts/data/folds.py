@@ -94,6 +94,7 @@ def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
             ticker_features=ticker_scaler.apply(features.scale_free[positions]),
             market_features=market_scaler.apply(market[positions]),
             flat_features=flat_scaler.apply(flat[positions]),
+            periods_per_year=features.periods_per_year,
         )
 
     scalers = {

@@ -5,7 +5,7 @@ import pandas as pd
 
 from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
 from workflow_scripts.data.features import Array, Features
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, periods_of
 from workflow_scripts.data.turbulence import describe_covariance, turbulence
 
 LONGEST_AVERAGE_DAYS = 60
@@ -32,7 +32,8 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
     indicators = np.stack([of_tickers[ticker] for ticker in close.columns], axis=1)
     price = close.to_numpy()
     scale_free, names = _scale_free(price, indicators)
-    fear = volatility(close) if implied is None else wide[implied].iloc[:, 0].to_numpy()
+    periods_per_year = periods_of(bars.attrs)
+    fear = volatility(close, periods_per_year) if implied is None else wide[implied].iloc[:, 0].to_numpy()
     market = np.stack([turbulence(close, turbulence_days), fear], axis=1)
     features = Features(
         dates=pd.DatetimeIndex(close.index[warmup:]),
@@ -44,6 +45,7 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         scale_free_names=(*names, *own_names),
         volatility=REALISED if implied is None else f"close of {implied.removeprefix(VOLATILITY)}",
         covariance=describe_covariance(close.shape[1], turbulence_days),
+        periods_per_year=periods_per_year,
     )
     _require_finite(features)
     return features
@@ -102,13 +104,13 @@ def _log_return(close: Array, days: int) -> Array:
     return returns
 
 
-def volatility(close: pd.DataFrame) -> Array:
+def volatility(close: pd.DataFrame, periods_per_year: int = TRADING_DAYS_A_YEAR) -> Array:
     """Return (days,) realised volatility of the equal-weight basket over 21 days, annualised, in percent.
 
     It stands in for the VIX where a source has none.
     """
     basket = close.pct_change().mean(axis=1)
-    realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(TRADING_DAYS_A_YEAR) * 100
+    realised = basket.rolling(VOLATILITY_DAYS).std() * np.sqrt(periods_per_year) * 100
     return np.asarray(realised, dtype=np.float64)
 
 

@@ -1,3 +1,16 @@
-"""How many bars a year has, by which everything a year is counted."""
+"""How many periods a year has, by which everything a year is counted.
 
+A table states it in its attributes, which parquet keeps in its schema's metadata.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+# Of stocks, and of a table that states nothing.
 TRADING_DAYS_A_YEAR = 252
+PERIODS_PER_YEAR = "periods_per_year"
+
+
+def periods_of(attributes: Mapping[Any, Any]) -> int:
+    """Return the periods a year that a table's attributes state; those of stocks where they state none."""
+    return int(attributes.get(PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR))

@@ -12,6 +12,7 @@ from workflow_scripts.data.calendars import stand_still
 from workflow_scripts.data.features import Features, arrays_of, features_of, read_arrays, write_arrays
 from workflow_scripts.data.folds import Fold, first_test_day
 from workflow_scripts.data.indicators import compute_features, warm_up
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, periods_of
 
 # How the arrays of bars are called in a file.
 BARS = "bars_"
@@ -135,8 +136,13 @@ class MarketFeatures:
 
 
 def _arrays_of_bars(bars: pd.DataFrame) -> dict[str, Any]:
-    return {f"{BARS}{name}": bars[name].to_numpy(np.str_ if name == "ticker" else None) for name in bars}
+    columns = {f"{BARS}{name}": bars[name].to_numpy(np.str_ if name == "ticker" else None) for name in bars}
+    return {PERIODS_PER_YEAR: np.asarray(periods_of(bars.attrs)), **columns}
 
 
 def _bars_of_arrays(arrays: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame({name.removeprefix(BARS): array for name, array in arrays.items()}).astype({"ticker": "str"})
+    periods_per_year = int(arrays[PERIODS_PER_YEAR])
+    columns = {name.removeprefix(BARS): array for name, array in arrays.items() if name.startswith(BARS)}
+    bars = pd.DataFrame(columns).astype({"ticker": "str"})
+    bars.attrs[PERIODS_PER_YEAR] = periods_per_year
+    return bars

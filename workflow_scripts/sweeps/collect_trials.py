@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import tyro
 import yaml
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank, read_score
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 RUN_COLUMNS = ("fold", "seed", "status", "sharpe", "value", "reason")
 
@@ -24,7 +23,7 @@ def collect_trials(
     top: int,
     trials: Path,
     incumbent: Path,
-    backtest: Path,
+    candidates: Path,
     budget: int | None = None,
 ) -> None:
     """Write the sweep's table of runs, its incumbent, and the configurations that the backtest trains anew.
@@ -36,7 +35,7 @@ def collect_trials(
         top: number of best configurations to hand to the backtest.
         trials: the table to write: a row per run.
         incumbent: the YAML file to write: the best trials.
-        backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+        candidates: the YAML file to write: the backtest's trials by name, rank_1, …, default and untrained.
         budget: vector steps of the backtest's trainings; none takes those of the sweep.
 
     """
@@ -52,13 +51,12 @@ def collect_trials(
     write_text(incumbent, yaml.safe_dump([_summary(score) for score in best[:top]], sort_keys=False))
     untuned = Trial(judged[0].sweep, agent, 0, 0, full[0].budget, json.loads(default))
     # With fewer scored trials than places the last one stands for the rest, so that every promised file exists.
-    candidates = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
-    candidates["default"] = untuned
+    named = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
+    named["default"] = untuned
     if budget is not None:
-        candidates = {name: replace(trial, budget=budget) for name, trial in candidates.items()}
-    candidates["untrained"] = replace(untuned, budget=0)
-    for name, trial in candidates.items():
-        write_text(backtest / name / "config.yaml", trial.to_yaml())
+        named = {name: replace(trial, budget=budget) for name, trial in named.items()}
+    named["untrained"] = replace(untuned, budget=0)
+    write_text(candidates, yaml.safe_dump({name: trial.to_dict() for name, trial in named.items()}, sort_keys=True))
     log.info(
         f"{len(judged)} trials, {len(best)} with a score; incumbent round={best[0].round} trial={best[0].trial} "
         f"score={best[0].score:.3f} standard_error={best[0].standard_error}"
@@ -98,4 +96,4 @@ def _summary(score: Score) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    tyro.cli(collect_trials)
+    command_line(collect_trials)

@@ -1,17 +1,36 @@
 """Tables of daily numbers, read without pandas, whose import takes longer than all else that scores a trial."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.data.periods import periods_of
 from workflow_scripts.sweeps.measures import Array
 from workflow_scripts.workflow.files import damaged, first_line
 
 
-def read_daily(path: Path) -> tuple[NDArray[np.datetime64], dict[str, Array]]:
-    """Return the days of a table with a column ``date``, and its other columns.
+@dataclass(frozen=True)
+class Daily:
+    """A table of numbers, a row per period.
+
+    Attributes:
+        days: (periods,) the days; time stamps, to the second, where a period is shorter than a day.
+        columns: (periods,) numbers by name.
+        periods_per_year: periods a year, of the table's market.
+
+    """
+
+    days: NDArray[np.datetime64]
+    columns: dict[str, Array]
+    periods_per_year: int
+
+
+def read_daily(path: Path) -> Daily:
+    """Return a table with a column ``date``.
 
     Raises:
         ValueError: the file is damaged.
@@ -20,14 +39,22 @@ def read_daily(path: Path) -> tuple[NDArray[np.datetime64], dict[str, Array]]:
     from pyarrow.parquet import ParquetFile
 
     try:
-        table = ParquetFile(path).read(use_threads=False)
+        file = ParquetFile(path)
+        table = file.read(use_threads=False)
         # Not pyarrow's to_numpy, which imports pandas.
         columns = {name: table[name].combine_chunks() for name in table.column_names}
         unit = columns["date"].type.unit
-        days = np.from_dlpack(columns.pop("date").view("int64")).astype(f"datetime64[{unit}]").astype("datetime64[D]")
-        return days, {name: _numbers(column) for name, column in columns.items()}
+        moments = np.from_dlpack(columns.pop("date").view("int64")).astype(f"datetime64[{unit}]")
+        numbers = {name: _numbers(column) for name, column in columns.items()}
+        attributes = json.loads((file.schema_arrow.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
+        return Daily(_in_days(moments), numbers, periods_of(attributes))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(damaged(path, first_line(error))) from error
+
+
+def _in_days(moments: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    days = moments.astype("datetime64[D]")
+    return days if (days == moments).all() else moments.astype("datetime64[s]")
 
 
 def _numbers(column: Any) -> Array:

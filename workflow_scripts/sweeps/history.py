@@ -6,6 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, read_json, write_json
 
 TrialStatus = Literal["ok", "undefined", "flat", "failed"]  # from best to worst
@@ -32,6 +33,7 @@ class Score:
         parent: place in the round before of the trial whose training this one continues.
         phases: budget and configuration of each phase before.
         objective: the name of what the sweep makes as large as it can.
+        periods_per_year: days a year of the market, by which every number of a year is counted.
 
     """
 
@@ -48,6 +50,7 @@ class Score:
     parent: int | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
     objective: str = "sharpe"
+    periods_per_year: int = TRADING_DAYS_A_YEAR
 
     @property
     def fidelity(self) -> tuple[int, int]:

@@ -1,14 +1,12 @@
-"""The rule backtest_baselines: equal weight, and buy and hold, on the test days."""
+"""The rule backtest_baselines: the benchmark, equal weight, and buy and hold, on the test days."""
 
 from pathlib import Path
-
-import tyro
 
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.sharpe import sharpe_ratio, write_returns
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.training.sharpe import write_returns
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def backtest_baselines(
@@ -16,7 +14,9 @@ def backtest_baselines(
     folder: Path,
     environment: EnvironmentSettings = EnvironmentSettings(),
 ) -> None:
-    """Trade the test days as equal weight and as buy and hold do, under the costs and the delay of the agents.
+    """Trade the test days as the baselines do, under the costs and the delay of the agents.
+
+    The benchmark is the neutral action by the agents' own mechanism: what an agent with no opinion would earn.
 
     Args:
         sealed: the fold of the test days.
@@ -29,8 +29,8 @@ def backtest_baselines(
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")
-        log.info(f"{name} sharpe={sharpe_ratio(episode.daily_returns):.2f} days={len(episode.daily_returns)}")
+        log.info(f"{name} sharpe={episode.sharpe} days={len(episode.daily_returns)}")
 
 
 if __name__ == "__main__":
-    tyro.cli(backtest_baselines)
+    command_line(backtest_baselines)

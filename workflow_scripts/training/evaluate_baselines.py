@@ -4,18 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import SIGNAL
 from workflow_scripts.data.features import features_of, read_arrays
 from workflow_scripts.data.fold_files import read_fold
-from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, write_baselines
+from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def evaluate_baselines(
@@ -30,7 +28,7 @@ def evaluate_baselines(
     Args:
         folds: the folds, in their order.
         baselines: the JSON file to write: a list, an entry per fold.
-        returns: the table to write of each fold: date, then daily returns of the benchmark and of each baseline.
+        returns: the table to write of each fold: date, then daily returns of each baseline.
         features: the features of a planted market, whose signal the oracle reads; none leaves the oracle out.
         environment: how an action becomes trades.
 
@@ -45,9 +43,9 @@ def evaluate_baselines(
         if signals is not None:
             signal = np.stack([signals[day] for day in segment.dates])
             episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
-        write_baselines({"benchmark": run_benchmark(segment, environment), **episodes}, beside)
-        row |= {name: sharpe_or_none(episode.daily_returns) for name, episode in episodes.items()}
-        rows.append({"fold": number, **row})
+        write_baselines(episodes, beside)
+        row |= {name: episode.sharpe for name, episode in episodes.items()}
+        rows.append({"fold": number, "periods_per_year": segment.periods_per_year, **row})
         log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))
     write_json(baselines, rows)
 
@@ -60,4 +58,4 @@ def signal_by_day(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 if __name__ == "__main__":
-    tyro.cli(evaluate_baselines)
+    command_line(evaluate_baselines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, first_line, read_json, whole_file, write_json
 
 if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
@@ -20,8 +20,8 @@ Status = Literal["ok", "flat", "failed"]
 NO_DISPERSION = 1e-12
 
 
-def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
-    """Return mean / standard deviation (ddof=1) × √252 of simple daily returns, risk-free rate 0.
+def sharpe_ratio(daily_returns: NDArray[np.float64], periods_per_year: int = TRADING_DAYS_A_YEAR) -> float:
+    """Return mean / standard deviation (ddof=1) × √periods a year of simple daily returns, risk-free rate 0.
 
     Raises:
         ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
@@ -30,14 +30,14 @@ def sharpe_ratio(daily_returns: NDArray[np.float64]) -> float:
     if len(daily_returns) > 1:
         deviation = float(np.std(daily_returns, ddof=1))
         if deviation > NO_DISPERSION * (1 + float(np.abs(daily_returns).max())):
-            return float(np.mean(daily_returns)) / deviation * math.sqrt(TRADING_DAYS_A_YEAR)
+            return float(np.mean(daily_returns)) / deviation * math.sqrt(periods_per_year)
     raise ValueError(f"{len(daily_returns)} daily returns that never vary have no Sharpe ratio")
 
 
-def sharpe_or_none(daily_returns: NDArray[np.float64]) -> float | None:
+def sharpe_or_none(daily_returns: NDArray[np.float64], periods_per_year: int = TRADING_DAYS_A_YEAR) -> float | None:
     """Return the Sharpe ratio where it is defined."""
     try:
-        return sharpe_ratio(daily_returns)
+        return sharpe_ratio(daily_returns, periods_per_year)
     except ValueError:
         return None
 
@@ -50,12 +50,19 @@ class Episode:
         dates: (days,) the days on which the returns were earned, ISO 8601.
         daily_returns: (days,) simple returns after fees.
         turnover: (days,) traded value as a fraction of the portfolio's.
+        periods_per_year: days a year.
 
     """
 
     dates: NDArray[np.str_]
     daily_returns: NDArray[np.float64]
     turnover: NDArray[np.float64]
+    periods_per_year: int = TRADING_DAYS_A_YEAR
+
+    @property
+    def sharpe(self) -> float | None:
+        """The Sharpe ratio of the daily returns, annualised, where it is defined."""
+        return sharpe_or_none(self.daily_returns, self.periods_per_year)
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class RunResult:
         sharpe: annualised Sharpe ratio over the validation (or test) days; none unless ok, and where the daily returns
             do not vary, which the reason then says.
         training_sharpe: the same over the training window.
+        periods_per_year: by which both are annualised; none of a failed run.
 
     """
 
@@ -77,17 +85,19 @@ class RunResult:
     days: int
     sharpe: float | None = None
     training_sharpe: float | None = None
+    periods_per_year: int | None = None
 
 
 def judge_episode(episode: Episode, training: Episode) -> RunResult:
     """Return the result of a run from its validation episode; a policy that never trades is flat, not zero."""
     days = len(episode.daily_returns)
+    year = episode.periods_per_year
     if not episode.turnover.any():
-        return RunResult("flat", "the policy never traded", days)
-    memory = sharpe_or_none(training.daily_returns) if training.turnover.any() else None
-    sharpe = sharpe_or_none(episode.daily_returns)
+        return RunResult("flat", "the policy never traded", days, periods_per_year=year)
+    memory = training.sharpe if training.turnover.any() else None
+    sharpe = episode.sharpe
     reason = f"{days} daily returns that never vary have no Sharpe ratio" if sharpe is None else None
-    return RunResult("ok", reason, days, sharpe, memory)
+    return RunResult("ok", reason, days, sharpe, memory, year)
 
 
 def failed_run(reason: str) -> RunResult:
@@ -118,8 +128,15 @@ def read_result(path: Path) -> RunResult:
     return result
 
 
-def write_returns(episode: Episode | None, path: Path) -> None:
-    """Write the daily returns of a run: date, daily_return, turnover; none of a failed run."""
+def write_returns(episode: Episode | None, path: Path, periods_per_year: int = TRADING_DAYS_A_YEAR) -> None:
+    """Write the daily returns of a run: date, daily_return, turnover; the table's attributes state the days a year.
+
+    Args:
+        episode: of the run; none of a failed one.
+        path: the parquet file to write.
+        periods_per_year: days a year of the market of a run without an episode.
+
+    """
     import pandas as pd
 
     columns = {
@@ -127,12 +144,14 @@ def write_returns(episode: Episode | None, path: Path) -> None:
         "daily_return": episode.daily_returns if episode else np.empty(0),
         "turnover": episode.turnover if episode else np.empty(0),
     }
+    table = pd.DataFrame(columns)
+    table.attrs[PERIODS_PER_YEAR] = episode.periods_per_year if episode else periods_per_year
     with whole_file(path) as beside:
-        pd.DataFrame(columns).to_parquet(beside, index=False)
+        table.to_parquet(beside, index=False)
 
 
 def read_returns(path: Path) -> "pd.Series":
-    """Read the daily returns of a run, indexed by date.
+    """Read the daily returns of a run, indexed by date; its attributes state the days a year.
 
     Raises:
         ValueError: the file is damaged.

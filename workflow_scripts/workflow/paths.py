@@ -12,11 +12,14 @@ MARKET = f"{MARKETS}/{{market}}"
 FEATURES = f"{MARKET}/features"
 SEALED = f"{MARKET}/sealed"
 FOLD = f"{MARKET}/folds/fold_{{fold}}"
+OPENINGS = f"{MARKET}/openings.jsonl"
 BASELINE_RETURNS = f"{MARKET}/baselines/fold_{{fold}}.parquet"
 SWEEP = f"{SWEEPS}/{{sweep}}"
 ROUND = f"{SWEEP}/round_{{round}}"
 TRIAL = f"{ROUND}/trial_{{trial}}"
-RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
+RUN_OF_TRIAL = "fold_{fold}/seed_{seed}"
+RUN = f"{TRIAL}/{RUN_OF_TRIAL}"
+PREREGISTRATION = f"{SWEEP}/preregistration.json"
 BACKTEST = f"{SWEEP}/backtest"
 CANDIDATE = f"{BACKTEST}/{{candidate}}"
 BACKTEST_RUN = f"{CANDIDATE}/seed_{{seed}}"
@@ -48,7 +51,7 @@ def read_back(level: str, path: Path) -> dict[str, str]:
 
 def fold_and_seed(run: Path) -> tuple[int, int]:
     """Return fold and seed of a run from a path to its folder, or to a file in it."""
-    found = read_back("fold_{fold}/seed_{seed}", run.parent if run.suffix else run)
+    found = read_back(RUN_OF_TRIAL, run.parent if run.suffix else run)
     return int(found["fold"]), int(found["seed"])
 
 

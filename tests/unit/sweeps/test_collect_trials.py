@@ -9,7 +9,7 @@ def test_a_row_per_run_has_its_value_its_measures_and_the_hyperparameters(tmp_pa
     run["measures"] = {"sharpe": 1.5, "alpha": 0.1, "calmar": None}
     score = Score("toy", 0, 0, 100, "ok", None, 3.0, None, {"alpha": 0.2}, [run])
     write_score(score, tmp_path / "score.json")
-    files = (tmp_path / "trials.csv", tmp_path / "incumbent.yaml", tmp_path / "backtest")
+    files = (tmp_path / "trials.csv", tmp_path / "incumbent.yaml", tmp_path / "candidates.yaml")
     collect_trials("sac", "{}", (tmp_path / "score.json",), 1, *files)
     table = pd.read_csv(files[0])
     assert list(table)[:9] == ["sweep", "agent", "round", "trial", "budget", "fold", "seed", "status", "sharpe"]

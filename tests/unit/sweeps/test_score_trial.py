@@ -24,14 +24,14 @@ BENCHMARK = np.where(np.arange(len(DAYS)) % 2, 0.02, -0.01)
 ABOVE = 0.001 + 2 * BENCHMARK
 
 
-def write_run(folder, daily_returns, traded=0.1):
+def write_run(folder, daily_returns, traded=0.1, year=252):
     folder.mkdir(parents=True)
     if daily_returns is None:
         episode, result = None, failed_run("the loss is not finite")
     else:
-        episode = Episode(DAYS.astype(str), daily_returns, np.full(len(DAYS), traded))
+        episode = Episode(DAYS.astype(str), daily_returns, np.full(len(DAYS), traded), year)
         result = judge_episode(episode, episode)
-    write_returns(episode, folder / "returns.parquet")
+    write_returns(episode, folder / "returns.parquet", year)
     write_result(result, folder / "sharpe.json")
     return folder / "sharpe.json"
 
@@ -70,6 +70,20 @@ def test_an_excess_sharpe_ratio_takes_the_folds_benchmark(score):
     )
 
 
+def test_measures_are_annualised_by_the_markets_own_year(score, tmp_path):
+    content = score(ABOVE, year=365)
+    assert content["periods_per_year"] == 365
+    assert content["score"] == pytest.approx(ABOVE.mean() / ABOVE.std(ddof=1) * 365**0.5)
+    assert content["runs"][0]["measures"]["alpha"] == pytest.approx(0.365)
+    assert content["runs"][0]["measures"]["annual_turnover"] == pytest.approx(36.5)
+    sharpe = json.loads((tmp_path / "fold_0/seed_0/sharpe.json").read_text(encoding="utf-8"))
+    assert (sharpe["sharpe"], sharpe["periods_per_year"]) == (content["runs"][0]["sharpe"], 365)
+
+
+def test_a_failed_run_knows_its_markets_year(score):
+    assert score(None, year=365)["periods_per_year"] == 365
+
+
 def test_without_a_benchmark_the_objective_has_a_reason_and_no_score(score):
     content = score(ABOVE, objective="excess_sharpe", benchmarks=())
     reason = "excess_sharpe is undefined: there is no benchmark"
@@ -99,16 +113,27 @@ def test_a_benchmark_of_other_days_is_refused(score, tmp_path):
 
 def test_returns_read_without_pandas_are_those_that_pandas_reads(tmp_path):
     write_run(tmp_path / "run", ABOVE)
-    days, columns = read_daily(tmp_path / "run" / "returns.parquet")
+    daily = read_daily(tmp_path / "run" / "returns.parquet")
     table = read_returns(tmp_path / "run" / "returns.parquet")
-    assert columns["daily_return"].tobytes() == table.to_numpy().tobytes()
-    assert days.tolist() == [day.date() for day in table.index]
+    assert daily.columns["daily_return"].tobytes() == table.to_numpy().tobytes()
+    assert daily.days.tolist() == [day.date() for day in table.index]
+
+
+def test_a_table_that_states_no_year_has_that_of_stocks(tmp_path):
+    pd.DataFrame({"date": pd.to_datetime(DAYS)}).to_parquet(tmp_path / "days.parquet", index=False)
+    assert read_daily(tmp_path / "days.parquet").periods_per_year == 252
+
+
+def test_bars_of_less_than_a_day_keep_their_time(tmp_path):
+    moments = pd.to_datetime(["2021-01-01T15:30", "2021-01-01T15:45"])
+    pd.DataFrame({"date": moments}).to_parquet(tmp_path / "bars.parquet", index=False)
+    assert read_daily(tmp_path / "bars.parquet").days.tolist() == moments.to_pydatetime().tolist()
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_days_are_days_in_whichever_unit_they_were_written(tmp_path, unit):
     pd.DataFrame({"date": DAYS.astype(f"datetime64[{unit}]")}).to_parquet(tmp_path / "days.parquet", index=False)
-    assert read_daily(tmp_path / "days.parquet")[0].tolist() == DAYS.tolist()
+    assert read_daily(tmp_path / "days.parquet").days.tolist() == DAYS.tolist()
 
 
 def test_truncated_returns_are_named(tmp_path):

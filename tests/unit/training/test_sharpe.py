@@ -21,9 +21,10 @@ def episode(returns, turnover=0.1):
     return Episode(days, np.asarray(returns, dtype=float), np.full(len(returns), turnover))
 
 
-def test_sharpe_is_mean_over_sample_deviation_times_the_root_of_252():
+def test_sharpe_is_mean_over_sample_deviation_times_the_root_of_a_year():
     # mean 0.01, deviations ±0.01 with ddof=1: sd = 0.01 * sqrt(2)
     assert sharpe_ratio(np.array([0.0, 0.02])) == pytest.approx(1 / math.sqrt(2) * math.sqrt(252))
+    assert sharpe_ratio(np.array([0.0, 0.02]), 365) == pytest.approx(1 / math.sqrt(2) * math.sqrt(365))
 
 
 def test_returns_that_never_vary_have_no_sharpe():
@@ -42,7 +43,7 @@ def test_a_trading_policy_is_ok_and_its_file_holds_no_measure_but_the_two_sharpe
     content = json.loads((tmp_path / "sharpe.json").read_text())
     assert content["sharpe"] == pytest.approx(1 / math.sqrt(2) * math.sqrt(252))
     assert content["training_sharpe"] == pytest.approx(2 * math.sqrt(252))  # mean 0.02, deviation 0.01
-    assert set(content) == {"status", "reason", "days", "sharpe", "training_sharpe"}
+    assert set(content) == {"status", "reason", "days", "sharpe", "training_sharpe", "periods_per_year"}
     assert (content["status"], content["days"]) == ("ok", 2)
 
 

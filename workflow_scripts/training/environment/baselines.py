@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.sharpe import Episode
@@ -32,13 +33,17 @@ def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], T
         traded.append(env.traded.clone())
     path, volume = torch.stack(values).cpu().numpy(), torch.stack(traded).cpu().numpy()
     returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
-    return [Episode(segment.dates[1:], returns[:, place], turnover[:, place]) for place in range(env.num_envs)]
+    return [
+        Episode(segment.dates[1:], returns[:, place], turnover[:, place], segment.periods_per_year)
+        for place in range(env.num_envs)
+    ]
 
 
 def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:
     """Return the episode of a baseline under the same costs and the same one-day delay.
 
-    ``equal_weight`` trades back to equal weights every day; ``buy_and_hold`` buys equal weights once.
+    ``benchmark`` is the neutral action by the agents' own mechanism (``run_benchmark``); ``equal_weight`` trades back
+    to equal weights every day; ``buy_and_hold`` buys equal weights once.
 
     Raises:
         ValueError: no such baseline, or it can buy nothing.
@@ -46,6 +51,8 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     """
     if name not in BASELINES:
         raise ValueError(f"no baseline {name!r}: there are {', '.join(BASELINES)}")
+    if name == "benchmark":
+        return run_benchmark(segment, environment)
     daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0})
     env = make_env(segment, daily, "shared", num_envs=1)
     equal = torch.zeros(1, env.action_dim)
@@ -57,7 +64,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
         turnover = np.zeros(len(values))
         turnover[0] = float(env.traded[0]) / daily.initial_cash
         returns = values / np.concatenate([[daily.initial_cash], values[:-1]]) - 1
-        episode = Episode(segment.dates[1:], returns, turnover)
+        episode = Episode(segment.dates[1:], returns, turnover, segment.periods_per_year)
     if not episode.turnover.any():
         raise ValueError(
             f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
@@ -90,10 +97,12 @@ def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode
 
 
 def write_baselines(episodes: Mapping[str, Episode], path: Path) -> None:
-    """Write daily returns: date, then a column per baseline."""
+    """Write daily returns: date, then a column per baseline; the table's attributes state the days a year."""
     import pandas as pd
 
-    dates = next(iter(episodes.values())).dates
+    one = next(iter(episodes.values()))
     columns = {name: episode.daily_returns for name, episode in episodes.items()}
+    table = pd.DataFrame({"date": pd.to_datetime(one.dates), **columns})
+    table.attrs[PERIODS_PER_YEAR] = one.periods_per_year
     with whole_file(path) as beside:
-        pd.DataFrame({"date": pd.to_datetime(dates), **columns}).to_parquet(beside, index=False)
+        table.to_parquet(beside, index=False)

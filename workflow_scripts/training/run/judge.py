@@ -72,7 +72,10 @@ def choose_snapshot(
     equals the last one wins.
     """
     episodes = evaluate_snapshots(agent, agent.snapshots, window, environment, architecture)
-    sharpes = [sharpe_ratio(episode.daily_returns) if episode.turnover.any() else -math.inf for episode in episodes]
+    sharpes = [
+        sharpe_ratio(episode.daily_returns, episode.periods_per_year) if episode.turnover.any() else -math.inf
+        for episode in episodes
+    ]
     best = max(range(len(sharpes)), key=lambda place: (sharpes[place], place))
     log.info("training_sharpe of the snapshots: " + " ".join(f"{sharpe:.2f}" for sharpe in sharpes) + f"; took {best}")
     agent.act.load_state_dict(agent.snapshots[best])

@@ -99,7 +99,7 @@ def _key(run: Run) -> str:
 def _digest(data: FoldData) -> str:
     digest = hashlib.sha256()
     for segment in (data.train, data.validation):
-        for array in vars(segment).values():
+        for array in segment.arrays().values():
             digest.update(array.tobytes())
     return digest.hexdigest()
 

@@ -26,7 +26,7 @@ def write(
             agent.act.load_state_dict(agent.snapshots[-1])
             agent.snapshots.clear()
         write_state(state, agent, trained.env, run.trial.budget)
-    write_returns(judged.episode, outputs.returns)
+    write_returns(judged.episode, outputs.returns, run.data.validation.periods_per_year)
     write_result(result, outputs.sharpe)
     log.info(
         f"status={result.status} sharpe={_shown(result.sharpe)} training_sharpe={_shown(result.training_sharpe)}"
