@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from typing import TextIO
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -15,33 +16,40 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         settings = self.common_settings
-        stream = sys.stdout if settings.stdout else sys.stderr
-        self.verbose: logging.Handler | None = None
-        self.screen: Screen | None = None
+        self.own: logging.Handler | None = None
         if os.environ.get("VERBOSE") or settings.verbose or settings.printshellcmds or settings.debug_dag:
-            told = settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
-            formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
-            self.verbose = ColorizingTextHandler(settings.nocolor, stream, formatter, DefaultFilter(*told))
-        else:
-            quiet = {str(each) for each in settings.quiet or ()}
-            self.screen = Screen(stream, colour=not settings.nocolor, quiet=quiet, dry_run=settings.dryrun)
+            self.own = self._snakemakes_own()
+        quiet = {str(each) for each in settings.quiet or ()}
+        self.screen = Screen(self._stream, colour=not settings.nocolor, quiet=quiet, dry_run=settings.dryrun)
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stdout if self.common_settings.stdout else sys.stderr
+
+    def _snakemakes_own(self) -> logging.Handler:
+        settings = self.common_settings
+        told = settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
+        formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
+        own: logging.Handler = ColorizingTextHandler(settings.nocolor, self._stream, formatter, DefaultFilter(*told))
+        return own
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show an event."""
-        try:
-            if self.verbose is not None:
-                self.verbose.handle(record)
-            elif self.screen is not None:
+        """Show an event; from the first that the screen cannot show, another workflow's say, as Snakemake does."""
+        if self.own is None:
+            try:
                 self.screen.take(record)
-        except Exception:
-            self.handleError(record)
+                return
+            except Exception as error:
+                self.screen.give_up()
+                self.own = self._snakemakes_own()
+                self._stream.write(f"screen: {type(error).__name__}: {error}; what follows is Snakemake's own\n")
+        self.own.handle(record)
 
     def close(self) -> None:
         """Say how the run ended, and leave the terminal as it was."""
         try:
-            if self.screen is not None:
+            if self.own is None:
                 self.screen.close()
-                self.screen = None
         finally:
             super().close()
 

@@ -28,7 +28,7 @@ OF_ITSELF = re.compile(
     r"Group jobs: |Conda environments: |Singularity containers: |Select jobs|Execute \d+ jobs|DAG of jobs will be|"
     "Updating checkpoint|Exiting because a job|Shutting down, this might|Reasons:|This was a dry-run|The run involves|"
     r"Some jobs were triggered|Rules with provenance|Elapsed time|Processed \d+ potential|Job rate limit|"
-    "Removing (temporary|output files of failed)|$"
+    r"Removing (temporary|output files of failed)|Job \d+ has been submitted|SLURM run ID|$"
 )
 RESTART = re.compile(r"Trying to restart job (\d+)")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
@@ -52,6 +52,7 @@ COLUMNS = {
     "time left": 0,
 }
 BACKTEST_LINES = 5
+SILENCE_SECONDS = 300
 GOOD, BAD, MUTED = "green", "bold red", "dim"
 
 
@@ -92,7 +93,7 @@ class Screen:
         self.counted: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.failed = self.done = self.total = 0
-        self.began = self.now = 0.0
+        self.began = self.now = self.said = 0.0
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
         self.whole_log = ""
@@ -117,14 +118,18 @@ class Screen:
         if event in known:
             known[event](record)
 
-    def close(self) -> None:
-        """Say how it ended and what to do next; take the bar away."""
+    def give_up(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.stop()
+
+    def close(self) -> None:
+        """Say how it ended and what to do next; take the bar away."""
+        self.give_up()
         if self.dry_run:
             self._explain()
         elif self.total and not self.quiet:
-            from workflow_scripts.workflow.time_left import spell
+            from workflow_scripts.workflow.wording import spell
 
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
             if self.done >= self.total:
@@ -140,6 +145,7 @@ class Screen:
     def _say(self, text: str, style: str = "") -> None:
         """Write a line, however wide: only a terminal breaks it."""
         self.console.print(Text(text, style=style), soft_wrap=True)
+        self.said = self.now
 
     def _message(self, record: LogRecord) -> None:
         """Show what a rule says, and what Snakemake says that concerns the user's files."""
@@ -160,6 +166,7 @@ class Screen:
         if self.dry_run:
             return
         from workflow_scripts.workflow.time_left import TimeLeft
+        from workflow_scripts.workflow.wording import several
 
         counted: Counter[str] = Counter(record.stats)  # type: ignore[attr-defined]
         self.total, self.began = counted.pop("total", 0), self.now
@@ -167,10 +174,10 @@ class Screen:
         if self.quiet:
             return
         trained, backtested = counted["train_agent"] + counted["continue_agent"], counted["backtest_incumbent"]
-        parts = [f"{trained} runs of {counted['score_trial']} trials"] if trained else []
-        parts += [f"{backtested} runs of the backtest"] if backtested else []
-        rest = f": {', '.join(parts)}, {self.total - trained - backtested} others" if parts else ""
-        self._say(f"{self.total} jobs to do{rest}")
+        parts = [f"{several(trained, 'run')} of {several(counted['score_trial'], 'trial')}"] if trained else []
+        parts += [f"{several(backtested, 'run')} of the backtest"] if backtested else []
+        rest = f": {', '.join(parts)}, {several(self.total - trained - backtested, 'other')}" if parts else ""
+        self._say(f"{several(self.total, 'job')} to do{rest}")
         if counted["score_trial"]:
             for name, sweep in self.plan.items():
                 self._say(f"{name}: {sweep['about']}")
@@ -199,9 +206,14 @@ class Screen:
             self.bar.update(self.task, completed=self.done, total=self.total, description=doing, left=left)
 
     def _time_left(self) -> str:
-        from workflow_scripts.workflow.time_left import spell
+        from workflow_scripts.workflow.wording import spell
 
-        return spell(self.left.seconds(self.now)) if self.left is not None else ""
+        if self.left is None:
+            return ""
+        return spell(self.left.seconds(self.now, self.total - self.done - len(self.left.running)))
+
+    def _and_left(self) -> str:
+        return f"; {left} left" if (left := self._time_left()) else ""
 
     def _job_started(self, record: LogRecord) -> None:
         job: Any = record
@@ -226,13 +238,14 @@ class Screen:
         if job is None or self.quiet:
             return
         self.finished[job.rule] += 1
+        if self.bar is None and self.now - self.said > SILENCE_SECONDS:
+            self._say(f"{self._clock()}  {self.done} of {self.total} jobs{self._and_left()}")
         if job.rule == "score_trial":
             self._show_trial(job)
         elif job.rule == "backtest_incumbent":
             done, all_of_them = self.finished[job.rule], self.counted[job.rule]
             if done * BACKTEST_LINES // all_of_them > (done - 1) * BACKTEST_LINES // all_of_them:
-                left = f"; {time} left" if (time := self._time_left()) else ""
-                self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{left}")
+                self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{self._and_left()}")
         elif job.rule == "download_bars":
             self._show_market(job)
         elif job.rule == "judge_sweep":
@@ -274,10 +287,13 @@ class Screen:
 
     def _scores_before(self) -> "dict[str, dict[tuple[int, int], Score]]":
         """Return the trials that earlier runs scored; none where some are made anew, since nobody says which."""
-        from workflow_scripts.analysis.standing import read_scores
+        from workflow_scripts.analysis.standing import has_its_runs, read_scores
         from workflow_scripts.workflow.paths import SWEEP
 
-        before = {name: read_scores(Path(SWEEP.format(sweep=name))) for name in self.plan}
+        before = {
+            name: [score for score in read_scores(Path(SWEEP.format(sweep=name))) if has_its_runs(score)]
+            for name in self.plan
+        }
         planned = sum(sweep["trials"] for sweep in self.plan.values())
         if sum(map(len, before.values())) + self.counted["score_trial"] > planned:
             return {}
@@ -306,7 +322,7 @@ class Screen:
         if not failed.indent:  # a job of a group says nothing of its own
             job = self.jobs.get(failed.jobid) or Job(failed.rule_name, {})
             self._end(failed.jobid, well=False)
-            self._show_failure(str(job), failed.log, self.how_it_ended)
+            self._show_failure(str(job), failed.log, failed.rule_msg or self.how_it_ended)
         self.how_it_ended = ""
 
     def _group_failed(self, record: LogRecord) -> None:
@@ -321,8 +337,10 @@ class Screen:
             self._show_failure(f"group {group.groupid}", group.aux_logs, "the machine stopped it")
 
     def _show_failure(self, what: str, logs: list[str], otherwise: str) -> None:
-        self.failed += 1
         reason = _reason(logs) or otherwise or "it ended without a word"
+        if reason == "KeyboardInterrupt":  # who pressed Ctrl-C knows
+            return
+        self.failed += 1
         self._say(f"failed  {what}: {reason}", BAD)
         if logs:
             self._say(f"        log: {logs[0]}")

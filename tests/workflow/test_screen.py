@@ -30,6 +30,14 @@ def test_a_failed_job_shows_its_reason_in_one_line_and_the_path_of_its_log(toy):
     assert len(lines) <= 10
 
 
+def test_a_mistake_in_the_configuration_is_all_that_is_said(toy):
+    toy.config["foldz"] = {}
+    toy.write_config()
+    done = snakemake(toy.folder, VERBOSE="")
+    assert done.returncode != 0
+    assert done.stdout.splitlines()[1:] == ["error: config.yaml, foldz: unknown key; did you mean folds?"]
+
+
 # What site.py runs last: the folder of the plugin leaves Python's path again.
 WITHOUT_THE_PLUGIN = "import sys\nsys.path[:] = [path for path in sys.path if not path.endswith('/screen')]\n"
 

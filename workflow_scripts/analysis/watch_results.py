@@ -24,10 +24,11 @@ from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import RESULTS
-from workflow_scripts.workflow.time_left import spell
+from workflow_scripts.workflow.wording import several, spell
 
 BARS = "▁▂▃▄▅▆▇█"
-CURVE_POINTS, CURVES, RUNS, FAILURES = 10, 3, 8, 5
+# How much of each is shown, so that a picture fits a terminal of 80 columns.
+CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 10, 2, 4, 8, 5
 
 
 def watch_results(
@@ -98,7 +99,7 @@ def picture(progress: Progress, note: str, now: float) -> Group:
     for sweep in progress.sweeps:
         parts += ["", *sweep_lines(sweep)]
     if progress.running:
-        parts += ["", Text("running", style="bold"), running_table(progress.running[:RUNS])]
+        parts += ["", running_table(progress.running[:RUNS])]
         if len(progress.running) > RUNS:
             parts.append(f"  and {len(progress.running) - RUNS} more")
     if progress.silent:
@@ -115,13 +116,12 @@ def picture(progress: Progress, note: str, now: float) -> Group:
 def headline(progress: Progress, now: float) -> Text:
     """Return in a line whether something runs, how fast, and for how long yet."""
     if progress.running:
-        count = len(progress.running)
-        said = "one run goes on" if count == 1 else f"{count} runs go on"
-        said += f", {progress.runs_a_minute:.2g} end a minute" if progress.runs_a_minute else ""
+        said = f"{several(len(progress.running), 'training')} running"
+        said += f", {progress.runs_a_minute:.2g} end per minute" if progress.runs_a_minute else ""
         said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
     else:
         left = [sweep.runs_left for sweep in progress.sweeps]
-        said = "all runs have ended" if all(each == 0 for each in left) else "no run goes on"
+        said = "all trainings have ended" if all(each == 0 for each in left) else "no training goes on"
         said += f"; the last one ended at {clock(progress.last_change)}" if progress.last_change else ""
     return Text(f"{clock(now)}  {said}", style="bold")
 
@@ -157,11 +157,15 @@ def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
 
 def running_table(runs: list[Run]) -> Table:
     """Return how far trainings are, and their learning curves as far as their logs go."""
-    table = Table.grid(padding=(0, 2))
+    names = list(dict.fromkeys(name for run in runs for name in list(run.curves)[:CURVES_OF_A_RUN]))[:CURVES]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("running", "steps", *names):
+        table.add_column(heading, no_wrap=True)
     for run in runs:
-        curves = [f"{name} {curve(values)} {values[-1]:.3g}" for name, values in list(run.curves.items())[:CURVES]]
-        steps = f"{run.steps:,} of {run.budget:,} steps" if run.budget else "starts"
-        table.add_row(f"  {words(run.folder)}", steps, *curves)
+        curves = [
+            f"{curve(run.curves[name])} {run.curves[name][-1]:.3g}" if name in run.curves else "" for name in names
+        ]
+        table.add_row(words(run.folder), f"{run.steps / run.budget:.0%}" if run.budget else "starts", *curves)
     return table
 
 

@@ -34,15 +34,23 @@ class TimeLeft:
             if well:
                 self.took[rule].append(now - began)
 
-    def seconds(self, now: float) -> float | None:
-        """Return the seconds that are left; none before the first training has ended."""
+    def seconds(self, now: float, to_start: int | None = None) -> float | None:
+        """Return the seconds that are left; none before the first training has ended.
+
+        Args:
+            now: the time.
+            to_start: number of jobs that have yet to start, where fewer are left than were announced: a checkpoint may
+                spare jobs, and which, nobody says.
+
+        """
         left = {rule: count for rule, count in self.waiting.items() if count > 0}
         trains = any(rule in TRAININGS for rule in (*left, *(rule for rule, _ in self.running.values())))
         if self.first is None or (trains and self._mean(TRAININGS) is None):
             return None
         busy = sum(map(sum, self.took.values())) + sum(now - began for _, began in self.running.values())
         at_a_time = max(1.0, busy / max(now - self.first, 1.0))
-        work = sum(count * self._job(rule) for rule, count in left.items())
+        share = 1.0 if to_start is None else min(1.0, max(to_start, 0) / max(sum(left.values()), 1))
+        work = share * sum(count * self._job(rule) for rule, count in left.items())
         work += sum(max(0.0, self._job(rule) - (now - began)) for rule, began in self.running.values())
         return work / at_a_time
 
@@ -53,12 +61,3 @@ class TimeLeft:
     def _mean(self, rules: tuple[str, ...]) -> float | None:
         seconds = [each for rule in rules for each in self.took.get(rule, ())]
         return sum(seconds) / len(seconds) if seconds else None
-
-
-def spell(seconds: float | None) -> str:
-    """Return seconds as a person says them; nothing where they are unknown."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -194,14 +194,15 @@ def shown(progress, note=""):
 def test_the_picture_begins_with_what_goes_on_and_how_long_yet(tree):
     tree.run(1, 1, 0, log="ValueError: no bars\n", written=50)
     lines = shown(tree.look())
-    assert lines[0].endswith(" one run goes on, 0.8 end a minute, about 9 min left")
+    assert lines[0].endswith(" 1 training running, 0.8 end per minute, about 9 min left")
     assert "ppo_smac ppo on toy, proposed by smac" in lines
     assert any(line.startswith("0 2/2 4/4 ━") for line in lines)
     assert any(line.startswith("1 0/2 1 1/4 ━") for line in lines)
     assert "backtest 0/4" in lines
     best = "best so far: round 0 trial 1: Sharpe ratio 3.00 ± 16.6, against the default +2.00 ± "
     assert any(line.startswith(best) and line.endswith(" (±: 95 % interval)") for line in lines)
-    assert "ppo_smac round 1 trial 0 fold 0 seed 1 48 of 64 steps loss █▁ 0.001" in lines
+    assert "running steps loss" in lines
+    assert "ppo_smac round 1 trial 0 fold 0 seed 1 75% █▁ 0.001" in lines
     assert any(line.endswith("ppo_smac round 1 trial 1 fold 0 seed 0: ValueError: no bars") for line in lines)
     assert any(line.endswith("round_1/trial_1/fold_0/seed_0/train_agent.log") for line in lines)
 

@@ -62,6 +62,9 @@ def results(tmp_path, monkeypatch):
     write_json(SWEEP / "verdict.json", {"sentence": "No skill is shown."})
     write_trial(0, [1.0, 1.0, 1.0], DEFAULT)
     write_trial(1, [2.0, 3.0, 4.0], {"gamma": 0.8})
+    for trial in (0, 1):
+        for fold in (0, 1, 2):
+            write_json(SWEEP / f"round_0/trial_{trial}/fold_{fold}/seed_0/sharpe.json", {})
 
 
 def trial_lines(lines):
@@ -115,16 +118,19 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     events = recorded("ended")
     start = next(fields for fields in events if fields.get("event") == "run_info")
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 4}}}
-    first, _ = (line for line in show([told, *events]) if "/4" in line)
-    assert " ppo_smac 2/4 0 0 " in first
-    start["stats"]["score_trial"] = 4
-    first, _ = (line for line in show([told, *events]) if "/4" in line)
-    assert " ppo_smac 1/4 0 0 " in first
+    counts = []
+    # Two trials are there and two are to do. Then four are to do: both are stale. Then one has lost a run: it is stale.
+    for to_do, lost in ((2, False), (4, False), (3, True)):
+        start["stats"]["score_trial"] = to_do
+        if lost:
+            (SWEEP / "round_0/trial_0/fold_1/seed_0/sharpe.json").unlink()
+        first, _ = (line for line in show([told, *events]) if "/4" in line)
+        counts.append(first.split()[2])
+    assert counts == ["2/4", "1/4", "2/4"]
 
 
 def test_a_failure_has_its_reason_and_its_log_and_each_new_attempt_is_named(results):
     run = "results/sweeps/ppo_smac/round_0/trial_0/fold_0/seed_0/train_agent.log"
-    Path(run).parent.mkdir(parents=True)
     Path(run).write_text("2026-03-02 14:05:11 INFO ppo_smac\nTraceback:\nTypeError: no such type\n", encoding="utf-8")
     lines = show([TOLD, *recorded("failed")])
     what = "train_agent ppo_smac round 0 trial 0 fold 0 seed 0"
@@ -146,6 +152,22 @@ def test_a_job_that_was_killed_says_by_what(results):
             fields["msg"] = fields["msg"].replace("returned non-zero exit status 1.", "died with <Signals.SIGKILL: 9>.")
     lines = show([TOLD, *events])
     assert "failed train_agent ppo_smac round 0 trial 0 fold 0 seed 0: killed by SIGKILL" in lines
+
+
+def test_ctrl_c_is_no_failure(results):
+    log = SWEEP / "round_0/trial_0/fold_0/seed_0/train_agent.log"
+    log.write_text("KeyboardInterrupt\n", encoding="utf-8")
+    events = [fields for fields in recorded("failed") if not fields.get("msg", "").startswith("Trying to restart")]
+    lines = show([TOLD, *events])
+    assert not [line for line in lines if line.startswith("failed")]
+    assert lines[-2].startswith("stopped after 39 s: 3 of 4 jobs done; in full: ")
+    assert lines[-1] == "what is done is kept: the same command goes on from there"
+
+
+def test_a_job_that_a_cluster_stopped_says_so():
+    job = {"event": "job_error", "jobid": 3, "rule_name": "train_agent", "indent": False, "created": 0.0, "log": []}
+    said = "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'."
+    assert show([job | {"rule_msg": said}]) == [f"failed train_agent: {said}"]
 
 
 def test_an_allocation_that_fails_blames_the_job_whose_log_ends_with_an_error(results):
@@ -186,6 +208,17 @@ def test_a_dry_run_says_how_many_jobs_of_each_rule_and_why():
     assert len(lines) == 16
 
 
+def test_a_pipe_that_was_silent_for_five_minutes_hears_how_far_it_is(results):
+    events = recorded("ended")
+    for fields in events[events.index(next(each for each in events if each.get("job_id") is not None)) :]:
+        fields["created"] += 200
+    heard = [line for line in show([TOLD, *events]) if " jobs; " in line]
+    # The first training of two ends after 366 s and the time left is that of the other one and of the backtest.
+    assert len(heard) == 1
+    assert " 0 of 21 jobs; " in heard[0]
+    assert not [line for line in show([TOLD, *events], Terminal()) if " jobs; " in line]
+
+
 def test_quiet_leaves_errors_alone(results):
     assert show([TOLD, *recorded("ended")], quiet={"all"}) == []
     assert any(line.startswith("failed ") for line in show([TOLD, *recorded("failed")], quiet={"all"}))
@@ -210,6 +243,18 @@ def test_a_terminal_gets_a_bar_and_colours_and_a_pipe_gets_neither(results, monk
 class Settings:
     printshellcmds = nocolor = debug_dag = verbose = show_failed_logs = stdout = dryrun = False
     quiet = None
+
+
+def test_an_event_that_the_screen_cannot_show_is_shown_as_snakemake_does_and_so_are_all_after_it(monkeypatch, capsys):
+    monkeypatch.delenv("VERBOSE", raising=False)
+    handler = LogHandler(Settings(), None)
+    handler.emit(record({"event": "run_info", "msg": "Job stats:"}))  # without the stats
+    handler.emit(record({"msg": "Building DAG of jobs..."}))
+    handler.close()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("screen: AttributeError: ")
+    assert said[0].endswith("; what follows is Snakemake's own")
+    assert said[1:] == ["Job stats:", "Building DAG of jobs..."]
 
 
 def test_who_asks_for_more_gets_snakemakes_own_screen(monkeypatch, capsys):

@@ -1,6 +1,6 @@
 import pytest
 
-from workflow_scripts.workflow.time_left import TimeLeft, spell
+from workflow_scripts.workflow.time_left import TimeLeft
 
 
 def test_nothing_is_said_before_the_first_training_has_ended():
@@ -40,8 +40,9 @@ def test_a_tail_without_trainings_has_a_time_too():
     assert left.seconds(4.0) == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(None, ""), (0.2, "1 s"), (89.4, "89 s"), (600, "10 min"), (7200, "2.0 h")]
-)
-def test_seconds_are_said_as_a_person_says_them(seconds, said):
-    assert spell(seconds) == said
+def test_jobs_that_a_checkpoint_spared_are_no_part_of_what_is_left():
+    left = TimeLeft({"train_agent": 5})
+    left.start(1, "train_agent", 0.0)
+    left.end(1, 10.0)
+    # Four were announced and two are left.
+    assert left.seconds(10.0, to_start=2) == pytest.approx(20.0)
