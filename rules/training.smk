@@ -26,7 +26,7 @@ rule train_agent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("train_agent"),
         watch=WATCH,
         attempt=attempt_flags,
     params:
@@ -91,7 +91,7 @@ rule backtest_incumbent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
         attempt=attempt_flags,
     params:
@@ -122,6 +122,8 @@ rule backtest_baselines:
         f"{BACKTEST}/backtest_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_baselines"),
     params:
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
@@ -150,6 +152,8 @@ rule evaluate_baselines:
         f"{MARKET}/evaluate_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("evaluate_baselines"),
     params:
         oracle=lambda wildcards, input: (
             f"--features {shlex.quote(input.features)}" if input.features else ""
