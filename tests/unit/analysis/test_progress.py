@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from time import process_time
 from types import SimpleNamespace
 
 import pytest
@@ -217,3 +218,21 @@ def test_without_a_terminal_one_picture_is_printed(tree, capsys):
 def test_a_folder_without_sweeps_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"there are no sweeps in .*nowhere, and there is no config\.yaml"):
         watch_results(tmp_path / "nowhere")
+
+
+def test_a_look_at_the_shipped_sweep_every_five_seconds_takes_less_than_a_hundredth_of_a_core(tmp_path):
+    tree = Tree(tmp_path)
+    for number in (0, 1, 2):
+        tree.propose(number)
+        for trial in range(4):
+            if number < 2:
+                tree.trial(number, trial, [1.0] * 6, 0.9 - trial / 10, ends=range(6))
+            else:
+                for seed in range(6):
+                    tree.run(number, trial, seed, log=f"{stamp(20)} INFO vector_steps=32/64 loss=2\n" * 10)
+    results, looks = Results(tmp_path, {"ppo_smac": Plan([(4, 6)] * 3, backtest_runs=25)}), 20
+    shown(results.look())
+    began = process_time()
+    for _ in range(looks):
+        shown(results.look())
+    assert (process_time() - began) / looks < 0.01 * 5
