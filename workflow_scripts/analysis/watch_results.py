@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workflow_scripts.analysis.progress import Plan, Progress, Results, Run, SweepProgress, words
-from workflow_scripts.analysis.standing import number, place, with_interval
+from workflow_scripts.analysis.standing import difference, number, place
 from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
@@ -147,8 +147,7 @@ def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"{sweep.name}  {sweep.about}", style="bold"), table]
     if sweep.best is not None:
         score = number(sweep.best.score) + (f" ± {sweep.interval:#.3g}" if sweep.interval is not None else "")
-        beyond, half = sweep.against_default
-        against = f", against the default {with_interval(beyond, half)}" if beyond is not None else ""
+        against = f", against the default {difference(sweep.against_default)}" if sweep.against_default else ""
         lines.append(f"best so far: {place(sweep.best)}: {label(sweep.objective)} {score}{against} (±: 95 % interval)")
     if sweep.verdict is not None:
         lines.append(f"verdict: {sweep.verdict}")

@@ -102,8 +102,8 @@ def test_the_best_so_far_stands_with_its_interval_and_against_the_default(tree):
     # 2 and 4 have a standard error of 1; Student's t with one degree of freedom is 12.706. So have 1 and 3 above 1. The
     # best of several trials is less sure than one that nobody chose.
     assert sweep.interval == pytest.approx(16.620, abs=1e-3)
-    assert sweep.against_default[0] == pytest.approx(2.0)
-    assert sweep.against_default[1] > 12.706
+    assert sweep.against_default.estimate == pytest.approx(2.0)
+    assert sweep.against_default.interval > 12.706
 
 
 def test_a_running_training_shows_its_steps_and_its_learning_curves(tree):

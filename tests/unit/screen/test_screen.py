@@ -257,6 +257,16 @@ def test_an_event_that_the_screen_cannot_show_is_shown_as_snakemake_does_and_so_
     assert said[1:] == ["Job stats:", "Building DAG of jobs..."]
 
 
+def test_a_run_ends_once_however_often_its_handler_is_closed(results, monkeypatch, capsys):
+    monkeypatch.delenv("VERBOSE", raising=False)
+    handler = LogHandler(Settings(), None)
+    for fields in [TOLD, *recorded("ended")]:
+        handler.emit(record(fields))
+    handler.close()
+    handler.close()
+    assert capsys.readouterr().err.count("done: 21 jobs in ") == 1
+
+
 def test_who_asks_for_more_gets_snakemakes_own_screen(monkeypatch, capsys):
     job = next(fields for fields in recorded("dry_run") if fields.get("event") == "job_info")
     job |= {"rule_msg": None, "local": False, "input": ["a"], "output": ["b"], "benchmark": None, "resources": {}}
