@@ -181,13 +181,20 @@ runs = [
         for number, round_ in enumerate(sweep.schedule)
         for trial in range(round_.size)
         for run in folders_of_runs(name, number, trial)
-        for file in ("policy.pt", "sharpe.json", "returns.parquet")
+        for file in (
+            "policy.pt",
+            "sharpe.json",
+            "returns.parquet",
+            "weights.parquet",
+            "curves.parquet",
+        )
     ),
     *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(
-        f"{BACKTEST_RUN}/policy.pt",
+        f"{BACKTEST_RUN}/{{file}}",
         sweep=settings.sweeps,
         candidate=CANDIDATES,
         seed=FINAL_SEEDS,
+        file=["policy.pt", "weights.parquet", "curves.parquet"],
     ),
 ]

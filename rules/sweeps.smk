@@ -33,6 +33,7 @@ for sweep, tuned in settings.sweeps.items():
                 folder=lambda wildcards, output: Path(output.manifest).parent,
                 scores="--scores" if number else "",
                 warm="--warm-scores" if warm_scores(sweep) and not number else "",
+                limit=tuned.keys.proposal_minutes,
                 code=code(
                     "sweeps.propose_trials",
                     module_of(OPTIMIZERS, tuned.keys.optimizer),
@@ -40,7 +41,8 @@ for sweep, tuned in settings.sweeps.items():
             shell:
                 "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
-                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} > {log:q} 2>&1"
+                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} --limit-minutes {params.limit}"
+                " > {log:q} 2>&1"
 
 
 # A configuration that is lost from a kept round comes from its manifest. A checkpoint, so that nothing trains again.

@@ -11,6 +11,8 @@ rule train_agent:
         policy=f"{RUN}/policy.pt",
         sharpe=f"{RUN}/sharpe.json",
         returns=f"{RUN}/returns.parquet",
+        weights=f"{RUN}/weights.parquet",
+        curves=f"{RUN}/curves.parquet",
     log:
         run=f"{RUN}/train_agent.log",
         usage=f"{RUN}/train_agent.tsv",
@@ -34,7 +36,8 @@ rule train_agent:
     shell:
         "start workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
-        " --returns {output.returns:q} {params.settings} {params.lineage}"
+        " --returns {output.returns:q} --weights {output.weights:q} --curves {output.curves:q}"
+        " {params.settings} {params.lineage}"
         " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
@@ -51,6 +54,8 @@ if CONTINUING_SWEEPS:
             policy=f"{RUN}/policy.pt",
             sharpe=f"{RUN}/sharpe.json",
             returns=f"{RUN}/returns.parquet",
+            weights=f"{RUN}/weights.parquet",
+            curves=f"{RUN}/curves.parquet",
             state=f"{RUN}/state.pt",
         wildcard_constraints:
             sweep="|".join(CONTINUING_SWEEPS),
@@ -76,6 +81,8 @@ rule backtest_incumbent:
         policy=f"{BACKTEST_RUN}/policy.pt",
         sharpe=f"{BACKTEST_RUN}/sharpe.json",
         returns=f"{BACKTEST_RUN}/returns.parquet",
+        weights=f"{BACKTEST_RUN}/weights.parquet",
+        curves=f"{BACKTEST_RUN}/curves.parquet",
     log:
         run=f"{BACKTEST_RUN}/backtest_incumbent.log",
         usage=f"{BACKTEST_RUN}/backtest_incumbent.tsv",
@@ -93,7 +100,8 @@ rule backtest_incumbent:
     shell:
         "start workflow_scripts.training.backtest_incumbent --config {input.config:q}"
         " --sealed {input.sealed:q} --seed {wildcards.seed} --policy {output.policy:q}"
-        " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
+        " --sharpe {output.sharpe:q} --returns {output.returns:q} --weights {output.weights:q}"
+        " --curves {output.curves:q} {params.settings}"
         " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 

@@ -12,6 +12,7 @@ from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
+from workflow_scripts.workflow.paths import RUN, SWEEP, TRIAL, below, folders
 
 CONFIDENCE, POWER = 0.95, 0.8
 
@@ -76,13 +77,17 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
 
     """
     runs = []
-    for config in sorted(sweep.glob("round_*/trial_*/config.yaml")):
-        trial = read_trial(config)
+    for folder in folders(below(TRIAL, SWEEP), sweep):
+        finished = [
+            run / "train_agent.tsv" for run in folders(below(RUN, TRIAL), folder) if (run / "sharpe.json").exists()
+        ]
+        if not finished:
+            continue
+        trial = read_trial(folder / "config.yaml")
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
-        for usage in sorted(config.parent.glob("fold_*/seed_*/train_agent.tsv")):
+        for usage in filter(Path.exists, finished):
             head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
-            if usage.with_name("sharpe.json").exists():
-                runs.append((float(row[head.index(column)]), steps))
+            runs.append((float(row[head.index(column)]), steps))
     return runs
 
 

@@ -26,6 +26,7 @@ from workflow_scripts.training.run.devices import uses_cuda
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.timing import seconds_per_step
 from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.paths import RUN, SWEEP, TRIAL, below, folders
 
 ALIKE = 0.9
 
@@ -64,7 +65,7 @@ def plan(
             environment = EnvironmentSettings(**asked["environments"][sweep["market"]])
             rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
-        done = len(list((sweeps / name).glob("round_*/trial_*/fold_*/seed_*/sharpe.json")))
+        done = sum((run / "sharpe.json").exists() for run in folders(below(RUN, SWEEP), sweeps / name))
         print(
             f"  {1000 * rate:.3g} ms a vector step ({source}): {cpu_hours([*rounds, final], rate):.3g} hours of one "
             f"core, {hours([*rounds, final], rate, slots):.3g} hours with {slots} runs at a time; "
@@ -105,7 +106,9 @@ def past_rate(sweeps: Path, name: str, settings: dict[str, dict[str, Any]], on_c
 def visible_differences(asked: dict[str, Any], sweep: dict[str, Any], market: Path, folder: Path) -> list[str]:
     """Return what differences the sweep can show, in its objective, and the test days, in Sharpe ratios."""
     runs = asked["folds"] * asked["tuning_seeds"]
-    scores = [read_score(path) for path in sorted(folder.glob("round_*/trial_*/score.json"))]
+    scores = [
+        read_score(path) for trial in folders(below(TRIAL, SWEEP), folder) if (path := trial / "score.json").exists()
+    ]
     deviation = run_deviation(at_full_budget(scores)) if scores else None
     dates = read_bars(market / "bars.parquet")["date"]
     test_days = int(dates[dates >= asked["test_start"][sweep["market"]]].nunique())

@@ -48,11 +48,11 @@ def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
                     kept = hashlib.sha256(config.read_bytes()).hexdigest() == proposed["sha256"]
                     yield config, None if kept else f"is not what {round_ / MANIFEST} proposed"
     for run in (*folders(RUN, root), *folders(BACKTEST_RUN, root)):
-        policy, returns = run / "policy.pt", run / "returns.parquet"
+        policy = run / "policy.pt"
         if policy.exists():
             yield policy, "is truncated" if is_damaged(policy) else None
-        if returns.exists():
-            yield returns, None if returns.read_bytes().endswith(PARQUET_ENDS_WITH) else "is truncated"
+        for table in sorted(run.glob("*.parquet")):
+            yield table, None if table.read_bytes().endswith(PARQUET_ENDS_WITH) else "is truncated"
 
 
 if __name__ == "__main__":

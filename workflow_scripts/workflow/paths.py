@@ -73,6 +73,11 @@ def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:
     return sorted(root.glob(pattern), key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
 
 
+def below(level: str, upper: str) -> str:
+    """Return a level as it is named from the folder of a level above it."""
+    return level.removeprefix(f"{upper}/")
+
+
 def _parts(path: Path) -> list[str]:
     return re.split(r"(\d+)", path.as_posix())
 

@@ -29,21 +29,22 @@ COVERED = {
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
-        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo environment "
-        "environment.baselines environment.kernels environment.settings environment.trading_env "
-        "learners.adamw learners.on_policy learners.trading_agent networks networks.flat networks.market "
-        "networks.shape networks.shared run.checkpoints run.devices run.judge run.leases run.memory "
-        "run.runs run.settings run.threads run.train run.write sharpe train_agent trials",
+        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo curves "
+        "environment environment.baselines environment.kernels environment.settings "
+        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
+        "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
+        "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
+        "train_agent trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-        "backtest_incumbent environment environment.baselines environment.kernels environment.settings "
-        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
-        "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
-        "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
-        "trials",
+        "backtest_incumbent curves environment environment.baselines environment.kernels "
+        "environment.settings environment.trading_env learners.adamw learners.on_policy "
+        "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
+        "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+        "run.train run.write sharpe trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.evaluate_baselines",): {
