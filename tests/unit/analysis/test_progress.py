@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import time
 from time import process_time
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from workflow_scripts.analysis.progress import Plan, Results, error_of, words
-from workflow_scripts.analysis.watch_results import curve, picture, watch_results
+from workflow_scripts.analysis.watch_results import Page, curve, picture, watch_results
 from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.workflow.files import write_json
 
@@ -218,6 +219,35 @@ def test_without_a_terminal_one_picture_is_printed(tree, capsys):
 def test_a_folder_without_sweeps_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"there are no sweeps in .*nowhere, and there is no config\.yaml"):
         watch_results(tmp_path / "nowhere")
+
+
+def page(tree, code):
+    made = Page(tree.root / "results", tree.root / "report.html")
+    made.command = [sys.executable, "-c", code, str(made.html)]
+    return made
+
+
+def test_the_page_is_written_anew_a_minute_later_where_a_training_has_ended(tree):
+    made = page(tree, "import sys; open(sys.argv[1], 'a').write('x')")
+    before = tree.look()
+    for now, progress, length in ((0, before, 1), (30, before, 1), (61, before, 1)):
+        made.keep_up(progress, now)
+        made.process.wait()
+        assert len(made.html.read_text(encoding="utf-8")) == length
+        assert made.keep_up(progress, now).startswith(f"{made.html} is of ")
+    tree.run(1, 1, 0, ended=5)
+    after = tree.look()
+    assert made.keep_up(after, 62) == f"{made.html} is being written"
+    made.process.wait()
+    assert made.html.read_text(encoding="utf-8") == "xx"
+
+
+def test_a_page_that_cannot_be_written_says_why(tree):
+    made = page(tree, "raise ValueError('no sweep')")
+    made.keep_up(tree.look(), 0)
+    made.process.wait()
+    for _ in range(2):
+        assert made.keep_up(tree.look(), 1) == f"{made.html} cannot be written: ValueError: no sweep"
 
 
 def test_a_look_at_the_shipped_sweep_every_five_seconds_takes_less_than_a_hundredth_of_a_core(tmp_path):
