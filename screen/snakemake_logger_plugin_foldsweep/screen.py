@@ -47,7 +47,7 @@ COLUMNS = {
     "round": 5,
     "trial": 5,
     "score": 7,
-    "against the default": 23,
+    "against default (±95 %)": 23,
     "best so far": 24,
     "time left": 0,
 }
