@@ -22,6 +22,11 @@ COVERED = {
         "memberships revisions settings sources.base sources.csv ticker_lists",
         "workflow": "files flags jobs model refreshes registry",
     },
+    ("data.compute_features",): {
+        "data": "bars calendars compute_features features fold_files folds indicators market_folds periods settings "
+        "turbulence universes",
+        "workflow": "files jobs model",
+    },
     ("data.split_folds",): {
         "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
         "turbulence universes",
