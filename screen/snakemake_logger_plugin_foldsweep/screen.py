@@ -47,7 +47,7 @@ COLUMNS = {
     "round": 5,
     "trial": 5,
     "score": 7,
-    "against the default": 23,
+    "against default (±95 %)": 23,
     "best so far": 24,
     "time left": 0,
 }
@@ -361,8 +361,11 @@ class Screen:
             return
         from workflow_scripts.workflow.reruns import Job as Rerun
         from workflow_scripts.workflow.reruns import explain
+        from workflow_scripts.workflow.wording import several
 
-        for line in explain(Rerun(*reason) for reason in self.reasons):
+        jobs = [Rerun(*reason) for reason in self.reasons if reason[0] != "all"]
+        self._say(f"{several(len(jobs), 'job')} would run, of these rules for these reasons:")
+        for line in explain(jobs):
             self._say(line)
 
 

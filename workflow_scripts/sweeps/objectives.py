@@ -95,15 +95,20 @@ OBJECTIVES = {
 def read_scores(paths: Iterable[Path]) -> list[Score]:
     """Return trials from their score.json, in the same order, with scores that compare.
 
-    For a centred objective each value loses the mean of the values that trials of its sweep have in the same run, at
-    the same budget, before the trial is scored: a hard fold or a lucky seed, which all trials share, is then no part of
-    a trial's standard error. So a score changes with the trials that there are.
-
     Raises:
         ValueError: a file is damaged.
 
     """
-    scores = [read_score(path) for path in paths]
+    return beside_each_other([read_score(path) for path in paths])
+
+
+def beside_each_other(scores: Sequence[Score]) -> list[Score]:
+    """Return trials, each alone as its score.json has it, with scores that compare.
+
+    For a centred objective each value loses the mean of the values that trials of its sweep have in the same run, at
+    the same budget, before the trial is scored: a hard fold or a lucky seed, which all trials share, is then no part of
+    a trial's standard error. So a score changes with the trials that there are.
+    """
     alike: dict[tuple[Any, ...], list[Score]] = {}
     for score in scores:
         if score.status == "ok" and score.objective in OBJECTIVES and OBJECTIVES[score.objective].centred:
