@@ -28,7 +28,7 @@ class Features:
         market: (days, 2) turbulence and volatility.
         scale_free_names: names of the scale-free features.
         volatility: what the market's volatility is.
-        periods_per_year: days a year of the market.
+        periods_per_year: days per year of the market.
 
     """
 

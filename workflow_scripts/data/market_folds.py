@@ -6,6 +6,7 @@ from typing import Any
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
 from workflow_scripts.data.folds import Fold, cut_fold, first_test_day, walk_forward
 from workflow_scripts.data.indicators import Features
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 
@@ -56,6 +57,7 @@ def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scaler
         "settings": settings.model_dump(include=set(IN_DAYS)),
         "tickers": list(features.tickers),
         "volatility": features.volatility,
+        PERIODS_PER_YEAR: features.periods_per_year,
         **{
             name: {
                 "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",

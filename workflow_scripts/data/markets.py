@@ -13,8 +13,10 @@ from tyro.constructors import PrimitiveConstructorSpec
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.memberships import mark_members, read_universe
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.sources.base import Findings, Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
+from workflow_scripts.data.years import periods_by_calendar
 
 LONGEST_HOLIDAYS = pd.Timedelta(days=14)  # as the Golden Week of an exchange
 # A source on a command line: its settings as one JSON object.
@@ -40,6 +42,7 @@ class Loaded:
         warnings: what a reader of results must know of them.
         member_since: the day since when each ticker of a named list is a member of its index.
         details: what the source states of them beside the note.
+        calendar: their calendar in words; how many periods it gives a year stands in the attributes of the bars.
 
     """
 
@@ -48,6 +51,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     member_since: dict[str, str] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    calendar: str = ""
 
 
 def load_market(source: Source, parts: Path | None = None) -> Loaded:
@@ -81,7 +85,10 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     bars, notices = fill_missing(bars, source.missing, come_and_go=universe is not None)
     if universe is not None:
         bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
-    return Loaded(bars, note, (*found.warnings, *warnings, *notices), LISTS[name] if name else None, found.details)
+    counted, calendar = periods_by_calendar(pd.DatetimeIndex(bars["date"]))
+    bars.attrs[PERIODS_PER_YEAR] = source.periods_per_year or counted
+    said = (*found.warnings, *warnings, *notices)
+    return Loaded(bars, note, said, LISTS[name] if name else None, found.details, calendar)
 
 
 def members_between(source: Source, path: Path) -> pd.DataFrame:

@@ -106,13 +106,13 @@ def detectable_between_trials(deviation: float, runs: int) -> float:
     return _noticeable(deviation * math.sqrt(2 / runs))
 
 
-def detectable_on_days(days: int, correlation: float = 0.0) -> float:
+def detectable_on_days(days: int, correlation: float = 0.0, periods_per_year: int = TRADING_DAYS_A_YEAR) -> float:
     """Return the smallest difference of two policies' annual Sharpe ratios that so many days show, power 0.8 at 5 %.
 
-    An annual Sharpe ratio of a few tenths has a standard error of √(252 / days) (Lo 2002), and the difference of two
-    whose daily returns correlate has √(2 (1 − correlation)) of that.
+    An annual Sharpe ratio of a few tenths has a standard error of √(periods per year / days) (Lo 2002), and the
+    difference of two whose daily returns correlate has √(2 (1 − correlation)) of that.
     """
-    return _noticeable(math.sqrt(2 * (1 - correlation) * TRADING_DAYS_A_YEAR / days))
+    return _noticeable(math.sqrt(2 * (1 - correlation) * periods_per_year / days))
 
 
 def _noticeable(standard_error: float) -> float:

@@ -9,6 +9,7 @@ import tyro
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.data.periods import periods_of
 from workflow_scripts.sweeps.cost import (
     Batch,
     cpu_hours,
@@ -109,25 +110,27 @@ def visible_differences(asked: dict[str, Any], sweep: dict[str, Any], market: Pa
     runs = asked["folds"] * asked["tuning_seeds"]
     scores = [read_score(path) for path in sorted(folder.glob("round_*/trial_*/score.json"))]
     deviation = run_deviation(at_full_budget(scores)) if scores else None
-    dates = read_bars(market / "bars.parquet")["date"]
+    bars = read_bars(market / "bars.parquet")
+    dates, year = bars["date"], periods_of(bars.attrs)
     test_days = int(dates[dates >= asked["test_start"][sweep["market"]]].nunique())
     fold_days = len(read_fold(market / "folds" / "fold_0.npz").validation.dates) * asked["folds"]
     if deviation is None:
-        lines = [_on_days("validation", fold_days)]
+        lines = [_on_days("validation", fold_days, year)]
     else:
         lines = [
             f"two trials of {runs} runs differ visibly from {detectable_between_trials(deviation, runs):.2f} on in "
             f"{label(scores[0].objective)}; a run's own deviation, measured: {deviation:.2f}"
         ]
-    return [*lines, _on_days("test", test_days), "(visible: two-sided at 5 %, with a power of 80 %)"]
+    return [*lines, _on_days("test", test_days, year), "(visible: two-sided at 5 %, with a power of 80 %)"]
 
 
-def _on_days(kind: str, days: int) -> str:
+def _on_days(kind: str, days: int, year: int) -> str:
     if days == 0:
         return f"there are no {kind} days, which show nothing"
+    unlike, alike = (detectable_on_days(days, correlation, year) for correlation in (0.0, ALIKE))
     return (
-        f"{days} {kind} days show a Sharpe difference of {detectable_on_days(days):.2f} between unlike policies, of "
-        f"{detectable_on_days(days, ALIKE):.2f} where their daily returns correlate by {ALIKE}"
+        f"{days} {kind} days show a Sharpe difference of {unlike:.2f} between unlike policies, of {alike:.2f} where "
+        f"their daily returns correlate by {ALIKE} ({year} periods per year)"
     )
 
 

@@ -13,16 +13,16 @@ from workflow_scripts.workflow.code_digest import code_digest, modules_behind
 COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
         "data": (
-            "bar_checks bars calendars doors.series download_bars markets memberships revisions settings sources.base "
-            "sources.embedded ticker_lists"
+            "bar_checks bars calendars doors.series download_bars markets memberships periods revisions settings "
+            "sources.base sources.embedded ticker_lists years"
         ),
         "workflow": "files jobs model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
         "data": (
             "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers doors.repairs "
-            "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships revisions settings "
-            "sources.base sources.csv ticker_lists"
+            "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships periods revisions "
+            "settings sources.base sources.csv ticker_lists years"
         ),
         "workflow": "files jobs model refreshes registry",
     },

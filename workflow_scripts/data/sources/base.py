@@ -70,6 +70,12 @@ class Source(Settings, ABC):
         description="what to do with a day that a ticker lacks and others have: refuse it (`error`), drop the ticker, "
         "or hold its last close",
     )
+    periods_per_year: int | None = Field(
+        default=None,
+        ge=1,
+        description="periods per year, by which everything is annualised; null takes them from the calendar of the "
+        "rows: 252 for stocks, 260 for currencies, 365 for what never closes",
+    )
     volatility_ticker: str | None = Field(
         default="auto",
         validate_default=True,
