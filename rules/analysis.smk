@@ -133,9 +133,12 @@ rule plot_equity:
 
 
 rule judge_sweep:
-    """Say whether the test days support a claim about the tuned configuration."""
+    """Answer whether the tuned agent has skill, whether tuning helped, and how much of its score was luck."""
     input:
         scores=scores_of_sweep,
+        runs=returns_of_sweep,
+        benchmarks=baselines_of_sweep,
+        candidates=candidates_of_sweep,
         backtests=backtest_returns,
         sharpes=backtest_sharpes,
         baselines=baseline_returns,
@@ -153,14 +156,19 @@ rule judge_sweep:
     conda:
         "../envs/analysis.yaml"
     params:
+        market=market_name,
+        candidates=lambda wildcards, input: str(Path(input.candidates[0]).parents[1]),
+        trials_made=lambda wildcards: trials_made_on(market_name(wildcards)),
         resamples=settings.top.backtest.resamples,
         confidence=settings.top.backtest.confidence,
+        settings=environment_flags,
         code=code("analysis.judge_sweep"),
     shell:
-        "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep}"
-        " --scores {input.scores:q} --backtests {input.backtests:q} --baselines {input.baselines:q}"
+        "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep} --market {params.market}"
+        " --scores {input.scores:q} --candidates {params.candidates:q} --backtests {input.backtests:q}"
+        " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q} --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
-        " > {log:q} 2>&1"
+        " {params.settings} > {log:q} 2>&1"
 
 
 rule compare_sweeps:

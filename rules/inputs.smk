@@ -114,6 +114,23 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, None)
 
 
+def returns_of_sweep(wildcards):
+    """The daily returns of every run of a sweep on its validation days."""
+    return [
+        f"{run}/returns.parquet"
+        for number, round_ in enumerate(settings.sweeps[wildcards.sweep].schedule)
+        for trial in range(round_.size)
+        for run in folders_of_runs(wildcards.sweep, number, trial)
+    ]
+
+
+def candidates_of_sweep(wildcards):
+    """The configurations that trade the test days."""
+    return expand(
+        f"{CANDIDATE}/config.yaml", sweep=wildcards.sweep, candidate=CANDIDATES
+    )
+
+
 def of_backtest_runs(name):
     """Input function: the file of this name of every candidate and final seed."""
     return lambda wildcards: expand(

@@ -1,4 +1,5 @@
 # What jobs are told beside their files, from their wildcards.
+from workflow_scripts.workflow.kept_rounds import trials_kept
 from workflow_scripts.workflow.registry import module_of
 
 
@@ -25,6 +26,17 @@ def environment_flags(wildcards):
 def training_flags(wildcards):
     """Flags of a job that trains."""
     return f"{environment_flags(wildcards)} {flags(training=TRAINING)}"
+
+
+@cache
+def trials_made_on(market):
+    """How many trials were ever made on a market: of its sweeps, and of those that results/ holds of earlier ones."""
+    here = {
+        name: sum(round_.size for round_ in sweep.schedule)
+        for name, sweep in settings.sweeps.items()
+        if sweep.keys.market == market
+    }
+    return sum(here.values()) + trials_kept(market, leave_out=settings.sweeps)
 
 
 def last_attempt(wildcards, attempt):

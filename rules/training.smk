@@ -101,7 +101,7 @@ rule backtest_incumbent:
 
 
 rule backtest_baselines:
-    """Trade the test days as equal weight and as buy and hold do."""
+    """Trade the test days as the benchmark, equal weight, and buy and hold do."""
     input:
         bars=bars_of_sweep,
     output:

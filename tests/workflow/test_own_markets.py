@@ -26,7 +26,7 @@ def test_folds_and_backtest_trade_the_members_of_their_time(toy):
     assert read_fold(folds / "fold_0.npz").tickers == ("S1", "S2", "S4")
     assert read_fold(folds / "fold_1.npz").tickers == ("S1", "S2", "S3", "S4")
     sweep = toy.folder / "results/sweeps/ppo_smac"
-    assert read_json(sweep / "verdict.json")["test_days"] > 50
+    assert read_json(sweep / "verdict.json")["test"]["days"] > 50
     assert (sweep / "backtest/rank_1/seed_10/policy.pt").exists()
 
 

@@ -1,4 +1,4 @@
-"""Print where the results are, the incumbent of each sweep, and the sentence of its verdict."""
+"""Print the three answers of each sweep, what its incumbent is, and where the report lies."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from workflow_scripts.workflow.files import read_json
 
 
 def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
-    """Print the report's path and, for each sweep, its incumbent and its verdict.
+    """Print, for each sweep, the answer to skill first, then tuning and luck of selection, and its incumbent.
 
     Args:
         results: the folder of the results.
@@ -22,9 +22,10 @@ def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
         verdict = read_json(folder / "verdict.json")
         best = yaml.safe_load((folder / "incumbent.yaml").read_text(encoding="utf-8"))[0]
         print(f"\n{name}")
-        print(f"  incumbent: round {best['round']}, trial {best['trial']}, validation Sharpe {best['score']:.2f}")
-        print(f"  {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")
-        print(f"  verdict: {verdict['sentence']}")
+        for question in ("skill", "tuning", "selection"):
+            print(f"  {question + ':':<10} {verdict[question]['sentence']}")
+        print(f"  incumbent: round {best['round']}, trial {best['trial']}, validation score {best['score']:.2f}")
+        print(f"             {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")
     print(f"\nreport: {results / 'report.html'}")
 
 

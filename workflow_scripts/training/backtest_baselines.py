@@ -1,4 +1,4 @@
-"""The rule backtest_baselines: equal weight, and buy and hold, on the test days."""
+"""The rule backtest_baselines: the benchmark, equal weight, and buy and hold, on the test days."""
 
 from pathlib import Path
 
@@ -20,7 +20,9 @@ def backtest_baselines(
     folder: Path,
     environment: EnvironmentSettings = EnvironmentSettings(),
 ) -> None:
-    """Trade the test days as equal weight and as buy and hold do, under the costs and the delay of the agents.
+    """Trade the test days as the baselines do, under the costs and the delay of the agents.
+
+    The benchmark is the neutral action by the agents' own mechanism: what an agent with no opinion would earn.
 
     Args:
         bars: the market's bars.

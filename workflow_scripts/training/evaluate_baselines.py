@@ -8,7 +8,7 @@ import tyro
 
 from workflow_scripts.data.bars import SIGNAL, read_bars
 from workflow_scripts.data.fold_files import read_fold
-from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, write_baselines
+from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.workflow.files import write_json
@@ -29,7 +29,7 @@ def evaluate_baselines(
         folds: the folds, in their order.
         bars: the market's bars; the oracle reads the planted signal from them.
         baselines: the JSON file to write: a list, an entry per fold.
-        returns: the table to write of each fold: date, then daily returns of the benchmark and of each baseline.
+        returns: the table to write of each fold: date, then daily returns of each baseline.
         oracle: whether to add the oracle of a planted market.
         environment: how an action becomes trades.
 
@@ -46,7 +46,7 @@ def evaluate_baselines(
                 table.pivot(index="date", columns="ticker", values=SIGNAL).loc[pd.to_datetime(segment.dates)].to_numpy()
             )
             episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
-        write_baselines({"benchmark": run_benchmark(segment, environment), **episodes}, beside)
+        write_baselines(episodes, beside)
         row |= {name: episode.sharpe for name, episode in episodes.items()}
         rows.append({"fold": number, "periods_per_year": segment.periods_per_year, **row})
         log.info(f"fold={number} " + " ".join(f"{name}={value}" for name, value in row.items()))

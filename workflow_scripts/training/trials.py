@@ -65,6 +65,17 @@ def read_trial(path: Path) -> Trial:
     return Trial(**content)
 
 
+def same_training(first: Path, second: Path) -> bool:
+    """Return whether two trials' config.yaml ask for the same training, whichever place proposed them."""
+    one, other = read_trial(first), read_trial(second)
+    return (one.agent, one.budget, one.configuration, one.phases) == (
+        other.agent,
+        other.budget,
+        other.configuration,
+        other.phases,
+    )
+
+
 @cache
 def _validator() -> Any:
     from jsonschema import Draft202012Validator

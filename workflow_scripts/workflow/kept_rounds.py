@@ -1,12 +1,12 @@
 """Proposed rounds are decisions: while a round's manifest holds, no rule proposes its configurations again."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST, read_back
+from workflow_scripts.workflow.paths import MANIFEST, ROUND, folders, read_back
 
 
 def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
@@ -38,6 +38,23 @@ def lost_trials(round_: Path) -> list[int]:
     return [
         trial for trial, _ in enumerate(read_json(round_ / MANIFEST)["trials"]) if not _config(round_, trial).exists()
     ]
+
+
+def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> int:
+    """Return how many trials the results hold of sweeps on a market.
+
+    Args:
+        market: name of the market.
+        leave_out: names of sweeps that are not to be counted.
+        root: the working folder.
+
+    """
+    kept = [
+        read_json(path / MANIFEST)
+        for path in folders(ROUND, root)
+        if read_back(ROUND, path)["sweep"] not in leave_out and (path / MANIFEST).exists()
+    ]
+    return sum(len(manifest["trials"]) for manifest in kept if manifest["settings"]["market"] == market)
 
 
 def _config(round_: Path, trial: int) -> Path:

@@ -75,11 +75,12 @@ COVERED = {
         "workflow": "files jobs",
     },
     ("analysis.judge_sweep",): {
-        "analysis": "judge_sweep statistics",
+        "analysis": "inference.answers inference.differences inference.long_run inference.seeds inference.selection "
+        "inference.sharpe judge_sweep kept_returns verdicts",
         "data": "periods",
         "sweeps": "daily history measures",
-        "training": "sharpe",
-        "workflow": "files jobs paths",
+        "training": "environment.settings sharpe trials",
+        "workflow": "files jobs model paths",
     },
 }
 

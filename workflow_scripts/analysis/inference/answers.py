@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.analysis.inference.differences import Estimand, difference
+from workflow_scripts.analysis.inference.differences import Estimand, difference, sharpe_ratios
 from workflow_scripts.analysis.inference.long_run import long_run_variance, stationary_bootstrap_variance
 from workflow_scripts.analysis.inference.seeds import MeanOverSeeds, mean_over_seeds
 from workflow_scripts.analysis.inference.selection import (
@@ -208,8 +208,9 @@ def selection_answer(
         return _too_few(days, "validation", unit)
     if np.ptp(benchmark) <= SAME_RETURN:
         return _undefined("The benchmark earns the same return every day", unit)
-    gains = [_gains(rows, benchmark, estimand) for rows in returns]
-    kept = np.array([gain for gain in gains if gain is not None and np.ptp(gain) > SAME_RETURN])
+    gains = dict(enumerate(_gains(rows, benchmark, estimand) for rows in returns))
+    with_opinion = {place: gain for place, gain in gains.items() if gain is not None and np.ptp(gain) > SAME_RETURN}
+    places, kept = list(with_opinion), np.array(list(with_opinion.values()))
     left_out = len(returns) - len(kept)
     counts = {"trials_made": made, "trials_compared": len(kept), "trials_without_an_opinion": left_out, "days": days}
     if not len(kept):
@@ -225,7 +226,7 @@ def selection_answer(
     answer: Verdict = "yes" if test.p_value < 1 - confidence else "no" if test.p_value >= 0.5 else "unknown"
     beside: dict[str, Any] = counts | {
         "block_days": block,
-        "stand_out": list(test.superior),
+        "stand_out": [places[index] for index in test.superior],
     }
     factor = _per_year(estimand, days_a_year)
     beside |= {"best": test.best * factor, "best_without_skill": test.median_of_luck * factor}
@@ -240,6 +241,27 @@ def selection_answer(
         p_value=test.p_value,
         beside=beside,
     )
+
+
+def unjudged(reason: str, estimand: Estimand) -> Answer:
+    """Return the answer where there is nothing to compare."""
+    return _undefined(reason, UNITS[estimand])
+
+
+def sharpe_row(returns: Array, confidence: float, days_a_year: int) -> dict[str, Any]:
+    """Return the annual Sharpe ratio of returns (seeds, days), its interval over days and seeds, or why there is none.
+
+    Raises:
+        ValueError: returns of another shape, or not finite.
+
+    """
+    returns = _checked(returns, 2, "a candidate")
+    values, influences = sharpe_ratios(returns)
+    mean = mean_over_seeds(values, influences).times(math.sqrt(days_a_year))
+    if returns.shape[1] < MINIMUM_DAYS:
+        few = f"{returns.shape[1]} days are fewer than {MINIMUM_DAYS}"
+        return {"estimate": mean.estimate, "interval": None, "reason": few}
+    return {"estimate": mean.estimate, "interval": mean.interval(confidence), "reason": None}
 
 
 def _compare(
@@ -283,7 +305,7 @@ def _compare(
     if estimand == "alpha":
         limit *= float(rivals.std(axis=1, ddof=1).mean()) * math.sqrt(days_a_year)
     answer: Verdict = "yes" if low > 0 else "no" if high < limit else "unknown"
-    what = f"{result.estimate:+.3g} [{low:+.3g}, {high:+.3g}] in {unit} (p {result.p_value():.2g})"
+    what = f"{result.estimate:+.2g} [{low:+.2g}, {high:+.2g}] in {unit} (p {result.p_value():.2g})"
     what += f" on {days} test days, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
     sentence = {
         "yes": f"Yes: the {own} beats the {other} by {what}.",
@@ -384,8 +406,8 @@ def _selection_sentence(
     best, median, high = (value * factor for value in (test.best, test.median_of_luck, test.high_of_luck))
     word = {"yes": "Not luck", "no": "Luck", "unknown": "May be luck"}[answer]
     return (
-        f"{word}: the best of {trials} trials shows {best:+.3g} in {unit} on {days} validation days; the best of as "
-        f"many without skill shows {median:+.3g} in half of the cases and {high:+.3g} in one of twenty"
+        f"{word}: the best of {trials} trials shows {best:+.2g} in {unit} on {days} validation days; the best of as "
+        f"many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of twenty"
         f" (p {test.p_value:.2g})."
     )
 
@@ -396,7 +418,7 @@ def _too_few(days: int, which: str, unit: str) -> Answer:
 
 
 def _undefined(reason: str, unit: str) -> Answer:
-    sentence = f"Unknown: {reason[0].lower()}{reason[1:]}, so that there is no {unit} to compare."
+    sentence = f"Unknown: {reason[0].lower()}{reason[1:]}, so that no {unit} can be compared."
     return Answer("unknown", sentence, unit, reason=reason)
 
 

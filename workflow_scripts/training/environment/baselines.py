@@ -42,7 +42,8 @@ def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], T
 def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:
     """Return the episode of a baseline under the same costs and the same one-day delay.
 
-    ``equal_weight`` trades back to equal weights every day; ``buy_and_hold`` buys equal weights once.
+    ``benchmark`` is the neutral action by the agents' own mechanism (``run_benchmark``); ``equal_weight`` trades back
+    to equal weights every day; ``buy_and_hold`` buys equal weights once.
 
     Raises:
         ValueError: no such baseline, or it can buy nothing.
@@ -50,6 +51,8 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     """
     if name not in BASELINES:
         raise ValueError(f"no baseline {name!r}: there are {', '.join(BASELINES)}")
+    if name == "benchmark":
+        return run_benchmark(segment, environment)
     daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0})
     env = make_env(segment, daily, "shared", num_envs=1)
     equal = torch.zeros(1, env.action_dim)

@@ -7,7 +7,8 @@ from pydantic import Field
 from workflow_scripts.workflow.model import Settings
 
 ActionMode = Literal["tilt", "weights", "shares"]
-BASELINES = ("equal_weight", "buy_and_hold")
+# The neutral action by the agents' own mechanism, against which skill is judged, and what anybody can buy.
+BASELINES = ("benchmark", "equal_weight", "buy_and_hold")
 
 
 class EnvironmentSettings(Settings):
