@@ -67,7 +67,10 @@ def download_bars(market: SourceFlag, bars: Path, lock: Path, refreshed: str = N
         },
     )
     rmtree(parts, ignore_errors=True)
-    log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
+    log.info(
+        f"rows={len(table)} tickers={table['ticker'].nunique()} "
+        f"days={table['date'].dt.normalize().nunique()} bars={table['date'].nunique()} ({note})"
+    )
     log.info(
         f"periods_per_year={periods_of(table.attrs)}{' (set)' if market.periods_per_year else ''}; the calendar of the "
         f"rows: {loaded.calendar}"

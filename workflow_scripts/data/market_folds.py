@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, cut_fold, first_test_day, walk_forward
+from workflow_scripts.data.folds import Fold, cut_fold, day_starts, first_test_day, walk_forward
 from workflow_scripts.data.indicators import Features
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
@@ -20,7 +20,8 @@ def folds_of_market(
         ValueError: the market has fewer days than its folds need.
 
     """
-    days = first_test_day(features.dates, test_start)
+    starts = day_starts(features.dates[: first_test_day(features.dates, test_start)])
+    days = len(starts) - 1
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -31,7 +32,7 @@ def folds_of_market(
         resolved.window,
     )
     for fold in cuts:
-        own, cut = features.of_fold(fold)
+        own, cut = features.of_fold(fold.in_bars(starts))
         data, scalers = cut_fold(own, cut)
         yield data, describe_fold(own, cut, resolved, scalers)
 
@@ -62,7 +63,8 @@ def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scaler
             name: {
                 "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
                 "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
+                "days": features.dates[list(days)].normalize().nunique(),
+                "bars": len(days),
             }
             for name, days in (("train", fold.train), ("validation", fold.validation))
         },

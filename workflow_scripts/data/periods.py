@@ -4,7 +4,11 @@ A table states it in its attributes, which parquet keeps in its schema's metadat
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+# Length of a bar.
+Interval = Literal["1d", "1h", "15m", "5m", "1m"]
+DAILY: Interval = "1d"
 
 # Of stocks, and of a table that states nothing.
 TRADING_DAYS_A_YEAR = 252

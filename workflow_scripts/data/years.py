@@ -4,14 +4,37 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import DAILY, TRADING_DAYS_A_YEAR, Interval
 
+MINUTES: dict[Interval, int] = {"1h": 60, "15m": 15, "5m": 5, "1m": 1}
 WEEKDAYS_A_YEAR = 260
 DAYS_A_YEAR = 365.25
 # Exchanges close on six weekdays per year at least, and currencies pause on two at most.
 FEWEST_HOLIDAYS = 4
+LEAST_WEEKS = 3
 # Half a year of weekdays: in fewer, holidays cannot be counted.
 WEEKDAYS_TO_COUNT = 130
+
+
+def check_interval(moments: pd.DatetimeIndex, interval: Interval) -> None:
+    """Check that most bars of a day are as far apart as the interval says.
+
+    Raises:
+        ValueError: they are not; names both, and the key.
+
+    """
+    own = moments.unique().sort_values()
+    gaps = np.diff(own.to_numpy())[own.normalize()[1:] == own.normalize()[:-1]]
+    if interval == DAILY:
+        return
+    if not len(gaps):
+        raise ValueError(f"interval is {interval}, and the market has one bar per day: leave interval out")
+    lengths, counts = np.unique(gaps, return_counts=True)
+    minutes = int(lengths[counts.argmax()] / np.timedelta64(1, "m"))
+    if minutes != MINUTES[interval]:
+        known = {length: name for name, length in MINUTES.items()}
+        cure = f"interval: {known[minutes]}" if minutes in known else f"bars of {', '.join(MINUTES)}"
+        raise ValueError(f"interval is {interval}, and most bars of a day are {minutes} minutes apart: take {cure}")
 
 
 def periods_by_calendar(moments: pd.DatetimeIndex) -> tuple[int, str]:
@@ -31,8 +54,10 @@ def periods_by_calendar(moments: pd.DatetimeIndex) -> tuple[int, str]:
     per_day = int(np.median(counts))
     week = (days - days[0]).astype(np.int64) // 7
     of_weeks = np.bincount(week, weights=counts)
-    usual = round(float(np.median(of_weeks[:-1] if len(of_weeks) > 1 else of_weeks)) / per_day)
-    if usual == 0:
+    usual = round(float(np.median(of_weeks[:-1])) / per_day) if len(of_weeks) > 1 else 0
+    if len(of_weeks) < LEAST_WEEKS:
+        of_year, said = TRADING_DAYS_A_YEAR, "too few weeks to know the calendar"
+    elif usual == 0:
         gap = float(np.median(np.diff(days).astype(np.int64)))
         of_year, said = max(1, round(DAYS_A_YEAR / gap)), f"one day in {gap:.0f}"
     elif usual == 5:

@@ -34,8 +34,9 @@ NYSE = load_sp500_dataset().index
         (pd.date_range("2020-01-03", periods=150, freq="W-FRI"), 52),
         (pd.date_range("2020-01-31", periods=50, freq="ME"), 12),
         (weekdays(100), 252),
+        (pd.date_range("2020-01-03", periods=3), 252),
     ],
-    ids=["stocks", "currencies", "crypto", "weeks", "months", "weekdays too few to count holidays"],
+    ids=["stocks", "currencies", "crypto", "weeks", "months", "weekdays too few to count holidays", "too few weeks"],
 )
 def test_a_year_has_the_periods_of_the_calendar_of_the_rows(days, periods):
     assert periods_by_calendar(days)[0] == periods

@@ -20,9 +20,9 @@ COVERED = {
     },
     ("data.download_bars", "data.sources.csv"): {
         "data": (
-            "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers doors.repairs "
-            "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships periods revisions "
-            "settings sources.base sources.csv ticker_lists years"
+            "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names doors.numbers "
+            "doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships "
+            "periods revisions settings sources.base sources.csv ticker_lists years"
         ),
         "workflow": "files jobs model refreshes registry",
     },

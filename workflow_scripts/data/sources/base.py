@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from workflow_scripts.data.calendars import Missing
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.data.settings import Day
 from workflow_scripts.data.ticker_lists import LISTS
 from workflow_scripts.workflow.model import SettingError, Settings
@@ -113,6 +114,11 @@ class Source(Settings, ABC):
         return self
 
     @property
+    def bar(self) -> Interval:
+        """Length of a bar."""
+        return DAILY
+
+    @property
     def origin(self) -> str:
         """Where the bars come from, for messages."""
         return self.source
@@ -133,7 +139,7 @@ class Source(Settings, ABC):
         if self.start:
             keep &= bars["date"] >= pd.Timestamp(self.start)
         if self.end:
-            keep &= bars["date"] <= pd.Timestamp(self.end)
+            keep &= bars["date"] < pd.Timestamp(self.end) + pd.Timedelta(days=1)
         return keep
 
     @abstractmethod
@@ -148,6 +154,20 @@ class Source(Settings, ABC):
             parts: folder where a download keeps what came until the bars stand; none keeps nothing.
 
         """
+
+
+class AnyInterval(Source, ABC):
+    """A source whose bars may be shorter than a day."""
+
+    interval: Interval = Field(
+        default=DAILY,
+        description="length of a bar: a day, an hour, or 15, 5 or 1 minutes; folds stay in days, features count bars",
+    )
+
+    @property
+    def bar(self) -> Interval:
+        """Length of a bar."""
+        return self.interval
 
 
 def source_of(values: Mapping[str, Any]) -> Source:
