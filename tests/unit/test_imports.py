@@ -16,10 +16,12 @@ import pytest
         ("sweeps.collect_trials", ("torch", "scipy.stats")),
         ("analysis.estimate_importance", ("torch", "smac")),
         ("analysis.plot_equity", ("torch", "scipy")),
+        ("analysis.open_test_days", ("torch", "numpy")),
         ("analysis.judge_sweep", ("torch", "smac")),
         ("analysis.check_verdict", ("torch", "smac")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),
         ("analysis.summarise_results", ("numpy",)),
+        ("analysis.watch_results", ("torch", "smac", "matplotlib", "scipy.stats")),
     ],
 )
 def test_a_verb_imports_no_more_than_it_needs(request, module, spared):

@@ -15,7 +15,7 @@ SWEEP = "results/sweeps/ppo_smac"
 PLOTS = {"compare_sweeps": 1, "plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
 # One run of one trial, and what is gathered from it again.
 ONE_RUN = {"train_agent": 1, "score_trial": 1, "collect_trials": 1, "judge_sweep": 1, **PLOTS}
-SPARED_ABOVE_ONE_RUN = {"backtest_incumbent": 6, "estimate_importance": 1}
+SPARED_ABOVE_ONE_RUN = {"open_test_days": 1, "backtest_incumbent": 6, "estimate_importance": 1}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
@@ -26,6 +26,7 @@ WRITERS = [
     (r"results/sweeps/\w+/round_\d+/trial_\d+/fold_\d+/seed_\d+/sharpe.json", "train_agent"),
     (r"results/sweeps/\w+/round_\d+/trial_\d+/score.json", "score_trial"),
     (r"results/sweeps/\w+/trials.csv", "collect_trials"),
+    (r"results/sweeps/\w+/preregistration.json", "open_test_days"),
     (r"results/sweeps/\w+/backtest/\w+/seed_\d+/sharpe.json", "backtest_incumbent"),
     (r"results/sweeps/\w+/backtest/equal_weight/returns.parquet", "backtest_baselines"),
     (r"results/sweeps/\w+/importance.json", "estimate_importance"),
@@ -127,6 +128,7 @@ def test_rows_of_the_last_fold_rerun_its_runs_and_what_stands_above_them_and_no_
         "evaluate_baselines": 1,
         "collect_trials": 1,
         "estimate_importance": 1,
+        "open_test_days": 1,
         "backtest_baselines": 1,
         "backtest_incumbent": 6,
         "judge_sweep": 1,
@@ -173,14 +175,21 @@ CHANGES = [
     (
         more_rounds,
         # The third round finds a better trial: rank 1 is trained anew with both final seeds.
-        {"propose_trials_ppo_smac_2": 1, "train_agent": 8, "score_trial": 2, "backtest_incumbent": 2, **ABOVE},
+        {
+            "propose_trials_ppo_smac_2": 1,
+            "train_agent": 8,
+            "score_trial": 2,
+            "open_test_days": 1,
+            "backtest_incumbent": 2,
+            **ABOVE,
+        },
         {"backtest_incumbent": 4},
     ),
-    (more_seeds, {"train_agent": 8, "score_trial": 4, **ABOVE}, {"backtest_incumbent": 6}),
+    (more_seeds, {"train_agent": 8, "score_trial": 4, **ABOVE}, {"open_test_days": 1, "backtest_incumbent": 6}),
     (
         more_folds,
         {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, **ABOVE},
-        {"train_agent": 16, "backtest_incumbent": 6},
+        {"train_agent": 16, "open_test_days": 1, "backtest_incumbent": 6},
     ),
     (
         more_sweeps,
@@ -189,6 +198,7 @@ CHANGES = [
             "propose_trials_second_1": 1,
             "train_agent": 16,
             "score_trial": 4,
+            "open_test_days": 1,
             "backtest_baselines": 1,
             "backtest_incumbent": 6,
             **ABOVE,
@@ -203,6 +213,7 @@ CHANGES = [
             "evaluate_baselines": 1,
             "score_trial": 4,
             "collect_trials": 1,
+            "open_test_days": 1,
             "backtest_baselines": 1,
             "backtest_incumbent": 6,
             "judge_sweep": 1,
@@ -213,7 +224,14 @@ CHANGES = [
     (
         more_budget_for_the_incumbent,
         # Rank 1 and the default with two seeds each; the untrained policy keeps its budget of 0.
-        {"collect_trials": 1, "backtest_incumbent": 4, "judge_sweep": 1, "plot_equity": 1, "plot_importance": 1},
+        {
+            "collect_trials": 1,
+            "open_test_days": 1,
+            "backtest_incumbent": 4,
+            "judge_sweep": 1,
+            "plot_equity": 1,
+            "plot_importance": 1,
+        },
         {"backtest_incumbent": 2, "estimate_importance": 1},
     ),
     (
@@ -223,6 +241,7 @@ CHANGES = [
             "evaluate_baselines": 1,
             "backtest_baselines": 1,
             "score_trial": 4,
+            "open_test_days": 1,
             "backtest_incumbent": 6,
             **ABOVE,
         },

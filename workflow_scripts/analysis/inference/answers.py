@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.analysis.inference.differences import Estimand, difference, sharpe_ratios
+from workflow_scripts.analysis.inference.differences import difference, sharpe_ratios
+from workflow_scripts.analysis.inference.estimands import Estimand
 from workflow_scripts.analysis.inference.long_run import long_run_variance, stationary_bootstrap_variance
 from workflow_scripts.analysis.inference.seeds import MeanOverSeeds, mean_over_seeds
 from workflow_scripts.analysis.inference.selection import (
@@ -71,14 +72,6 @@ class Answer:
         return asdict(self)
 
 
-def estimand_of(action_mode: str) -> Estimand:
-    """Return what skill is measured by: alpha in ``weights``, whose exposure moves, else the Sharpe difference.
-
-    At beta .5 the Sharpe difference finds in 10 % of cases what alpha finds in 29 %.
-    """
-    return "alpha" if action_mode == "weights" else "sharpe"
-
-
 def skill_answer(
     tuned: Array,
     benchmark: Array,
@@ -96,7 +89,7 @@ def skill_answer(
     Args:
         tuned: daily returns (seeds, days) of the tuned configuration.
         benchmark: daily returns (days,) of the neutral action by the agent's own mechanism.
-        estimand: what decides (``estimand_of``); the others stand beside it.
+        estimand: what decides (``estimands.estimand_of``); the others stand beside it.
         confidence: of the interval; a yes that is wrong has probability (1 − confidence)/2.
         worthwhile: annual Sharpe ratio below which a difference is of no use; for alpha it is multiplied by the
             benchmark's annual volatility.

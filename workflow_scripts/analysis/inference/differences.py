@@ -6,16 +6,15 @@ the variance of the estimate is the long-run variance of the influences over the
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import statsmodels.api as sm  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from workflow_scripts.analysis.inference.estimands import Estimand
 from workflow_scripts.analysis.inference.long_run import parzen_covariance
 
 Array = NDArray[np.float64]
-Estimand = Literal["sharpe", "alpha", "information_ratio"]
 
 
 def sharpe_ratios(returns: Array) -> tuple[Array, Array]:

@@ -74,6 +74,7 @@ class Source(Settings, ABC):
     periods_per_year: int | None = Field(
         default=None,
         ge=1,
+        le=10**6,
         description="periods per year, by which everything is annualised; null takes them from the calendar of the "
         "rows: 252 for stocks, 260 for currencies, 365 for what never closes",
     )

@@ -25,17 +25,21 @@ def run_episode(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Te
 @torch.no_grad()
 def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
     """Return an episode per portfolio, from the environment's present state to the last day."""
-    state, last = env.state(), False
-    values, traded = [env.asset.clone()], []
+    state, last, first = env.state(), False, env.day
+    values, traded, held = [env.asset.clone()], [], [env.holdings.clone()]
     while not last:
         state, _, last = env.step(policy(state))
         values.append(env.asset.clone())
         traded.append(env.traded.clone())
-    path, volume = torch.stack(values).cpu().numpy(), torch.stack(traded).cpu().numpy()
+        held.append(env.holdings.clone())
+    path, volume, shares = (torch.stack(each).cpu().numpy() for each in (values, traded, held))
     returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
+    close = segment.close[first + 1 :, None]
+    weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
+    dates, days_a_year = segment.dates[1:], segment.periods_per_year
     return [
-        Episode(segment.dates[1:], returns[:, place], turnover[:, place], segment.periods_per_year)
-        for place in range(env.num_envs)
+        Episode(dates, returns[:, each], turnover[:, each], days_a_year, weights[:, each], orders[:, each])
+        for each in range(env.num_envs)
     ]
 
 
@@ -60,11 +64,14 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
         episode = run_episode(env, segment, lambda _: equal)
     else:
         env.step(equal)
+        worth = segment.close[1:] * env.holdings[0].numpy()
         values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
-        turnover = np.zeros(len(values))
-        turnover[0] = float(env.traded[0]) / daily.initial_cash
+        turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
+        turnover[0], traded[0] = float(env.traded[0]) / daily.initial_cash, worth[0] / daily.initial_cash
         returns = values / np.concatenate([[daily.initial_cash], values[:-1]]) - 1
-        episode = Episode(segment.dates[1:], returns, turnover, segment.periods_per_year)
+        episode = Episode(
+            segment.dates[1:], returns, turnover, segment.periods_per_year, worth / values[:, None], traded
+        )
     if not episode.turnover.any():
         raise ValueError(
             f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "

@@ -137,6 +137,10 @@ class TradingEnv:
         """Return the days of the next ``steps`` states, with episodes that start anew after the last day."""
         return (self.day + torch.arange(steps, device=self.device)) % self.last_day
 
+    def growth(self, days: Tensor) -> Tensor:
+        """Return the price ratios (days, tickers) float32 of the days after ``days`` to those."""
+        return (self._on_device[days + 1] / self._on_device[days]).float()
+
     def step(
         self, action: Tensor, state: Tensor | None = None, reward: Tensor | None = None
     ) -> tuple[Tensor, Tensor, bool]:

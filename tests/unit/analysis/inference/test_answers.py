@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from workflow_scripts.analysis.inference.answers import (
-    estimand_of,
     selection_answer,
     skill_answer,
     tuning_answer,
 )
+from workflow_scripts.analysis.inference.estimands import estimand_of
 
 DAYS, SEEDS = 504, 5
 

@@ -1,0 +1,82 @@
+"""The rule open_test_days: state what the sealed days are going to judge, and enter the opening in the ledger."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import yaml
+
+from workflow_scripts.analysis.inference.estimands import estimand_of
+from workflow_scripts.analysis.openings import Opening, enter, openings_of
+from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.files import read_json, sha256, write_json, write_text
+from workflow_scripts.workflow.jobs import command_line, start_job
+
+
+def open_test_days(
+    sweep: str,
+    market: str,
+    candidates: Path,
+    lock: Path,
+    test_start: str,
+    seeds: tuple[int, ...],
+    confidence: float,
+    settings: str,
+    backtest_code: str,
+    ledger: Path,
+    preregistration: Path,
+    backtest: Path,
+) -> None:
+    """Write what will be judged, enter it in the market's ledger, and only then hand out the configurations.
+
+    The backtest reads its configuration from here, so that nothing reads the sealed days before they were opened.
+
+    Args:
+        sweep: name of the sweep.
+        market: name of its market.
+        candidates: candidates.yaml of the sweep: the configurations by name.
+        lock: data.lock.json of the market: its last day, and the sha256 of its bars.
+        test_start: first test day (YYYY-MM-DD).
+        seeds: seeds of the backtest.
+        confidence: coverage of the verdict's intervals.
+        settings: JSON of the settings that a backtest depends on: environment, training, look-back, purged days.
+        backtest_code: digest of the code that trains and trades.
+        ledger: the market's openings.jsonl.
+        preregistration: the JSON file to write.
+        backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+
+    """
+    log = start_job("open_test_days")
+    judged, bars, told = yaml.safe_load(candidates.read_text(encoding="utf-8")), read_json(lock), json.loads(settings)
+    estimand = estimand_of(told["environment"]["action_mode"])
+    days = {"first_day": test_start, "last_day": bars["last_day"]}
+    content = {
+        "sweep": sweep,
+        "market": market,
+        "candidates": judged,
+        "seeds": list(seeds),
+        "test_days": days,
+        "skill": {"candidate": "rank_1", "benchmark": "neutral_action", "estimand": estimand},
+        "tuning": {"candidate": "rank_1", "benchmark": "default", "estimand": estimand},
+        "confidence": confidence,
+        "settings": told,
+        "data": bars["sha256"],
+        "code": backtest_code,
+    }
+    write_json(preregistration, content)
+    configurations = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
+    opening = Opening(sweep, sha256(preregistration), configurations, bars["sha256"], backtest_code, **days)
+    number = enter(ledger, opening)
+    for name, trial in judged.items():
+        write_text(backtest / name / "config.yaml", Trial(**trial).to_yaml())
+    openings = openings_of(ledger, (days["first_day"], days["last_day"]))
+    for problem in openings.problems:
+        log.warning(problem)
+    log.info(
+        f"opening {number} of {market}; its test days {test_start} to {bars['last_day']} have been opened "
+        f"{openings.count} times: {', '.join(f'{name} {count}' for name, count in openings.sweeps.items())}"
+    )
+
+
+if __name__ == "__main__":
+    command_line(open_test_days)

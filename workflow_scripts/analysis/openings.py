@@ -1,0 +1,199 @@
+"""The ledger of a market's openings: a line for each time that its sealed days were to be read, to judge what.
+
+A line holds the hash of the line before it, so that an edit shows. That lines are missing shows by what was made after
+them and is no copy of them: the sweeps' preregistrations, their backtests, and what their verdicts counted.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from workflow_scripts.workflow.files import read_json, sha256, write_text
+from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, ROUND, SWEEP, folders
+
+Window = tuple[str, str]
+RESTORE = "restore the ledger from a copy, or let the verdict say so"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A line of the ledger: all that decides what the sealed days are going to show.
+
+    Attributes:
+        sweep: whose configurations are judged.
+        preregistration: sha256 of the sweep's preregistration.json.
+        configurations: sha256 of the configurations that it names.
+        data: sha256 of the market's bars.
+        code: digest of the code that trains and trades.
+        first_day: first test day (YYYY-MM-DD).
+        last_day: last one.
+
+    """
+
+    sweep: str
+    preregistration: str
+    configurations: str
+    data: str
+    code: str
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True)
+class Openings:
+    """What is known of the openings of a market's test days.
+
+    Attributes:
+        window: first and last test day.
+        count: openings that differ and overlap the window, up to one's own where the ledger is whole; else all, those
+            that stand elsewhere alone among them.
+        sweeps: how many of them each sweep made.
+        head: hash of one's own line in the ledger, or of the last one; none where there is no ledger.
+        problems: why the ledger is not what it was; empty where it is.
+
+    """
+
+    window: Window
+    count: int
+    sweeps: Mapping[str, int]
+    head: str | None
+    problems: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a verdict states; a later reading compares the ledger with it."""
+        return asdict(self)
+
+
+def enter(ledger: Path, opening: Opening) -> int:
+    """Enter an opening, unless it stands there already; return its number, from 1.
+
+    Args:
+        ledger: results/markets/{market}/openings.jsonl; sweeps that write at the same time wait for each other.
+        opening: what is going to be judged.
+
+    """
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(ledger.with_name(f".{ledger.stem}.lock"), fallback_to_soft=False):
+        lines = _lines(ledger)
+        for number, line in enumerate(lines, 1):
+            if (entry := _entry(line)) and entry["preregistration"] == opening.preregistration:
+                return number
+        before = _hash(lines[-1]) if lines else None
+        entry = {"number": len(lines) + 1, "before": before, **asdict(opening)}
+        write_text(ledger, "".join(f"{line}\n" for line in (*lines, json.dumps(entry, sort_keys=True))))
+        return len(lines) + 1
+
+
+def openings_of(ledger: Path, window: Window, own: str | None = None) -> Openings:
+    """Return what is known of the openings of test days, with what is wrong with the ledger.
+
+    An opening counts once for each preregistration, however often it was retried, and whenever its test days overlap
+    the window. Openings that the ledger does not have count where something else shows them.
+
+    Args:
+        ledger: results/markets/{market}/openings.jsonl; none need be there.
+        window: first and last test day (YYYY-MM-DD).
+        own: sha256 of the preregistration whose opening is the last to be counted, so that later openings change no
+            verdict; none counts all.
+
+    """
+    lines = _lines(ledger)
+    problems = list(_breaks(ledger, lines))
+    entries = [entry for line in lines if (entry := _entry(line))]
+    known = {entry["preregistration"]: entry for entry in entries}
+    seen = {key: str(entry["sweep"]) for key, entry in known.items() if _overlap(_window(entry), window)}
+    hashes = {_hash(line) for line in lines}
+    least = 0
+    for folder in folders(SWEEP, ledger.parents[3]):
+        stated = folder / "preregistration.json"
+        if not stated.exists():
+            if _trades_unstated(folder, ledger.parent.name):
+                seen[folder.name] = folder.name
+                problems.append(f"{folder} has backtests and no {stated.name}: its opening stands nowhere")
+            continue
+        content = read_json(stated)
+        if content["market"] != ledger.parent.name:
+            continue
+        if (key := sha256(stated)) not in known:
+            problems.append(f"{stated} is not in {ledger}, or one of the two was edited: {RESTORE}")
+            if _overlap(_window(content["test_days"]), window):
+                seen[key] = folder.name
+        counted = _counted(folder)
+        if counted.get("head") not in (None, *hashes):
+            problems.append(
+                f"{folder / 'verdict.json'} was made when {ledger} ended with the line {counted['head'][:12]}…, "
+                f"which is gone or edited: {RESTORE}"
+            )
+        if counted and _overlap(tuple(counted["window"]), window):
+            least = max(least, int(counted["count"]))
+    if least > len(seen):
+        problems.append(f"a verdict counted {least} openings of these days, and {len(seen)} are left: {RESTORE}")
+    if problems or own not in known:
+        head = _hash(lines[-1]) if lines else None
+        return Openings(window, max(least, len(seen)), dict(Counter(seen.values())), head, tuple(problems))
+    last = list(known).index(own)
+    counted_here = [seen[key] for key in list(known)[: last + 1] if key in seen]
+    return Openings(window, len(counted_here), dict(Counter(counted_here)), _hash(lines[last]), ())
+
+
+def openings_of_sweep(preregistration: Path, ledger: Path) -> Openings:
+    """Return the openings of the test days that a sweep's preregistration names, up to the sweep's own."""
+    days = read_json(preregistration)["test_days"]
+    return openings_of(ledger, _window(days), sha256(preregistration))
+
+
+def _lines(ledger: Path) -> list[str]:
+    return ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """Return what a line says; none where it was not written here."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) and set(Opening.__dataclass_fields__) < set(entry) else None
+
+
+def _breaks(ledger: Path, lines: list[str]) -> Iterator[str]:
+    """Yield where the chain of hashes breaks."""
+    before = None
+    for number, line in enumerate(lines, 1):
+        entry = _entry(line)
+        if entry is None:
+            yield f"line {number} of {ledger} is no opening: {RESTORE}"
+        elif (entry["number"], entry["before"]) != (number, before):
+            yield f"line {number} of {ledger} does not follow the line before it, which is gone or edited: {RESTORE}"
+        before = _hash(line)
+
+
+def _hash(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def _window(entry: Mapping[str, Any]) -> Window:
+    return entry["first_day"], entry["last_day"]
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+def _trades_unstated(sweep: Path, market: str) -> bool:
+    """Return whether a sweep on a market has backtests; without a preregistration its first round names the market."""
+    root, manifest = sweep.parents[2], Path(ROUND.format(sweep=sweep.name, round=0), MANIFEST)
+    traded = any((run / "sharpe.json").exists() for run in folders(BACKTEST_RUN, root, sweep=sweep.name))
+    return traded and (root / manifest).exists() and read_json(root / manifest)["settings"]["market"] == market
+
+
+def _counted(sweep: Path) -> dict[str, Any]:
+    """Return what a sweep's verdict said of the openings; nothing where it has none."""
+    verdict = sweep / "verdict.json"
+    counted = read_json(verdict).get("openings") if verdict.exists() else None
+    return counted or {}

@@ -1,0 +1,45 @@
+"""The rule compute_features: what agents see of a market, computed once for all jobs."""
+
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.market_folds import sealed_of_market
+from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.workflow.files import sha256, write_json
+from workflow_scripts.workflow.jobs import command_line, start_job
+
+
+def compute_features(
+    bars: Path, features: Path, sealed: Path, test_start: str, turbulence_days: int, purge_days: int
+) -> None:
+    """Write the features of the days before the test days, and, apart from them, the backtest's fold.
+
+    Args:
+        bars: the market's bars.
+        features: the file to write (.npz) of the days before the test days, with a description beside it (.json).
+        sealed: the fold to write (.npz, .json) that trains on the days before the test days and trades these; the
+            backtest alone reads it.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        purge_days: days dropped before the test days.
+
+    """
+    log = start_job("compute_features")
+    threadpool_limits(1)  # so that the number of cores is not seen in a last bit
+    market = MarketFeatures.of(read_bars(bars), turbulence_days)
+    known = market.before(test_start)
+    known.write(features)
+    described = known.describe()
+    write_json(features.with_suffix(".json"), {**described, "sha256": sha256(features)})
+    write_fold(*sealed_of_market(market, test_start, purge_days), sealed)
+    log.info(
+        f"features of {described['first_day']}..{described['last_day']} ({described['days']} days), sealed from "
+        f"{test_start} on; {described.get('covariance', 'covariances of each fold')}"
+    )
+
+
+if __name__ == "__main__":
+    command_line(compute_features)
