@@ -20,6 +20,10 @@ class Fold:
     train: range
     validation: range
 
+    def in_bars(self, starts: NDArray[np.int64]) -> "Fold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        return Fold(*(range(int(starts[days.start]), int(starts[days.stop])) for days in (self.train, self.validation)))
+
 
 def walk_forward(
     days: int,
@@ -51,6 +55,18 @@ def walk_forward(
     return folds
 
 
+def day_starts(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Return the position of each day's first bar (days,), and behind the last day the end (1,).
+
+    A first day that begins later than the second was cut by the warm-up, and is left out.
+    """
+    days = dates.normalize()
+    starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+    if len(starts) > 1 and dates[0] - days[0] > dates[starts[1]] - days[starts[1]]:
+        starts = starts[1:]
+    return np.append(starts, len(dates))
+
+
 def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
     """Return the position of the first test day.
 
@@ -70,9 +86,11 @@ def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
 def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int) -> Fold:
     """Return the fold of the backtest: all days before the test days, and in place of validation the test days."""
     test = first_test_day(dates, test_start)
-    if test <= purge_days + 1:
-        raise ValueError(f"{test} days before test_start {test_start} leave none to train on after {purge_days} purged")
-    return Fold(range(test - purge_days), range(test, len(dates)))
+    starts = day_starts(dates)
+    days = int(np.searchsorted(starts, test))
+    if days <= purge_days + 1:
+        raise ValueError(f"{days} days before test_start {test_start} leave none to train on after {purge_days} purged")
+    return Fold(range(int(starts[0]), int(starts[days - purge_days])), range(test, len(dates)))
 
 
 def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
@@ -89,7 +107,7 @@ def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
     def segment(days: range) -> Segment:
         positions = list(days)
         return Segment(
-            dates=np.asarray(features.dates[positions].strftime("%Y-%m-%d"), dtype="U10"),
+            dates=_spelled(features.dates[positions]),
             close=features.close[positions],
             ticker_features=ticker_scaler.apply(features.scale_free[positions]),
             market_features=market_scaler.apply(market[positions]),
@@ -102,6 +120,12 @@ def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
         "market_features": market_scaler.describe(("log_turbulence", "log_volatility")),
     }
     return FoldData(features.tickers, segment(fold.train), segment(fold.validation)), scalers
+
+
+def _spelled(dates: pd.DatetimeIndex) -> NDArray[np.str_]:
+    """Return dates in ISO 8601, with their time where a bar is shorter than a day."""
+    daily = bool((dates == dates.normalize()).all())
+    return np.asarray(dates.strftime("%Y-%m-%d" if daily else "%Y-%m-%dT%H:%M"), dtype=np.str_)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold, walk_forward
+from workflow_scripts.data.folds import Fold, cut_fold, day_starts, sealed_fold, walk_forward
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 
@@ -17,7 +18,8 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         ValueError: the market has fewer days than its folds need.
 
     """
-    days = len(features.dates)
+    starts = day_starts(features.dates)
+    days = len(starts) - 1
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -28,7 +30,7 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         resolved.window,
     )
     for fold in cuts:
-        own, cut = features.of_fold(fold)
+        own, cut = features.of_fold(fold.in_bars(starts))
         data, scalers = cut_fold(own, cut)
         yield (
             data,
@@ -72,12 +74,14 @@ def describe_fold(features: Features, fold: Fold, scalers: dict[str, Any]) -> di
     return {
         "tickers": list(features.tickers),
         "volatility": features.volatility,
+        PERIODS_PER_YEAR: features.periods_per_year,
         "covariance": features.covariance,
         **{
             name: {
                 "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
                 "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
+                "days": features.dates[list(days)].normalize().nunique(),
+                "bars": len(days),
             }
             for name, days in (("train", fold.train), ("validation", fold.validation))
         },
