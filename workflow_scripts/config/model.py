@@ -109,8 +109,8 @@ class TopLevel(Settings):
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
     folds: FoldSettings = Field(
         default=FoldSettings(),
-        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions "
-        "(`n_folds`, …)",
+        description="folds of the days before test_start: walk-forward ones, in days (`count`, …) or in fractions "
+        "(`n_folds`, …), or combinatorial ones (`scheme`, …)",
     )
     features: FeatureSettings = Field(default=FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
@@ -222,6 +222,8 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
     """
     top = TopLevel.of(values)
+    with _below("folds"):
+        top.folds.require_look_back(top.features.turbulence_days)
     runs = top.folds.number * len(top.seeds.tuning)
     markets: dict[str, Market] = {}
     sweeps: dict[str, Sweep] = {}

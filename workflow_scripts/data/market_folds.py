@@ -1,10 +1,11 @@
 """A market's folds as its settings ask for them; apart from the arithmetic, on which the backtest depends, too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, cut_fold, first_test_day, walk_forward
+from workflow_scripts.data.folds import Fold, combinatorial, cut_fold, first_test_day, scale_fold, walk_forward
 from workflow_scripts.data.indicators import Features
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
@@ -20,6 +21,9 @@ def folds_of_market(
 
     """
     days = first_test_day(features.dates, test_start)
+    if settings.scheme == "combinatorial":
+        yield from _combinatorial_folds(features, days, settings)
+        return
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -33,6 +37,41 @@ def folds_of_market(
         own, cut = features.of_fold(fold)
         data, scalers = cut_fold(own, cut)
         yield data, describe_fold(own, cut, resolved, scalers)
+
+
+def _combinatorial_folds(
+    features: MarketFeatures, days: int, settings: FoldSettings
+) -> Iterator[tuple[FoldData, dict[str, Any]]]:
+    settings.require_look_back(features.turbulence_days)
+    assert settings.n_folds is not None
+    of_run = cache(features.of_run)
+    for fold in combinatorial(
+        days, settings.n_folds, settings.n_test_folds, settings.purge_days, settings.embargo_days
+    ):
+        train, validation = ([of_run(run) for run in runs] for runs in (fold.train, fold.validation))
+        data, scalers = scale_fold(train, validation)
+        yield (
+            data,
+            {
+                "settings": settings.of_form(),
+                "tickers": list(data.tickers),
+                "volatility": train[0].volatility,
+                "train": _describe_runs(train),
+                "validation": _describe_runs(validation) | {"paths": list(fold.paths)},
+                "scalers": scalers,
+            },
+        )
+
+
+def _describe_runs(runs: Sequence[Features]) -> dict[str, Any]:
+    """Return the days of all runs together as those of one window, and the first and last day of each run."""
+    spans = [[f"{run.dates[0]:%Y-%m-%d}", f"{run.dates[-1]:%Y-%m-%d}"] for run in runs]
+    return {
+        "first_day": spans[0][0],
+        "last_day": spans[-1][1],
+        "days": sum(len(run.dates) for run in runs),
+        "runs": spans,
+    }
 
 
 def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:

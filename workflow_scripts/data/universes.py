@@ -82,6 +82,24 @@ class MarketFeatures:
             validation=range(fold.validation.start - shift, fold.validation.stop - shift),
         )
 
+    def of_run(self, days: range) -> Features:
+        """Return the features of a run of contiguous days, from their bars and those of the warm-up before them alone.
+
+        Averages without end, as those of macd and rsi_30, so begin with the warm-up: no day before it is in them.
+
+        Raises:
+            ValueError: a universe says which tickers there are, which may be others for each run of days.
+
+        """
+        if self.whole is None:
+            raise ValueError(
+                "the tickers of a market with a universe are chosen on the last training day before validation, which "
+                "no combinatorial fold has: name the market's tickers, or set folds.scheme to walk_forward"
+            )
+        calendar = pd.DatetimeIndex(np.sort(self.bars["date"].unique()))
+        window = calendar[days.start : days.stop + len(calendar) - len(self.dates)]
+        return compute_features(self.bars[self.bars["date"].isin(window)], self.turbulence_days)
+
 
 def sealed_data(features: MarketFeatures, test_start: str, purge_days: int) -> FoldData:
     """Return the arrays of the backtest: all days before the test days, and in place of validation the test days."""

@@ -85,7 +85,7 @@ def evaluate_policy(
     agent.act.show(segment)
     try:
         with torch.no_grad():
-            infer = agent.act.rollout(env.days_ahead(env.last_day))
+            infer = agent.act.rollout(torch.arange(env.last_day, device=env.device))
 
         def policy(state: Tensor) -> Tensor:
             return agent.to_env(infer(slice(env.day, env.day + 1), state[None])[0, :, :, 0])
