@@ -1,19 +1,12 @@
 """The rule score_trial: what a trial is worth by the sweep's objective, with the measures of its runs."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import tyro
 
-from workflow_scripts.sweeps import objectives
-from workflow_scripts.sweeps.daily import read_daily
-from workflow_scripts.sweeps.history import Score, write_score
-from workflow_scripts.sweeps.measures import Record, UndefinedError, take, take_all
-from workflow_scripts.training.sharpe import read_result
-from workflow_scripts.training.trials import read_trial
+from workflow_scripts.sweeps.history import write_score
+from workflow_scripts.sweeps.scoring import score_of
 from workflow_scripts.workflow.jobs import start_job
-from workflow_scripts.workflow.paths import fold_and_seed, read_back
 
 
 def score_trial(
@@ -30,69 +23,12 @@ def score_trial(
 
     """
     log = start_job("score_trial")
-    trial, wanted = read_trial(config), objectives.find(objective)
-    by_fold = {int(read_back("fold_{fold}", path.with_suffix(""))["fold"]): path for path in benchmarks}
-    records = [_read_record(run.with_name("returns.parquet"), by_fold.get(fold_and_seed(run)[0])) for run in runs]
-    rows = [_judge(run, record, wanted) for run, record in zip(runs, records, strict=True)]
-    status, reason, value, error = objectives.summarise_runs(rows, wanted)
-    written = Score(
-        trial.sweep,
-        trial.round,
-        trial.trial,
-        trial.budget,
-        status,
-        reason,
-        value,
-        error,
-        trial.configuration,
-        rows,
-        trial.parent,
-        trial.phases,
-        objective,
-        records[0].periods_per_year,
+    scored = score_of(config, runs, benchmarks, objective)
+    write_score(scored, score)
+    log.info(
+        f"{scored.sweep} round={scored.round} trial={scored.trial} status={scored.status} score={scored.score} "
+        f"runs={len(runs)}"
     )
-    write_score(written, score)
-    log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} status={status} score={value} runs={len(runs)}")
-
-
-def _judge(run: Path, record: Record, objective: objectives.Objective) -> dict[str, Any]:
-    """Return what score.json says of a run."""
-    result, (fold, seed) = read_result(run), fold_and_seed(run)
-    values, undefined = take_all(record)
-    value, reason = None, result.reason
-    if result.status == "ok":
-        try:
-            value = take(objective.name, objective.value, record)
-        except UndefinedError as error:
-            reason = f"{objective.name} is undefined: {error}"
-    return {
-        "fold": fold,
-        "seed": seed,
-        "status": result.status,
-        "reason": reason,
-        "days": result.days,
-        "sharpe": result.sharpe,
-        "value": value,
-        "measures": values,
-        "undefined": undefined,
-    }
-
-
-def _read_record(returns: Path, benchmark: Path | None) -> Record:
-    """Return a run's daily returns beside the benchmark's; a run that failed has none.
-
-    Raises:
-        ValueError: they are not of the same days.
-
-    """
-    own = read_daily(returns)
-    daily_returns, turnover, benchmark_returns = own.columns["daily_return"], own.columns["turnover"], None
-    if benchmark is not None and len(own.days):
-        other = read_daily(benchmark)
-        if not np.array_equal(own.days, other.days):
-            raise ValueError(f"{returns} has {len(own.days)} days and {benchmark} {len(other.days)}: not the same days")
-        benchmark_returns = other.columns["benchmark"]
-    return Record(daily_returns, benchmark_returns, turnover, own.periods_per_year)
 
 
 if __name__ == "__main__":

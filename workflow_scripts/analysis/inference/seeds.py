@@ -11,6 +11,8 @@ from scipy.stats import t as student
 from workflow_scripts.analysis.inference.long_run import cosine_degrees, long_run_variance
 
 Array = NDArray[np.float64]
+# Student's quantiles of rarer events overflow in scipy for some degrees of freedom.
+LEAST_P_VALUE = 1e-16
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ class MeanOverSeeds:
             return float(2 * student.sf(statistic, self.degrees))
         if statistic == 0:
             return 1.0
-        return float(brentq(lambda size: self.critical_value(size) - statistic, 1e-300, 1.0))
+        if statistic >= self.critical_value(LEAST_P_VALUE):
+            return LEAST_P_VALUE
+        return float(brentq(lambda size: self.critical_value(size) - statistic, LEAST_P_VALUE, 1.0))
 
     def times(self, factor: float) -> "MeanOverSeeds":
         """Return the same in another unit."""

@@ -152,3 +152,13 @@ def test_two_seeds_that_differ_are_judged_by_students_t_of_one_degree():
     result = MeanOverSeeds(1.0, 0.1, 25.0, seed_weight=1.0)
     assert result.interval(0.95)[0] == pytest.approx(1 - 12.7062 * 0.1, abs=1e-4)
     assert result.p_value() == pytest.approx(2 * student.sf(10, 1))
+
+
+@pytest.mark.parametrize("degrees", [1, 3, 6, 10, 100])
+@pytest.mark.parametrize("statistic", [0.01, 2.5, 40.0, 1e30])
+def test_two_seeds_have_a_p_value_at_which_their_interval_touches_zero(degrees, statistic):
+    result = MeanOverSeeds(-statistic, 1.0, degrees, seed_weight=0.7)
+    p_value = result.p_value()
+    assert 0 < p_value <= 1
+    if p_value > 1e-14:  # 1 − confidence loses digits below
+        assert result.interval(1 - p_value)[1] == pytest.approx(0, abs=0.05 * statistic)
