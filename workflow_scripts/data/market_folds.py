@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import pandas as pd
+
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
 from workflow_scripts.data.folds import Fold, combinatorial, cut_fold, first_test_day, scale_fold, walk_forward
 from workflow_scripts.data.indicators import Features
@@ -64,14 +66,18 @@ def _combinatorial_folds(
 
 
 def _describe_runs(runs: Sequence[Features]) -> dict[str, Any]:
-    """Return the days of all runs together as those of one window, and the first and last day of each run."""
-    spans = [[f"{run.dates[0]:%Y-%m-%d}", f"{run.dates[-1]:%Y-%m-%d}"] for run in runs]
+    """Return the days of all runs together as those of one window, and those of each run."""
+    described = [_describe_days(run.dates) for run in runs]
     return {
-        "first_day": spans[0][0],
-        "last_day": spans[-1][1],
-        "days": sum(len(run.dates) for run in runs),
-        "runs": spans,
+        "first_day": described[0]["first_day"],
+        "last_day": described[-1]["last_day"],
+        "days": sum(run["days"] for run in described),
+        "runs": described,
     }
+
+
+def _describe_days(dates: pd.DatetimeIndex) -> dict[str, Any]:
+    return {"first_day": f"{dates[0]:%Y-%m-%d}", "last_day": f"{dates[-1]:%Y-%m-%d}", "days": len(dates)}
 
 
 def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:
@@ -96,11 +102,7 @@ def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scaler
         "tickers": list(features.tickers),
         "volatility": features.volatility,
         **{
-            name: {
-                "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
-                "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
-            }
+            name: _describe_days(features.dates[days.start : days.stop])
             for name, days in (("train", fold.train), ("validation", fold.validation))
         },
         "scalers": scalers,
