@@ -1,3 +1,6 @@
+from dataclasses import asdict
+
+
 report: "../report/workflow.rst"
 
 
@@ -79,10 +82,12 @@ rule estimate_importance:
             settings.sweeps[wildcards.sweep].decisions()["search_space"]
         ),
         resamples=settings.top.importance.resamples,
+        permutations=settings.top.importance.permutations,
         code=code("analysis.estimate_importance"),
     shell:
         "exec python -m workflow_scripts.analysis.estimate_importance --trials {input.trials:q}"
-        " --space {params.space:q} --resamples {params.resamples} --importance {output.importance:q}"
+        " --space {params.space:q} --resamples {params.resamples} --permutations {params.permutations}"
+        " --importance {output.importance:q}"
         " > {log:q} 2>&1"
 
 
@@ -190,6 +195,7 @@ rule judge_sweep:
         runs=returns_of_sweep,
         benchmarks=baselines_of_sweep,
         candidates=candidates_of_sweep,
+        preregistration=PREREGISTRATION,
         backtests=backtest_returns,
         sharpes=backtest_sharpes,
         baselines=baseline_returns,
@@ -209,6 +215,7 @@ rule judge_sweep:
     params:
         market=market_name,
         candidates=lambda wildcards, input: str(Path(input.candidates[0]).parents[1]),
+        ledger=of_market(OPENINGS),
         trials_made=lambda wildcards: trials_made_on(market_name(wildcards)),
         resamples=settings.top.backtest.resamples,
         confidence=settings.top.backtest.confidence,
@@ -217,7 +224,8 @@ rule judge_sweep:
     shell:
         "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep} --market {params.market}"
         " --scores {input.scores:q} --candidates {params.candidates:q} --backtests {input.backtests:q}"
-        " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q} --trials-made {params.trials_made}"
+        " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q}"
+        " --preregistration {input.preregistration:q} --ledger {params.ledger:q} --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " {params.settings} > {log:q} 2>&1"
 
@@ -288,3 +296,54 @@ rule compare_sweeps:
         "exec python -m workflow_scripts.analysis.compare_sweeps --sweeps {params.sweeps:q}"
         " --scores {input.scores:q} --num-envs {params.num_envs} --table {output.table:q}"
         " --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plan:
+    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
+    input:
+        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
+        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
+    log:
+        f"{RESULTS}/plan.log",
+    conda:
+        "../envs/training.yaml"
+    params:
+        settings=canonical(
+            {
+                "sweeps": {
+                    name: {
+                        "agent": sweep.keys.agent,
+                        "market": sweep.keys.market,
+                        "optimizer": sweep.keys.optimizer,
+                        "rounds": [asdict(round_) for round_ in sweep.schedule],
+                        "continues": sweep.optimizer.continues,
+                        "default": sweep.default,
+                    }
+                    for name, sweep in settings.sweeps.items()
+                },
+                "folds": FOLD_COUNT,
+                "tuning_seeds": len(TUNING_SEEDS),
+                "final_seeds": len(FINAL_SEEDS),
+                "trained": len(CANDIDATES) - 1,
+                "backtest_budget": settings.top.backtest.budget,
+                "test_start": {
+                    name: settings.markets[name].test_start
+                    for name in MARKETS_OF_SWEEPS
+                },
+                "trials": {name: trials_made_on(name) for name in MARKETS_OF_SWEEPS},
+                "environments": {
+                    name: settings.markets[name].environment.model_dump()
+                    for name in MARKETS_OF_SWEEPS
+                },
+            }
+        ),
+        slots=lambda wildcards: (
+            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
+        ),
+        training=flags(training=TRAINING),
+        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
+        sweeps=SWEEPS,
+        code=code("analysis.plan"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plan --settings {params.settings:q} --markets {params.markets:q}"
+        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"

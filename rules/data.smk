@@ -18,6 +18,8 @@ rule download_bars:
     localrule: True
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=memory("download_bars"),
     params:
         market=market_settings,
         refreshed=refreshed,
@@ -27,11 +29,40 @@ rule download_bars:
         " --refreshed {params.refreshed} --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
 
 
-# A checkpoint, so that Snakemake judges by content what depends on a fold: equal bytes stop here.
-checkpoint split_folds:
-    """Cut a market's days before its test days into walk-forward folds."""
+# Two checkpoints, so that Snakemake judges by content what depends on features and folds: equal bytes stop here.
+checkpoint compute_features:
+    """Compute a market's features once; keep those before the test days apart from the test days."""
     input:
         bars=f"{MARKET}/bars.parquet",
+    output:
+        features=f"{FEATURES}.npz",
+        description=f"{FEATURES}.json",
+        sealed=f"{SEALED}.npz",
+        sealed_description=f"{SEALED}.json",
+    log:
+        f"{MARKET}/compute_features.log",
+    benchmark:
+        f"{MARKET}/compute_features.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=memory("compute_features"),
+    params:
+        test_start=test_start_of_market,
+        turbulence_days=settings.top.features.turbulence_days,
+        purge_days=settings.top.folds.dropped_days,
+        by_run="--by-run" if settings.top.folds.scheme == "combinatorial" else "",
+        code=code("data.compute_features"),
+    shell:
+        "exec python -m workflow_scripts.data.compute_features --bars {input.bars:q}"
+        " --features {output.features:q} --sealed {output.sealed:q} --test-start {params.test_start:q}"
+        " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} {params.by_run} > {log:q} 2>&1"
+
+
+checkpoint split_folds:
+    """Cut a market's days before its test days into folds."""
+    input:
+        features=f"{FEATURES}.npz",
     output:
         folds=expand(f"{FOLD}.npz", fold=range(FOLD_COUNT), allow_missing=True),
         descriptions=expand(f"{FOLD}.json", fold=range(FOLD_COUNT), allow_missing=True),
@@ -41,16 +72,15 @@ checkpoint split_folds:
         f"{MARKET}/folds/split_folds.tsv"
     conda:
         "../envs/data.yaml"
+    resources:
+        mem_mb=memory("split_folds"),
     params:
         folder=lambda wildcards, output: Path(output.folds[0]).parent,
-        test_start=test_start_of_market,
-        turbulence_days=settings.top.features.turbulence_days,
         settings=flags(settings=settings.top.folds.of_form()),
         code=code("data.split_folds"),
     shell:
-        "exec python -m workflow_scripts.data.split_folds --bars {input.bars:q}"
-        " --folds {params.folder:q} --test-start {params.test_start:q}"
-        " --turbulence-days {params.turbulence_days} {params.settings} > {log:q} 2>&1"
+        "exec python -m workflow_scripts.data.split_folds --features {input.features:q}"
+        " --folds {params.folder:q} {params.settings} > {log:q} 2>&1"
 
 
 # Without inputs, so that it compares with the bars that stand and makes nothing anew; `make diff MARKET=…` forces it.

@@ -21,9 +21,11 @@ def of_market(path):
 
 
 fold_of_run = of_market(f"{FOLD}.npz")
-bars_of_sweep = of_market(f"{MARKET}/bars.parquet")
+# The test days: the rules that backtest read them, and no other.
+sealed_of_sweep = of_market(f"{SEALED}.npz")
 # The description of a run's fold, where it has to be fetched.
 description_of_fold = of_market(f"{FOLD}.json") if IN_STORAGE else []
+description_of_sealed = of_market(f"{SEALED}.json") if IN_STORAGE else []
 
 
 def test_start_of_market(wildcards):
@@ -158,6 +160,11 @@ def baseline_returns(wildcards):
     )
 
 
+def features_of_planted(wildcards):
+    """The features of a planted market, whose oracle reads the signal."""
+    return f"{FEATURES}.npz" if market_of(wildcards).source.planted else []
+
+
 def files_of_market(wildcards):
     """The user's files behind a market, so that an edit of one is seen."""
     return [str(path) for path in market_of(wildcards).source.files()]
@@ -179,13 +186,20 @@ runs = [
         for number, round_ in enumerate(sweep.schedule)
         for trial in range(round_.size)
         for run in folders_of_runs(name, number, trial)
-        for file in ("policy.pt", "sharpe.json", "returns.parquet")
+        for file in (
+            "policy.pt",
+            "sharpe.json",
+            "returns.parquet",
+            "weights.parquet",
+            "curves.parquet",
+        )
     ),
     *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(
-        f"{BACKTEST_RUN}/policy.pt",
+        f"{BACKTEST_RUN}/{{file}}",
         sweep=settings.sweeps,
         candidate=CANDIDATES,
         seed=FINAL_SEEDS,
+        file=["policy.pt", "weights.parquet", "curves.parquet"],
     ),
 ]

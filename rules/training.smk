@@ -11,6 +11,8 @@ rule train_agent:
         policy=f"{RUN}/policy.pt",
         sharpe=f"{RUN}/sharpe.json",
         returns=f"{RUN}/returns.parquet",
+        weights=f"{RUN}/weights.parquet",
+        curves=f"{RUN}/curves.parquet",
     log:
         run=f"{RUN}/train_agent.log",
         usage=f"{RUN}/train_agent.tsv",
@@ -24,9 +26,9 @@ rule train_agent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=memory("train_agent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
         settings=training_flags,
         lineage="",
@@ -34,8 +36,9 @@ rule train_agent:
     shell:
         "start workflow_scripts.training.train_agent --config {input.config:q} --fold {input.fold:q}"
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
-        " --returns {output.returns:q} {params.settings} {params.lineage}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " --returns {output.returns:q} --weights {output.weights:q} --curves {output.curves:q}"
+        " {params.settings} {params.lineage}"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 if CONTINUING_SWEEPS:
@@ -51,6 +54,8 @@ if CONTINUING_SWEEPS:
             policy=f"{RUN}/policy.pt",
             sharpe=f"{RUN}/sharpe.json",
             returns=f"{RUN}/returns.parquet",
+            weights=f"{RUN}/weights.parquet",
+            curves=f"{RUN}/curves.parquet",
             state=f"{RUN}/state.pt",
         wildcard_constraints:
             sweep="|".join(CONTINUING_SWEEPS),
@@ -70,11 +75,14 @@ rule backtest_incumbent:
     """Train a chosen configuration on all days before the test days with a fresh seed; trade the test days once."""
     input:
         config=config_of_backtest,
-        bars=bars_of_sweep,
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
     output:
         policy=f"{BACKTEST_RUN}/policy.pt",
         sharpe=f"{BACKTEST_RUN}/sharpe.json",
         returns=f"{BACKTEST_RUN}/returns.parquet",
+        weights=f"{BACKTEST_RUN}/weights.parquet",
+        curves=f"{BACKTEST_RUN}/curves.parquet",
     log:
         run=f"{BACKTEST_RUN}/backtest_incumbent.log",
         usage=f"{BACKTEST_RUN}/backtest_incumbent.tsv",
@@ -83,27 +91,25 @@ rule backtest_incumbent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
-        test_start=test_start_of_market,
-        turbulence_days=settings.top.features.turbulence_days,
-        purge_days=settings.top.folds.dropped_days,
         settings=training_flags,
         code=backtest_code,
     shell:
         "start workflow_scripts.training.backtest_incumbent --config {input.config:q}"
-        " --bars {input.bars:q} --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
-        " --purge-days {params.purge_days} --seed {wildcards.seed} --policy {output.policy:q}"
-        " --sharpe {output.sharpe:q} --returns {output.returns:q} {params.settings}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " --sealed {input.sealed:q} --seed {wildcards.seed} --policy {output.policy:q}"
+        " --sharpe {output.sharpe:q} --returns {output.returns:q} --weights {output.weights:q}"
+        " --curves {output.curves:q} {params.settings}"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:
     """Trade the test days as the benchmark, equal weight, and buy and hold do."""
     input:
-        bars=bars_of_sweep,
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
     output:
         returns=expand(
             f"{BACKTEST}/{{baseline}}/returns.parquet",
@@ -116,17 +122,15 @@ rule backtest_baselines:
         f"{BACKTEST}/backtest_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_baselines"),
     params:
-        test_start=test_start_of_market,
-        turbulence_days=settings.top.features.turbulence_days,
-        purge_days=settings.top.folds.dropped_days,
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
         code=code("training.backtest_baselines"),
     shell:
-        "start workflow_scripts.training.backtest_baselines --bars {input.bars:q}"
-        " --test-start {params.test_start:q} --turbulence-days {params.turbulence_days}"
-        " --purge-days {params.purge_days} --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
+        "start workflow_scripts.training.backtest_baselines --sealed {input.sealed:q}"
+        " --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
 
 rule evaluate_baselines:
@@ -138,7 +142,7 @@ rule evaluate_baselines:
             if IN_STORAGE
             else []
         ),
-        bars=f"{MARKET}/bars.parquet",
+        features=features_of_planted,
     output:
         baselines=f"{MARKET}/baselines.json",
         returns=expand(BASELINE_RETURNS, fold=range(FOLD_COUNT), allow_missing=True),
@@ -148,13 +152,15 @@ rule evaluate_baselines:
         f"{MARKET}/evaluate_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("evaluate_baselines"),
     params:
-        oracle=lambda wildcards: (
-            "--oracle" if market_of(wildcards).source.planted else "--no-oracle"
+        oracle=lambda wildcards, input: (
+            f"--features {shlex.quote(input.features)}" if input.features else ""
         ),
         settings=environment_flags,
         code=code("training.evaluate_baselines"),
     shell:
         "start workflow_scripts.training.evaluate_baselines --folds {input.folds:q}"
-        " --bars {input.bars:q} {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
+        " {params.oracle} --baselines {output.baselines:q} --returns {output.returns:q} {params.settings}"
         " > {log:q} 2>&1"

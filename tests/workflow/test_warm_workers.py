@@ -311,7 +311,7 @@ def test_the_server_has_read_libraries_and_started_nothing(project):
 
 def test_a_run_writes_the_same_bytes_from_a_warm_worker_and_in_a_process_of_its_own(finished, tmp_path):
     """The finished sweep was made by warm workers; its run is made again without."""
-    names = ("policy.pt", "sharpe.json", "returns.parquet")
+    names = ("policy.pt", "sharpe.json", "returns.parquet", "weights.parquet", "curves.parquet")
     files = [f"--{name.partition('.')[0]}={tmp_path / name}" for name in names]
     options = ["--seed=0", "--training.num-envs=2", "--training.device=cpu", f"--usage={tmp_path / 'usage.tsv'}"]
     subprocess.run(

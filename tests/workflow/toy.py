@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "training": {"num_envs": 2, "device": "cpu"},
     "seeds": {"tuning": [0, 1], "final": [10, 11]},
     "backtest": {"top": 1, "resamples": 100},
-    "importance": {"resamples": 2},
+    "importance": {"resamples": 2, "permutations": 19},
     "search_spaces": {
         "ppo": {
             "learning_rate": {"lower": 1.0e-5, "upper": 1.0e-3, "log": True, "default": 3.0e-4},
@@ -95,7 +95,8 @@ def snakemake(folder: Path, *arguments: str, **more: str) -> subprocess.Complete
     ``more`` are further variables of its environment.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path} | more
+    # Every job and its reason, as Snakemake shows them, whatever screen the profile names.
+    environment = os.environ | {"PATH": path, "VERBOSE": "1"} | more
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,

@@ -10,6 +10,7 @@ import tyro
 import yaml
 
 from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
+from workflow_scripts.analysis.openings import openings_of_sweep
 from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
@@ -18,10 +19,13 @@ from workflow_scripts.training.environment.settings import BASELINES, Environmen
 from workflow_scripts.training.sharpe import read_result, sharpe_or_none
 from workflow_scripts.training.trials import read_trial, same_training
 from workflow_scripts.workflow.files import first_line, read_json
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import (
     BACKTEST,
     BACKTEST_RUN,
     BASELINE_RETURNS,
+    OPENINGS,
+    PREREGISTRATION,
     SWEEP,
     TRIAL,
     folders,
@@ -87,6 +91,9 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
     for path in backtests:
         yield from _of_sharpe(path.with_name("sharpe.json"))
     backtest = root / BACKTEST.format(sweep=sweep)
+    openings = openings_of_sweep(
+        root / PREREGISTRATION.format(sweep=sweep), root / OPENINGS.format(market=verdict["market"])
+    )
     anew = judge(
         read_test_returns(backtests, [backtest / name / "returns.parquet" for name in BASELINES]),
         read_validation_returns([trial / "score.json" for trial in trials], benchmarks),
@@ -95,7 +102,9 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
         verdict["trials_counted"],
         verdict["confidence"],
         verdict["resamples"],
+        openings,
     )
+    yield from openings.problems
     yield from _of_numbers(folder / "verdict.json", {key: verdict.get(key) for key in anew}, anew)
 
 
@@ -125,4 +134,4 @@ def _of_numbers(path: Path, said: Any, own: Any, key: str = "") -> Iterator[str]
 
 
 if __name__ == "__main__":
-    tyro.cli(check_verdict)
+    command_line(check_verdict)

@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import tyro
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
-from workflow_scripts.sweeps.history import read_score
-from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.sweeps.objectives import label, read_scores
 from workflow_scripts.workflow.files import whole_file
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 LINES = ("-", "--", ":", "-.")
 
@@ -28,11 +26,11 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
 
     """
     log = start_job("compare_sweeps")
-    judged = {path: read_score(path) for path in scores}
+    judged = dict(zip(scores, read_scores(scores), strict=True))
     compared = []
     for name, settings in json.loads(sweeps).items():
         own = {path: score for path, score in judged.items() if score.sweep == name}
-        trained = cpu_seconds(list(own))
+        trained = cpu_seconds(own)
         compared.append(Sweep(name, scores=list(own.values()), num_envs=num_envs, cpu_seconds=trained, **settings))
     board = compare(compared)
     with whole_file(table) as beside:
@@ -53,10 +51,10 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
         axes.set_ylabel(f"{score} over folds and seeds")
     for row in board.astype(object).where(board.notna(), None).itertuples():
         log.info(
-            f"{row.sweep} incumbent={row.incumbent_score} ± {row.incumbent_interval} vector_steps={row.vector_steps}"
+            f"{row.sweep} incumbent={row.incumbent_value} ± {row.incumbent_interval} vector_steps={row.vector_steps}"
             + (f" reason={row.reason!r}" if row.reason else "")
         )
 
 
 if __name__ == "__main__":
-    tyro.cli(compare_sweeps)
+    command_line(compare_sweeps)

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
+from workflow_scripts.analysis.openings import openings_of_sweep
 from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.trials import same_training
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def judge_sweep(
@@ -20,6 +19,8 @@ def judge_sweep(
     backtests: tuple[Path, ...],
     baselines: tuple[Path, ...],
     benchmarks: tuple[Path, ...],
+    preregistration: Path,
+    ledger: Path,
     trials_made: int,
     resamples: int,
     confidence: float,
@@ -36,6 +37,8 @@ def judge_sweep(
         backtests: returns.parquet of every candidate and final seed, with their sharpe.json beside them.
         baselines: returns.parquet of every baseline on the test days, the benchmark among them.
         benchmarks: fold_{fold}.parquet of every fold: what the baselines earned on its validation days.
+        preregistration: what was to be judged, written before the test days were read.
+        ledger: the market's openings.jsonl.
         trials_made: how many trials were ever made on this market, of every rung, round and sweep.
         resamples: of the bootstrap behind the luck of selection.
         confidence: coverage of the intervals.
@@ -44,6 +47,9 @@ def judge_sweep(
 
     """
     log = start_job("judge_sweep")
+    openings = openings_of_sweep(preregistration, ledger)
+    for problem in openings.problems:
+        log.warning(problem)
     content = judge(
         read_test_returns(backtests, baselines),
         read_validation_returns(scores, benchmarks),
@@ -52,6 +58,7 @@ def judge_sweep(
         trials_made,
         confidence,
         resamples,
+        openings,
     )
     write_json(verdict, {"sweep": sweep, "market": market, **content})
     for question in ("skill", "tuning", "selection"):
@@ -59,4 +66,4 @@ def judge_sweep(
 
 
 if __name__ == "__main__":
-    tyro.cli(judge_sweep)
+    command_line(judge_sweep)

@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
+from workflow_scripts.analysis.inference.comparisons import (
+    luck_of,
+    p_value_beyond_reference,
+    reach_beyond_reference,
+    reach_of_best,
+)
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
+from workflow_scripts.workflow.paths import RUN, TRIAL, below
 
 CONFIDENCE = 0.95
 
@@ -45,12 +51,40 @@ class Sweep:
         return self.scores[0].objective
 
 
-def mean_and_interval(values: NDArray[np.float64]) -> tuple[float, float | None]:
-    """Return a mean and the half-width of its 95 % interval (Student's t); a single value has none."""
-    if len(values) < 2:
-        return float(values.mean()), None
-    half = stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), float(half)
+@dataclass(frozen=True)
+class Gap:
+    """By how much the best of a sweep lies beyond a reference; what is undefined is none, and ``reason`` says why.
+
+    Attributes:
+        estimate: difference of the mean values of the runs that both have.
+        interval: half-width of its 95 % interval, wide enough for the best of all trials of the sweep.
+        p_value: how often the best of as many trials that equal the reference would lie so far above it.
+        reason: why a number is none.
+
+    """
+
+    estimate: float | None = None
+    interval: float | None = None
+    p_value: float | None = None
+    reason: str | None = None
+
+
+def value_table(scores: Sequence[Score]) -> NDArray[np.float64] | None:
+    """Return values (trials, folds): means over the seeds that all trials have; none where they share no run.
+
+    Where the trials share a single fold its seeds take the place of the folds.
+    """
+    values = [{(run["fold"], run["seed"]): run["value"] for run in score.runs} for score in scores]
+    shared = sorted(set.intersection(*(set(own) for own in values))) if values else []
+    if not shared:
+        return None
+    folds = {fold for fold, _ in shared}
+    blocks = (
+        [[key for key in shared if key[0] == fold] for fold in sorted(folds)]
+        if len(folds) > 1
+        else [[key] for key in shared]
+    )
+    return np.asarray([[np.mean([own[key] for key in block]) for block in blocks] for own in values])
 
 
 def vector_steps(scores: Sequence[Score]) -> list[int]:
@@ -89,23 +123,44 @@ def default_trial(scores: Sequence[Score], default: Mapping[str, object]) -> Sco
     return None
 
 
-def gap(score: Score | None, rival: Score | None) -> tuple[float, float | None] | tuple[None, None]:
-    """Return the mean difference of two trials on the same folds and seeds, and its 95 % half-width."""
-    if score is None or rival is None:
-        return None, None
-    own, other = ({(run["fold"], run["seed"]): run["value"] for run in trial.runs} for trial in (score, rival))
-    shared = sorted(own.keys() & other.keys())
-    return (
-        mean_and_interval(np.asarray([own[key] - other[key] for key in shared], dtype=np.float64))
-        if shared
-        else (None, None)
-    )
+def gap(best: Score | None, reference: Score | None, others: Sequence[Score], count: int) -> Gap:
+    """Return by how much the best of ``count`` trials lies beyond a reference.
+
+    Args:
+        best: the best trial.
+        reference: what it is compared with.
+        others: further trials on the same runs, which tell how far trials stray by luck.
+        count: how many trials there were to be the best.
+
+    """
+    if best is None or reference is None:
+        return Gap()
+    if best is reference:
+        return Gap(0.0, reason="the incumbent is the default")
+    scored = [score for score in others if score.status == "ok" and score is not best and score is not reference]
+    values = value_table([best, reference, *scored])
+    if values is None:
+        return Gap(reason="the two share no run")
+    estimate, luck = float(values[0].mean() - values[1].mean()), luck_of(values)
+    if luck is None:
+        return Gap(estimate, reason="one run has no interval")
+    if luck.error == 0:
+        return Gap(estimate, reason="no two trials differ from run to run")
+    interval = reach_beyond_reference(luck, count, CONFIDENCE)
+    return Gap(estimate, interval, p_value_beyond_reference(estimate, luck, count))
+
+
+def reach_of_incumbent(scores: Sequence[Score]) -> float | None:
+    """Return the half-width of the interval around the incumbent's value; none where its runs give none."""
+    values = value_table([score for score in at_full_budget(scores) if score.status == "ok"])
+    return None if values is None else reach_of_best(values, len(scores), CONFIDENCE)
 
 
 def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     """Return the leaderboard, a row per sweep: by objective, and of one objective the best incumbent first."""
     rows = []
     for sweep in sweeps:
+        full = at_full_budget(sweep.scores)
         best = incumbent(sweep.scores)
         rivals = [
             rival
@@ -113,14 +168,18 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             if (rival.optimizer, rival.agent, rival.market, rival.objective)
             == ("random", sweep.agent, sweep.market, sweep.objective)
         ]
-        random = incumbent(rivals[0].scores) if rivals and rivals[0] is not sweep else None
+        search = rivals[0] if rivals and rivals[0] is not sweep else None
         defaults = [
             trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, rival.default)) is not None
         ]
-        values = np.asarray([run["value"] for run in best.runs], dtype=np.float64) if best else None
-        interval = mean_and_interval(values)[1] if values is not None else None
-        beyond_random, random_interval = gap(best, random)
-        beyond_default, default_interval = gap(best, defaults[0] if defaults else None)
+        tried = sum(score.configuration != sweep.default for score in sweep.scores)
+        beyond_default = gap(best, defaults[0] if defaults else None, full, max(tried, 1))
+        beyond_random = Gap()
+        if search is not None:
+            # Two choices, of which the one among more trials strays further.
+            most = max(len(sweep.scores), len(search.scores))
+            beyond_random = gap(best, incumbent(search.scores), [*full, *at_full_budget(search.scores)], most)
+        interval = reach_of_incumbent(sweep.scores)
         steps = sum(vector_steps(sweep.scores))
         rows.append(
             {
@@ -131,13 +190,14 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
                 "trials": len(sweep.scores),
                 "without_score": sum(trial.status != "ok" for trial in sweep.scores),
                 "objective": sweep.objective,
-                "incumbent_score": best.score if best else None,
+                "incumbent_value": float(np.mean([run["value"] for run in best.runs])) if best else None,
                 "incumbent_interval": interval,
-                "reason": _why_not(sweep.scores, best, interval),
-                "beyond_default": beyond_default,
-                "beyond_default_interval": default_interval,
-                "beyond_random": beyond_random,
-                "beyond_random_interval": random_interval,
+                "reason": _why_not(full, best, interval, beyond_default),
+                "beyond_default": beyond_default.estimate,
+                "beyond_default_interval": beyond_default.interval,
+                "beyond_default_p_value": beyond_default.p_value,
+                "beyond_random": beyond_random.estimate,
+                "beyond_random_interval": beyond_random.interval,
                 "vector_steps": steps,
                 "env_steps": steps * sweep.num_envs,
                 "cpu_hours": None if sweep.cpu_seconds is None else sweep.cpu_seconds / 3600,
@@ -145,19 +205,29 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     return table.sort_values(
-        ["objective", "incumbent_score", "sweep"], ascending=[True, False, True], na_position="last", kind="stable"
+        ["objective", "incumbent_value", "sweep"], ascending=[True, False, True], na_position="last", kind="stable"
     )
 
 
-def _why_not(scores: Sequence[Score], best: Score | None, interval: float | None) -> str | None:
-    """Return why a sweep has no score, or its score no interval."""
+def _why_not(full: Sequence[Score], best: Score | None, interval: float | None, beyond: Gap) -> str | None:
+    """Return why a sweep has no score, or a number of it is missing or stands on less than it should."""
     if best is None:
-        reasons = [score.reason or score.status for score in at_full_budget(scores)]
+        reasons = [score.reason or score.status for score in full]
         return f"no trial has a score; most often: {max(sorted(set(reasons)), key=reasons.count)}"
-    return "one run has no interval" if interval is None else None
+    if interval is None:
+        return "one run has no interval"
+    said = [beyond.reason] if beyond.reason else []
+    if len({run["fold"] for run in best.runs}) == 1:
+        said.append("one fold: the intervals are of its seeds alone")
+    return "; ".join(said) or None
 
 
-def cpu_seconds(scores: Sequence[Path]) -> float | None:
-    """Return the CPU seconds of all trainings below these score.json, as the runs themselves report them."""
-    files = [path for score in scores for path in sorted(score.parent.glob("fold_*/seed_*/train_agent.tsv"))]
-    return float(sum(pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum() for path in files)) if files else None
+def cpu_seconds(scores: Mapping[Path, Score]) -> float | None:
+    """Return the CPU seconds of all trainings of trials, by their score.json, as the runs themselves report them."""
+    files = [
+        path.parent / below(RUN, TRIAL).format(fold=run["fold"], seed=run["seed"]) / "train_agent.tsv"
+        for path, score in scores.items()
+        for run in score.runs
+    ]
+    seconds = [pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum() for path in files if path.exists()]
+    return float(sum(seconds)) if seconds else None

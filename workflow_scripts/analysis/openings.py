@@ -51,9 +51,10 @@ class Openings:
 
     Attributes:
         window: first and last test day.
-        count: openings that differ and overlap the window, those of the ledger and those that stand elsewhere alone.
+        count: openings that differ and overlap the window, up to one's own where the ledger is whole; else all, those
+            that stand elsewhere alone among them.
         sweeps: how many of them each sweep made.
-        head: hash of the ledger's last line; none where there is no ledger.
+        head: hash of one's own line in the ledger, or of the last one; none where there is no ledger.
         problems: why the ledger is not what it was; empty where it is.
 
     """
@@ -89,7 +90,7 @@ def enter(ledger: Path, opening: Opening) -> int:
         return len(lines) + 1
 
 
-def openings_of(ledger: Path, window: Window) -> Openings:
+def openings_of(ledger: Path, window: Window, own: str | None = None) -> Openings:
     """Return what is known of the openings of test days, with what is wrong with the ledger.
 
     An opening counts once for each preregistration, however often it was retried, and whenever its test days overlap
@@ -98,6 +99,8 @@ def openings_of(ledger: Path, window: Window) -> Openings:
     Args:
         ledger: results/markets/{market}/openings.jsonl; none need be there.
         window: first and last test day (YYYY-MM-DD).
+        own: sha256 of the preregistration whose opening is the last to be counted, so that later openings change no
+            verdict; none counts all.
 
     """
     lines = _lines(ledger)
@@ -131,8 +134,18 @@ def openings_of(ledger: Path, window: Window) -> Openings:
             least = max(least, int(counted["count"]))
     if least > len(seen):
         problems.append(f"a verdict counted {least} openings of these days, and {len(seen)} are left: {RESTORE}")
-    head = _hash(lines[-1]) if lines else None
-    return Openings(window, max(least, len(seen)), dict(Counter(seen.values())), head, tuple(problems))
+    if problems or own not in known:
+        head = _hash(lines[-1]) if lines else None
+        return Openings(window, max(least, len(seen)), dict(Counter(seen.values())), head, tuple(problems))
+    last = list(known).index(own)
+    counted_here = [seen[key] for key in list(known)[: last + 1] if key in seen]
+    return Openings(window, len(counted_here), dict(Counter(counted_here)), _hash(lines[last]), ())
+
+
+def openings_of_sweep(preregistration: Path, ledger: Path) -> Openings:
+    """Return the openings of the test days that a sweep's preregistration names, up to the sweep's own."""
+    days = read_json(preregistration)["test_days"]
+    return openings_of(ledger, _window(days), sha256(preregistration))
 
 
 def _lines(ledger: Path) -> list[str]:

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from workflow_scripts.analysis.baselines import baseline_scores
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.sweeps import objectives
-from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.sweeps.history import Score, at_full_budget
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 REFERENCES = ("benchmark", "equal_weight")
 
@@ -28,7 +27,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, .
 
     """
     start_job("plot_progress")
-    judged = [read_score(path) for path in scores]
+    judged = objectives.read_scores(scores)
     objective = objectives.find(judged[0].objective)
     places = np.arange(1, len(judged) + 1)
     values = np.asarray([np.nan if score.score is None else score.score for score in judged])
@@ -50,7 +49,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, .
         )
         axes.step(places, best, where="post", color=colour("rank_2"), label="best so far (full budget)")
         for name, worth in baseline_scores(baselines, objective).items():
-            if name in REFERENCES:
+            if name in REFERENCES and not objective.centred:  # a baseline is no trial to be compared with the others
                 axes.axhline(worth, color=colour(name), linestyle="--", label=f"{label(name)} ({worth:.2f})")
         lowest = axes.get_ylim()[0]
         for status, marker in (("undefined", "+"), ("flat", "_"), ("failed", "x")):
@@ -74,4 +73,4 @@ def _error_of_difference(score: Score, first: Score) -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(plot_progress)
+    command_line(plot_progress)

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
 from workflow_scripts.sweeps.measures import Array, UndefinedError
 from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import read_json, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 @dataclass(frozen=True)
@@ -155,4 +154,4 @@ def _summary(sharpes: Array) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    tyro.cli(recombine_paths)
+    command_line(recombine_paths)

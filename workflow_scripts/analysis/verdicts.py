@@ -1,5 +1,6 @@
 """A verdict: three answers about a sweep, and beside them what each candidate and baseline earned."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from workflow_scripts.analysis.inference.answers import (
     unjudged,
 )
 from workflow_scripts.analysis.inference.estimands import estimand_of
+from workflow_scripts.analysis.inference.evidence import always_valid_e_value, always_valid_p_value
 from workflow_scripts.analysis.kept_returns import TestReturns, ValidationReturns
+from workflow_scripts.analysis.openings import Openings
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 
 TUNED, DEFAULT, BENCHMARK = "rank_1", "default", "benchmark"
@@ -32,6 +35,7 @@ def judge(
     trials_made: int,
     confidence: float,
     resamples: int,
+    openings: Openings,
 ) -> dict[str, Any]:
     """Return what verdict.json says of a sweep, but for its names.
 
@@ -43,10 +47,14 @@ def judge(
         trials_made: how many trials were ever made on this market.
         confidence: coverage of the intervals.
         resamples: of the bootstrap behind the luck of selection.
+        openings: how often these test days were opened to judge something else; skill and tuning count them.
 
     """
     estimand = estimand_of(environment.action_mode)
     returns, missing, days_a_year = test.returns, test.not_judged, test.periods_per_year
+
+    times = max(1, openings.count)
+    corrected = 1 - (1 - confidence) / times
 
     def absent(name: str) -> str | None:
         return None if name in returns else missing.get(name, "it was not traded")
@@ -56,14 +64,15 @@ def judge(
     elif reason := absent(BENCHMARK):
         skill = unjudged(f"the benchmark could not be judged on the test days ({reason})", estimand)
     else:
-        skill = skill_answer(returns[TUNED], returns[BENCHMARK][0], estimand, confidence, days_a_year=days_a_year)
+        skill = skill_answer(returns[TUNED], returns[BENCHMARK][0], estimand, corrected, days_a_year=days_a_year)
     if not default_is_tuned and (reason := absent(TUNED) or absent(DEFAULT)):
         who = "tuned" if absent(TUNED) else "default"
         tuning = unjudged(f"the {who} configuration could not be judged on the test days ({reason})", estimand)
     else:
         # Of one configuration nothing is compared, so that its returns need not be there.
         rows = [returns.get(name, np.zeros((1, 1))) for name in (TUNED, DEFAULT)]
-        tuning = tuning_answer(rows[0], rows[1], default_is_tuned, estimand, confidence, days_a_year=days_a_year)
+        tuning = tuning_answer(rows[0], rows[1], default_is_tuned, estimand, corrected, days_a_year=days_a_year)
+    skill, tuning = (_counting(answer, times, corrected) for answer in (skill, tuning))
     return {
         "sentence": skill.sentence,
         "skill": skill.as_json(),
@@ -85,9 +94,29 @@ def judge(
             "days": len(validation.days),
         },
         "trials_counted": trials_made,
+        "openings": openings.as_json(),
         "rows": {name: _row(name, test, confidence) for name in sorted(returns)},
         "not_judged": dict(missing),
     }
+
+
+def _counting(answer: Answer, times: int, confidence: float) -> Answer:
+    """Return an answer that says how often its days were opened: whoever looks more often needs more to see.
+
+    Its interval has been widened by Bonferroni already; beside it stands evidence that holds however often one looks.
+    """
+    if answer.p_value is None or answer.estimate is None:
+        return answer
+    e_value = always_valid_e_value(answer.estimate / answer.beside["standard_error"])
+    beside = dict(answer.beside) | {
+        "openings": times,
+        "p_value_of_all_openings": min(1.0, times * answer.p_value),
+        "always_valid": {"e_value": e_value, "p_value": always_valid_p_value(e_value), "source": "Robbins (1970)"},
+    }
+    sentence = answer.sentence
+    if times > 1:
+        sentence += f" These test days have been opened {times} times, so that the interval covers {confidence:.2%}."
+    return replace(answer, sentence=sentence, beside=beside)
 
 
 def _selection(

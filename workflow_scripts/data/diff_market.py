@@ -3,17 +3,16 @@
 from pathlib import Path
 from shutil import rmtree
 
-import tyro
-
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import read_bars
-from workflow_scripts.data.market_folds import touched_folds
+from workflow_scripts.data.fold_files import fold_bytes
+from workflow_scripts.data.market_folds import sealed_of_market, touched_folds
 from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def diff_market(
@@ -52,15 +51,19 @@ def diff_market(
     for line in lines or ["the vendor has changed nothing since the lock"]:
         log.info(line)
     old, new = (MarketFeatures.of(table, turbulence_days) for table in (before, after))
-    folds = touched_folds(old, new, test_start, settings)
-    write_json(diff, {**revisions.describe(), "folds": folds, "backtest": bool(lines)})
+    known = [old, new]
+    if settings.scheme == "combinatorial":
+        known = [MarketFeatures.of(table, turbulence_days, by_run=True) for table in (before, after)]
+    folds = touched_folds(known[0].before(test_start), known[1].before(test_start), settings)
+    sealed = [fold_bytes(sealed_of_market(each, test_start, settings.dropped_days)[0]) for each in (old, new)]
+    backtest = sealed[0] != sealed[1]
+    write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
     rmtree(parts, ignore_errors=True)
-    # The backtest reads the bars themselves, and so is made again whatever changed in them.
     log.info(
         f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "
-        f"{'the' if lines else 'no'} backtest"
+        f"{'the' if backtest else 'no'} backtest"
     )
 
 
 if __name__ == "__main__":
-    tyro.cli(diff_market)
+    command_line(diff_market)

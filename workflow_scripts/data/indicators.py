@@ -1,45 +1,15 @@
 """What an agent sees of a market: features of day t computed from days up to t."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
+from workflow_scripts.data.features import Array, Features
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
+from workflow_scripts.data.turbulence import describe_covariance, turbulence
 
 VOLATILITY_DAYS = 21
 REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of a market on its days after the warm-up.
-
-    Attributes:
-        dates: (days,) the days.
-        tickers: the tickers, in column order.
-        close: (days, tickers) closing prices.
-        indicators: (days, tickers, 8 + further columns) the indicators as FinRL defines them, then the bars' own.
-        scale_free: (days, tickers, features) returns and ratios of indicator to price, comparable between tickers.
-        market: (days, 2) turbulence and volatility.
-        scale_free_names: names of the scale-free features.
-        volatility: what the market's volatility is.
-        periods_per_year: days a year of the market.
-
-    """
-
-    dates: pd.DatetimeIndex
-    tickers: tuple[str, ...]
-    close: Array
-    indicators: Array
-    scale_free: Array
-    market: Array
-    scale_free_names: tuple[str, ...]
-    volatility: str
-    periods_per_year: int = TRADING_DAYS_A_YEAR
 
 
 def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
@@ -57,7 +27,8 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
     implied = volatility_column(bars)
     own_names = [name for name in wide if name not in (*COLUMNS, HELD, implied)]
     own = [wide[name].to_numpy() for name in own_names]
-    indicators = np.stack([_indicators(bars[bars["ticker"] == ticker]) for ticker in close.columns], axis=1)
+    of_tickers = {ticker: _indicators(own_bars) for ticker, own_bars in bars.groupby("ticker")}
+    indicators = np.stack([of_tickers[ticker] for ticker in close.columns], axis=1)
     price = close.to_numpy()
     scale_free, names = _scale_free(price, indicators)
     periods_per_year = periods_of(bars.attrs)
@@ -72,6 +43,7 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         market=market[warmup:],
         scale_free_names=(*names, *own_names),
         volatility=REALISED if implied is None else f"close of {implied.removeprefix(VOLATILITY)}",
+        covariance=describe_covariance(close.shape[1], turbulence_days),
         periods_per_year=periods_per_year,
     )
     _require_finite(features)
@@ -129,21 +101,6 @@ def _log_return(close: Array, days: int) -> Array:
     returns = np.full_like(close, np.nan)
     returns[days:] = np.log(close[days:] / close[:-days])
     return returns
-
-
-def turbulence(close: pd.DataFrame, days: int) -> Array:
-    """Return (days,) squared Mahalanobis distance of a day's returns from the ``days`` before it.
-
-    Kritzman and Li (2010), "Skulls, Financial Turbulence, and Risk Management", without their division by the number
-    of assets, as FinRL has it. NaN where fewer than ``days`` returns precede.
-    """
-    returns = close.to_numpy()[1:] / close.to_numpy()[:-1] - 1
-    distances = np.full(len(close), np.nan)
-    for day in range(days, len(returns)):
-        past = returns[day - days : day]
-        deviation = returns[day] - past.mean(axis=0)
-        distances[day + 1] = deviation @ np.linalg.pinv(np.atleast_2d(np.cov(past, rowvar=False))) @ deviation
-    return distances
 
 
 def volatility(close: pd.DataFrame, periods_per_year: int = TRADING_DAYS_A_YEAR) -> Array:

@@ -6,23 +6,21 @@ from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, combinatorial, cut_fold, first_test_day, scale_fold, walk_forward
-from workflow_scripts.data.indicators import Features
+from workflow_scripts.data.folds import Fold, combinatorial, cut_fold, scale_fold, sealed_fold, walk_forward
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 
 
-def folds_of_market(
-    features: MarketFeatures, test_start: str, settings: FoldSettings
-) -> Iterator[tuple[FoldData, dict[str, Any]]]:
-    """Yield each fold's arrays and description; the test days are left out.
+def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterator[tuple[FoldData, dict[str, Any]]]:
+    """Yield each fold's arrays and description, from the features of the days before the test days.
 
     Raises:
         ValueError: the market has fewer days than its folds need.
 
     """
-    days = first_test_day(features.dates, test_start)
+    days = len(features.dates)
     if settings.scheme == "combinatorial":
         yield from _combinatorial_folds(features, days, settings)
         return
@@ -38,7 +36,13 @@ def folds_of_market(
     for fold in cuts:
         own, cut = features.of_fold(fold)
         data, scalers = cut_fold(own, cut)
-        yield data, describe_fold(own, cut, resolved, scalers)
+        yield (
+            data,
+            {
+                "settings": resolved.model_dump(include=set(IN_DAYS)),
+                **describe_fold(own, cut, scalers),
+            },
+        )
 
 
 def _combinatorial_folds(
@@ -80,14 +84,27 @@ def _describe_days(dates: pd.DatetimeIndex) -> dict[str, Any]:
     return {"first_day": f"{dates[0]:%Y-%m-%d}", "last_day": f"{dates[-1]:%Y-%m-%d}", "days": len(dates)}
 
 
-def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str, settings: FoldSettings) -> list[int]:
+def sealed_of_market(features: MarketFeatures, test_start: str, purge_days: int) -> tuple[FoldData, dict[str, Any]]:
+    """Return arrays and description of the backtest's fold, which trades the test days.
+
+    Raises:
+        ValueError: there are no test days, or too few before them.
+
+    """
+    own, cut = features.of_fold(sealed_fold(features.dates, test_start, purge_days))
+    data, scalers = cut_fold(own, cut)
+    settings = {"test_start": test_start, "purge_days": purge_days}
+    return data, {"settings": settings, **describe_fold(own, cut, scalers)}
+
+
+def touched_folds(before: MarketFeatures, after: MarketFeatures, settings: FoldSettings) -> list[int]:
     """Return the folds whose bytes differ between two states of a market: their runs would be made again.
 
     Raises:
         ValueError: one of the two has fewer days than the folds need.
 
     """
-    pair = [folds_of_market(features, test_start, settings) for features in (before, after)]
+    pair = [folds_of_market(features, settings) for features in (before, after)]
     return [
         number
         for number, ((old, _), (new, _)) in enumerate(zip(*pair, strict=True))
@@ -95,12 +112,12 @@ def touched_folds(before: MarketFeatures, after: MarketFeatures, test_start: str
     ]
 
 
-def describe_fold(features: Features, fold: Fold, settings: FoldSettings, scalers: dict[str, Any]) -> dict[str, Any]:
-    """Return what a fold's json says: its resolved settings, days, sizes and scalers."""
+def describe_fold(features: Features, fold: Fold, scalers: dict[str, Any]) -> dict[str, Any]:
+    """Return what a fold's json says beside its settings: its days, sizes and scalers."""
     return {
-        "settings": settings.model_dump(include=set(IN_DAYS)),
         "tickers": list(features.tickers),
         "volatility": features.volatility,
+        "covariance": features.covariance,
         **{
             name: _describe_days(features.dates[days.start : days.stop])
             for name, days in (("train", fold.train), ("validation", fold.validation))

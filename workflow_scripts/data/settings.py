@@ -41,6 +41,7 @@ class FeatureSettings(Settings):
     turbulence_days: int = Field(
         default=252,
         ge=20,
+        le=10**6,
         description="trailing days whose mean and covariance turbulence compares a day with; as many first days of a "
         "market are its warm-up",
     )
@@ -57,14 +58,17 @@ class FoldSettings(Settings):
         description="`walk_forward`: training comes before validation; `combinatorial`: of n_folds parts each choice "
         "of n_test_folds validates once, and the others train",
     )
-    count: int = Field(default=3, ge=1, description="number of folds")
-    train_days: int = Field(default=1008, ge=2, description="days of a training window (of the first one if expanding)")
+    count: int = Field(default=3, ge=1, le=10_000, description="number of folds")
+    train_days: int = Field(
+        default=1008, ge=2, le=10**6, description="days of a training window (of the first one if expanding)"
+    )
     validation_days: int = Field(
-        default=252, ge=2, description="days of a validation window, and the step from fold to fold"
+        default=252, ge=2, le=10**6, description="days of a validation window, and the step from fold to fold"
     )
     purge_days: int = Field(
         default=5,
         ge=0,
+        le=10**6,
         description="days dropped between training and validation; combinatorial: no fewer than features reach back to",
     )
     window: Literal["rolling", "expanding"] = Field(
@@ -74,6 +78,7 @@ class FoldSettings(Settings):
     n_folds: int | None = Field(
         default=None,
         ge=1,
+        le=10_000,
         description="fractions: number of folds, into which the days after the first training go; combinatorial: "
         "number of parts, three or more",
     )
@@ -81,13 +86,19 @@ class FoldSettings(Settings):
         default=0.7, gt=0, lt=1, description="fractions: share of the days that the first training window takes"
     )
     expanding: bool = Field(default=False, description="fractions: whether all training windows start on the first day")
-    gap_days: int = Field(default=5, ge=0, description="fractions: days dropped between training and validation")
+    gap_days: int = Field(
+        default=5, ge=0, le=10**6, description="fractions: days dropped between training and validation"
+    )
     n_test_folds: int = Field(
-        default=2, ge=2, description="combinatorial: number of parts that validate in a fold, fewer than n_folds"
+        default=2,
+        ge=2,
+        le=10_000,
+        description="combinatorial: number of parts that validate in a fold, fewer than n_folds",
     )
     embargo_days: int = Field(
         default=253,
         ge=0,
+        le=10**6,
         description="combinatorial: days dropped after validation, the purged ones among them; no fewer than features "
         "reach back to, which is the longer of turbulence_days and 60 days, and one day",
     )

@@ -2,30 +2,24 @@
 
 from pathlib import Path
 
-import tyro
-
-from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.market_folds import folds_of_market
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
-def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, settings: FoldSettings) -> None:
-    """Write each fold's training and validation window; the test days are left out.
+def split_folds(features: Path, folds: Path, settings: FoldSettings) -> None:
+    """Write each fold's training and validation window.
 
     Args:
-        bars: the market's bars.
+        features: the market's features of the days before its test days.
         folds: the folder of the folds.
-        test_start: first test day (YYYY-MM-DD).
-        turbulence_days: look-back of turbulence in days.
         settings: how the folds are cut.
 
     """
     log = start_job("split_folds")
-    features = MarketFeatures.of(read_bars(bars), turbulence_days)
-    for index, (data, description) in enumerate(folds_of_market(features, test_start, settings)):
+    for index, (data, description) in enumerate(folds_of_market(MarketFeatures.read(features), settings)):
         write_fold(data, description, folds / f"fold_{index}.npz")
         train, validation = description["train"], description["validation"]
         log.info(
@@ -35,4 +29,4 @@ def split_folds(bars: Path, folds: Path, test_start: str, turbulence_days: int, 
 
 
 if __name__ == "__main__":
-    tyro.cli(split_folds)
+    command_line(split_folds)

@@ -1,15 +1,22 @@
 """A market's features, of which every fold has its own where a universe says which tickers there are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from workflow_scripts.data.bars import MEMBER
 from workflow_scripts.data.calendars import stand_still
-from workflow_scripts.data.fold_files import FoldData
-from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold
-from workflow_scripts.data.indicators import Features, compute_features, warm_up
+from workflow_scripts.data.features import Features, arrays_of, features_of, read_arrays, write_arrays
+from workflow_scripts.data.folds import Fold, first_test_day
+from workflow_scripts.data.indicators import compute_features, warm_up
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, periods_of
+
+# How the arrays of bars are called in a file.
+BARS = "bars_"
+BARS_DATE = f"{BARS}date"
 
 
 @dataclass(frozen=True)
@@ -17,31 +24,81 @@ class MarketFeatures:
     """A market's features, of all its tickers at once or of each fold's own.
 
     Attributes:
-        bars: the market's bars.
         turbulence_days: look-back of turbulence in days.
         dates: the days after the warm-up, on which folds are cut.
-        whole: the features of a market whose tickers do not change.
+        whole: the features of a market whose tickers do not change; none where each run of days has its own.
+        bars: the bars of any other market.
 
     """
 
-    bars: pd.DataFrame
     turbulence_days: int
     dates: pd.DatetimeIndex
-    whole: Features | None
+    whole: Features | None = None
+    bars: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
-    def of(cls, bars: pd.DataFrame, turbulence_days: int) -> "MarketFeatures":
+    def of(cls, bars: pd.DataFrame, turbulence_days: int, by_run: bool = False) -> "MarketFeatures":
         """Return the features of bars; with a universe they wait until a fold says which tickers it has.
+
+        Args:
+            bars: the bars.
+            turbulence_days: look-back of turbulence in days.
+            by_run: whether the features of each run of days are to come from its own bars (``of_run``).
 
         Raises:
             ValueError: see ``compute_features``.
 
         """
-        if MEMBER not in bars:
+        if MEMBER not in bars and not by_run:
             whole = compute_features(bars, turbulence_days)
-            return cls(bars, turbulence_days, whole.dates, whole)
+            return cls(turbulence_days, whole.dates, whole)
         days = pd.DatetimeIndex(np.sort(bars["date"].unique()))
-        return cls(bars, turbulence_days, days[warm_up(turbulence_days, len(days)) :], None)
+        return cls(turbulence_days, days[warm_up(turbulence_days, len(days)) :], bars=bars)
+
+    def before(self, test_start: str) -> "MarketFeatures":
+        """Return what is known before the test days.
+
+        Raises:
+            ValueError: there are no test days, or none before them.
+
+        """
+        count = first_test_day(self.dates, test_start)
+        if self.whole is not None:
+            return replace(self, dates=self.dates[:count], whole=self.whole.first_days(count))
+        known = self.bars[self.bars["date"] < self.dates[count]].reset_index(drop=True)
+        return replace(self, dates=self.dates[:count], bars=known)
+
+    def write(self, path: Path) -> None:
+        """Write the features as .npz; with a universe, or by run, the bars that each fold computes its own from."""
+        arrays = arrays_of(self.whole) if self.whole is not None else _arrays_of_bars(self.bars)
+        write_arrays(path, {"turbulence_days": np.asarray(self.turbulence_days), **arrays})
+
+    @classmethod
+    def read(cls, path: Path) -> "MarketFeatures":
+        """Read what ``write`` has written.
+
+        Raises:
+            ValueError: the file is damaged; the message names it.
+
+        """
+        arrays = read_arrays(path)
+        turbulence_days = int(arrays.pop("turbulence_days"))
+        if BARS_DATE in arrays:
+            return cls.of(_bars_of_arrays(arrays), turbulence_days, by_run=True)
+        whole = features_of(arrays)
+        return cls(turbulence_days, whole.dates, whole)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the features' json says; with a universe the tickers, and what depends on them, are a fold's."""
+        described: dict[str, Any] = {
+            "turbulence_days": self.turbulence_days,
+            "first_day": f"{self.dates[0]:%Y-%m-%d}",
+            "last_day": f"{self.dates[-1]:%Y-%m-%d}",
+            "days": len(self.dates),
+        }
+        if self.whole is not None:
+            described |= {name: getattr(self.whole, name) for name in ("tickers", "volatility", "covariance")}
+        return described
 
     def of_fold(self, fold: Fold) -> tuple[Features, Fold]:
         """Return the features that a fold is cut from, and the fold's days as positions in them.
@@ -91,7 +148,7 @@ class MarketFeatures:
             ValueError: a universe says which tickers there are, which may be others for each run of days.
 
         """
-        if self.whole is None:
+        if MEMBER in self.bars:
             raise ValueError(
                 "the tickers of a market with a universe are chosen on the last training day before validation, which "
                 "no combinatorial fold has: name the market's tickers, or set folds.scheme to walk_forward"
@@ -101,6 +158,14 @@ class MarketFeatures:
         return compute_features(self.bars[self.bars["date"].isin(window)], self.turbulence_days)
 
 
-def sealed_data(features: MarketFeatures, test_start: str, purge_days: int) -> FoldData:
-    """Return the arrays of the backtest: all days before the test days, and in place of validation the test days."""
-    return cut_fold(*features.of_fold(sealed_fold(features.dates, test_start, purge_days)))[0]
+def _arrays_of_bars(bars: pd.DataFrame) -> dict[str, Any]:
+    columns = {f"{BARS}{name}": bars[name].to_numpy(np.str_ if name == "ticker" else None) for name in bars}
+    return {PERIODS_PER_YEAR: np.asarray(periods_of(bars.attrs)), **columns}
+
+
+def _bars_of_arrays(arrays: dict[str, Any]) -> pd.DataFrame:
+    periods_per_year = int(arrays[PERIODS_PER_YEAR])
+    columns = {name.removeprefix(BARS): array for name, array in arrays.items() if name.startswith(BARS)}
+    bars = pd.DataFrame(columns).astype({"ticker": "str"})
+    bars.attrs[PERIODS_PER_YEAR] = periods_per_year
+    return bars

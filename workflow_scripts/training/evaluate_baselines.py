@@ -3,48 +3,45 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import tyro
+import numpy as np
+from numpy.typing import NDArray
 
-from workflow_scripts.data.bars import SIGNAL, read_bars
+from workflow_scripts.data.bars import SIGNAL
+from workflow_scripts.data.features import features_of, read_arrays
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def evaluate_baselines(
     folds: tuple[Path, ...],
-    bars: Path,
     baselines: Path,
     returns: tuple[Path, ...],
-    oracle: bool = False,
+    features: Path | None = None,
     environment: EnvironmentSettings = EnvironmentSettings(),
 ) -> None:
     """Write the Sharpe ratio of each baseline on each fold's validation days, and daily returns.
 
     Args:
         folds: the folds, in their order.
-        bars: the market's bars; the oracle reads the planted signal from them.
         baselines: the JSON file to write: a list, an entry per fold.
         returns: the table to write of each fold: date, then daily returns of each baseline.
-        oracle: whether to add the oracle of a planted market.
+        features: the features of a planted market, whose signal the oracle reads; none leaves the oracle out.
         environment: how an action becomes trades.
 
     """
     log = start_job("evaluate_baselines")
-    table = read_bars(bars)
+    signals = None if features is None else signal_by_day(features)
     rows: list[dict[str, Any]] = []
     for number, (path, beside) in enumerate(zip(folds, returns, strict=True)):
         segment = read_fold(path).validation
         episodes = {name: run_baseline(name, segment, environment) for name in BASELINES}
         row: dict[str, Any] = {}
-        if oracle:
-            signal = (
-                table.pivot(index="date", columns="ticker", values=SIGNAL).loc[pd.to_datetime(segment.dates)].to_numpy()
-            )
+        if signals is not None:
+            signal = np.stack([signals[day] for day in segment.dates])
             episodes["oracle"], row["oracle_parameters"] = oracle_episode(segment, signal, environment)
         write_baselines(episodes, beside)
         row |= {name: episode.sharpe for name, episode in episodes.items()}
@@ -53,5 +50,12 @@ def evaluate_baselines(
     write_json(baselines, rows)
 
 
+def signal_by_day(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the planted signal (tickers,) of each day of a market's features."""
+    features = features_of(read_arrays(path))
+    signals = features.scale_free[:, :, features.scale_free_names.index(SIGNAL)]
+    return dict(zip(features.dates.strftime("%Y-%m-%d"), signals, strict=True))
+
+
 if __name__ == "__main__":
-    tyro.cli(evaluate_baselines)
+    command_line(evaluate_baselines)

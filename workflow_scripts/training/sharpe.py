@@ -51,6 +51,9 @@ class Episode:
         daily_returns: (days,) simple returns after fees.
         turnover: (days,) traded value as a fraction of the portfolio's.
         periods_per_year: days a year.
+        weights: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
+            the rest is cash. None where nobody noted it.
+        traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
 
     """
 
@@ -58,6 +61,8 @@ class Episode:
     daily_returns: NDArray[np.float64]
     turnover: NDArray[np.float64]
     periods_per_year: int = TRADING_DAYS_A_YEAR
+    weights: NDArray[np.float64] | None = None
+    traded: NDArray[np.float64] | None = None
 
     @property
     def sharpe(self) -> float | None:

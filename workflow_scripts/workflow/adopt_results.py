@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.workflow.files import read_json, sha256
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, ROUND, RUN, folders
 from workflow_scripts.workflow.policies import is_damaged
 
@@ -35,8 +34,9 @@ def adopt_results(root: Path = Path()) -> None:
 def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
     """Yield each file that can be checked, and what is wrong with it, if anything is."""
     for market in folders(MARKET, root):
-        for described in (market / "data.lock.json", *sorted(market.glob("folds/fold_*.json"))):
-            content = market / "bars.parquet" if described.parent == market else described.with_suffix(".npz")
+        beside = [market / "features.json", market / "sealed.json", *sorted(market.glob("folds/fold_*.json"))]
+        for described in (market / "data.lock.json", *beside):
+            content = described.with_suffix(".npz") if described in beside else market / "bars.parquet"
             if described.exists() and content.exists():
                 expected = read_json(described)["sha256"]
                 yield content, None if sha256(content) == expected else f"its sha256 is not that of {described.name}"
@@ -48,12 +48,12 @@ def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
                     kept = hashlib.sha256(config.read_bytes()).hexdigest() == proposed["sha256"]
                     yield config, None if kept else f"is not what {round_ / MANIFEST} proposed"
     for run in (*folders(RUN, root), *folders(BACKTEST_RUN, root)):
-        policy, returns = run / "policy.pt", run / "returns.parquet"
+        policy = run / "policy.pt"
         if policy.exists():
             yield policy, "is truncated" if is_damaged(policy) else None
-        if returns.exists():
-            yield returns, None if returns.read_bytes().endswith(PARQUET_ENDS_WITH) else "is truncated"
+        for table in sorted(run.glob("*.parquet")):
+            yield table, None if table.read_bytes().endswith(PARQUET_ENDS_WITH) else "is truncated"
 
 
 if __name__ == "__main__":
-    tyro.cli(adopt_results)
+    command_line(adopt_results)

@@ -6,11 +6,13 @@ import yaml
 
 from workflow_scripts.analysis.judge_sweep import judge_sweep
 from workflow_scripts.analysis.kept_returns import read_validation_returns
+from workflow_scripts.analysis.openings import Opening, enter
 from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.training.environment.baselines import write_baselines
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
 from workflow_scripts.training.trials import Trial, same_training
+from workflow_scripts.workflow.files import sha256
 
 DAYS, FOLD_DAYS = 300, 200
 SEEDS = (100, 101, 102)
@@ -51,7 +53,16 @@ def write_trial(folder, number, windows, shift, rng, seeds=(0, 1), status="ok"):
     return folder / "score.json"
 
 
-def judge(tmp_path, advantage=0.0, failed=False, same=False, trial_shifts=(0.0,) * 4, action_mode="tilt", **constant):
+def judge(
+    tmp_path,
+    advantage=0.0,
+    failed=False,
+    same=False,
+    trial_shifts=(0.0,) * 4,
+    action_mode="tilt",
+    openings=1,
+    **constant,
+):
     rng = np.random.default_rng(0)
     market = rng.normal(0.0003, 0.01, DAYS)
     backtests, backtest = [], tmp_path / "backtest"
@@ -73,6 +84,13 @@ def judge(tmp_path, advantage=0.0, failed=False, same=False, trial_shifts=(0.0,)
         write_trial(tmp_path / "round_0" / f"trial_{number}", number, windows, shift, rng)
         for number, shift in enumerate(trial_shifts)
     ]
+    ledger, preregistered = tmp_path / "results/markets/market/openings.jsonl", tmp_path / "preregistration.json"
+    window = {"first_day": "2021-01-02", "last_day": "2021-12-31"}
+    preregistered.write_text(json.dumps({"market": "market", "test_days": window}))
+    for earlier in range(openings - 1):
+        enter(ledger, Opening("earlier", f"p{earlier}", "c", "d", "k", **window))
+    enter(ledger, Opening("toy", sha256(preregistered), "c", "d", "k", **window))
+    enter(ledger, Opening("later", "p", "c", "d", "k", **window))
     verdict = tmp_path / "verdict.json"
     environment = EnvironmentSettings(action_mode=action_mode)
     judge_sweep(
@@ -83,6 +101,8 @@ def judge(tmp_path, advantage=0.0, failed=False, same=False, trial_shifts=(0.0,)
         tuple(backtests),
         tuple(baselines),
         tuple(folds),
+        preregistration=preregistered,
+        ledger=ledger,
         trials_made=len(scores) + 6,
         resamples=200,
         confidence=0.95,
@@ -137,6 +157,23 @@ def test_the_best_of_trials_without_skill_is_luck_and_every_trial_counts(tmp_pat
 def test_skill_is_alpha_where_the_exposure_moves(tmp_path):
     assert judge(tmp_path / "weights", action_mode="weights")["estimand"] == "alpha per year"
     assert judge(tmp_path / "tilt")["estimand"] == "annual Sharpe ratio"
+
+
+def test_earlier_openings_of_the_same_days_widen_the_interval_and_later_ones_do_not(tmp_path):
+    once, third = judge(tmp_path / "once", 0.0002), judge(tmp_path / "third", 0.0002, openings=3)
+    assert (once["openings"]["count"], third["openings"]["count"]) == (1, 3)
+    width = [high - low for low, high in (verdict["skill"]["interval"] for verdict in (once, third))]
+    assert width[1] > 1.15 * width[0]
+    assert third["skill"]["estimate"] == once["skill"]["estimate"]
+    assert third["skill"]["beside"]["p_value_of_all_openings"] == pytest.approx(3 * third["skill"]["p_value"])
+    assert third["sentence"].endswith("These test days have been opened 3 times, so that the interval covers 98.33%.")
+    assert "opened" not in once["sentence"]
+
+
+def test_evidence_beside_skill_holds_however_often_one_looks(tmp_path):
+    skill = judge(tmp_path, 0.001)["skill"]
+    z = skill["estimate"] / skill["beside"]["standard_error"]
+    assert skill["beside"]["always_valid"]["e_value"] == pytest.approx(2**-0.5 * np.exp(z**2 / 4))
 
 
 def test_every_candidate_and_baseline_has_a_row_with_an_interval(tmp_path):

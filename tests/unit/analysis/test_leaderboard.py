@@ -2,13 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from workflow_scripts.analysis.leaderboard import (
     Sweep,
     anytime,
     compare,
+    cpu_seconds,
     default_trial,
-    mean_and_interval,
+    value_table,
     vector_steps,
 )
 from workflow_scripts.sweeps.history import Score
@@ -44,11 +46,12 @@ def test_the_best_incumbent_comes_first_with_its_gap_run_by_run():
     board = compare([random, smac]).set_index("sweep")
     assert list(board.index) == ["smac", "rnd"]
     row = board.loc["smac"]
-    assert row.incumbent_score == pytest.approx(13 / 6)
+    assert row.incumbent_value == pytest.approx(13 / 6)
     assert row.beyond_random == pytest.approx(np.mean([1.5, 0.5, 0.5]))
     assert row.beyond_default == pytest.approx(np.mean([1.0, 1.5, 1.0]))
-    # Student's t with 2 degrees of freedom: 4.3027 × sd / √3.
+    # One trial beside the default: Student's t with 2 degrees of freedom, 4.3027 × sd / √3.
     assert row.beyond_default_interval == pytest.approx(4.3027 * np.std([1, 1.5, 1], ddof=1) / 3**0.5, rel=1e-4)
+    assert row.beyond_default_p_value == pytest.approx(student.sf(7, 2), rel=1e-3)  # 7 = (3.5 / 3) / (sd / √3)
     assert (row.vector_steps, row.env_steps, row.cpu_hours) == (600, 9600, 2.0)
     assert np.isnan(board.loc["rnd"].beyond_random)
     assert np.isnan(board.loc["rnd"].cpu_hours)
@@ -101,8 +104,43 @@ def test_a_default_trial_that_was_continued_is_still_the_default():
         assert (default_trial(tuned, DEFAULT) is not None) == found
 
 
+def test_the_best_of_more_trials_has_a_wider_interval_around_the_same_difference():
+    rng = np.random.default_rng(0)
+    trials = [trial(place, np.add([1.0, 0.0, 2.0], rng.normal(0, 0.1, 3))) for place in range(1, 40)]
+    few, many = ([trial(0, [1.0, 0.0, 2.0], gamma=0.9), *trials[:count]] for count in (3, 39))
+    best = max(trials, key=lambda score: score.score)
+    rows = [compare([sweep("a", "smac", [*found, best])]).iloc[0] for found in (few, many)]
+    assert rows[0].beyond_default == rows[1].beyond_default
+    assert rows[0].beyond_default_interval < rows[1].beyond_default_interval
+    assert rows[0].beyond_default_p_value < rows[1].beyond_default_p_value
+
+
+def test_an_incumbent_that_is_the_default_has_no_interval_beyond_it():
+    row = compare([sweep("a", "smac", [trial(0, [2.0, 1.0, 3.0], gamma=0.9), trial(1, [1.0, 1.0, 1.0])])]).iloc[0]
+    assert row.beyond_default == 0
+    assert row.beyond_default_interval is None
+    assert row.reason == "the incumbent is the default"
+
+
+def test_folds_are_what_trials_vary_over_and_the_seeds_of_a_single_fold_are_where_there_is_one():
+    by_fold = [{"fold": fold, "seed": seed, "value": 10 * fold + seed} for fold in (0, 1) for seed in (0, 1)]
+    assert value_table([replace(trial(0, [0.0]), runs=by_fold)]).tolist() == [[0.5, 10.5]]
+    assert value_table([replace(trial(0, [0.0]), runs=by_fold[:2])]).tolist() == [[0.0, 1.0]]
+    alone = [replace(trial(0, [0.0]), runs=[run | {"value": run["value"] + k} for run in by_fold[:2]]) for k in (0, 1)]
+    assert compare([sweep("a", "smac", alone)]).reason.tolist() == ["one fold: the intervals are of its seeds alone"]
+
+
 def test_one_run_has_no_interval():
-    assert mean_and_interval(np.asarray([1.0])) == (1.0, None)
     board = compare([sweep("a", "smac", [trial(0, [1.0])])])
     assert board.incumbent_interval.isna().all()
     assert board.reason.tolist() == ["one run has no interval"]
+
+
+def test_the_cost_is_what_the_runs_of_the_scores_report_and_of_no_others(tmp_path):
+    score = trial(0, [1.0, 2.0])
+    for fold, seconds in enumerate((3.0, 4.0, 50.0)):
+        run = tmp_path / f"fold_{fold}" / "seed_0"
+        run.mkdir(parents=True)
+        (run / "train_agent.tsv").write_text(f"s\tcpu_time\n9.0\t{seconds}\n")
+    assert cpu_seconds({tmp_path / "score.json": score}) == 7.0
+    assert cpu_seconds({tmp_path / "elsewhere" / "score.json": score}) is None

@@ -27,7 +27,8 @@ def bars():
 def cut(bars):
     """Return folds and descriptions of a market whose last 20 days are sealed."""
     days = np.sort(bars["date"].unique())
-    return list(folds_of_market(MarketFeatures.of(bars, 60), f"{pd.Timestamp(days[-20]):%Y-%m-%d}", SETTINGS))
+    market = MarketFeatures.of(bars, 60, by_run=True)
+    return list(folds_of_market(market.before(f"{pd.Timestamp(days[-20]):%Y-%m-%d}"), SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_no_training_row_touches_a_validation_day(bars, folds, place):
 @pytest.mark.parametrize("place", range(6))
 def test_no_feature_of_a_validation_day_touches_a_training_day(bars, folds, place):
     data, _ = folds[place]
-    before, after = (MarketFeatures.of(table, 60) for table in (bars, perturbed(bars, data.train)))
+    before, after = (MarketFeatures.of(table, 60, by_run=True) for table in (bars, perturbed(bars, data.train)))
     days = dict(zip(before.dates.strftime("%Y-%m-%d"), range(len(before.dates)), strict=True))
     for run in data.validation.runs():
         positions = range(days[run.dates[0]], days[run.dates[-1]] + 1)
@@ -101,13 +102,16 @@ def test_no_feature_of_a_validation_day_touches_a_training_day(bars, folds, plac
 
 def test_a_day_less_than_features_reach_back_to_would_touch_one(bars):
     """The look-back is no day too long: it is the turbulence of 60 returns, whose first needs the close before."""
-    features = MarketFeatures.of(bars, 60)
+    features = MarketFeatures.of(bars, 60, by_run=True)
     day = 200
     days = np.sort(bars["date"].unique())
     for back, same in ((LOOK_BACK, False), (LOOK_BACK + 1, True)):
         other = bars.copy()
         other.loc[other["date"] == days[day + LOOK_BACK - back], "close"] *= 1.001
-        rows = [table.of_run(range(day, day + 5)).market[0, 0] for table in (features, MarketFeatures.of(other, 60))]
+        rows = [
+            table.of_run(range(day, day + 5)).market[0, 0]
+            for table in (features, MarketFeatures.of(other, 60, by_run=True))
+        ]
         assert (rows[0] == rows[1]) == same
 
 

@@ -70,7 +70,7 @@ def test_a_run_does_not_import_torchs_compiler(tmp_path, fold_file):
         "from workflow_scripts.training.run.settings import TrainingSettings\n"
         "from workflow_scripts.training.train_agent import train_agent\n"
         f"folder, fold = Path({str(tmp_path)!r}), Path({str(fold_file)!r})\n"
-        "outputs = Outputs(folder / 'policy.pt', folder / 'sharpe.json', folder / 'returns.parquet')\n"
+        f"outputs = Outputs(*(folder / name for name in {list(FILES.values())}))\n"
         "training = TrainingSettings(num_envs=4, device='cpu')\n"
         "train_agent(folder / 'config.yaml', fold, 0, outputs, training=training)\n"
         "assert 'torch._dynamo' not in sys.modules\n"

@@ -12,65 +12,56 @@ from workflow_scripts.workflow.code_digest import code_digest, modules_behind
 # things than before.
 COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
-        "data": (
-            "bar_checks bars calendars doors.series download_bars markets memberships revisions settings sources.base "
-            "sources.embedded ticker_lists"
-        ),
+        "data": "bar_checks bars calendars doors.series download_bars markets memberships revisions settings "
+        "sources.base sources.embedded ticker_lists",
         "workflow": "files jobs model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
-        "data": (
-            "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers doors.repairs "
-            "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships revisions settings "
-            "sources.base sources.csv ticker_lists"
-        ),
+        "data": "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers "
+        "doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars markets "
+        "memberships revisions settings sources.base sources.csv ticker_lists",
         "workflow": "files jobs model refreshes registry",
     },
     ("data.split_folds",): {
-        "data": "bars calendars fold_files folds indicators market_folds periods settings split_folds universes",
+        "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
+        "turbulence universes",
         "workflow": "files jobs model",
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
-        "training": (
-            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-            "environment environment.baselines environment.kernels "
-            "environment.settings environment.trading_env learners.adamw learners.on_policy "
-            "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
-            "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
-            "run.train run.write sharpe train_agent trials"
-        ),
+        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo curves "
+        "environment environment.baselines environment.kernels environment.settings "
+        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
+        "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
+        "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
+        "train_agent trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
-        "data": "bars calendars fold_files folds indicators periods universes",
-        "training": (
-            "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-            "backtest_incumbent environment environment.baselines "
-            "environment.kernels environment.settings environment.trading_env learners.adamw learners.on_policy "
-            "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
-            "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
-            "run.train run.write sharpe trials"
-        ),
+        "data": "fold_files periods",
+        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+        "backtest_incumbent curves environment environment.baselines environment.kernels "
+        "environment.settings environment.trading_env learners.adamw learners.on_policy "
+        "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
+        "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+        "run.train run.write sharpe trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.evaluate_baselines",): {
-        "data": "bars fold_files periods",
-        "training": (
-            "environment environment.baselines environment.kernels environment.oracle environment.settings "
-            "environment.trading_env evaluate_baselines networks.shape sharpe"
-        ),
+        "data": "bars features fold_files periods",
+        "training": "environment environment.baselines environment.kernels environment.oracle environment.settings "
+        "environment.trading_env evaluate_baselines networks.shape sharpe",
         "workflow": "files jobs model",
     },
     ("sweeps.score_trial",): {
         "data": "periods",
-        "sweeps": "(room) daily history measures objectives score_trial",
+        "sweeps": "(room) daily history measures objectives score_trial scoring",
         "training": "sharpe trials",
         "workflow": "files jobs paths",
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
-        "sweeps": "collect_trials history",
+        "sweeps": "(room) collect_trials history measures objectives",
         "training": "trials",
         "workflow": "files jobs",
     },
@@ -80,8 +71,9 @@ COVERED = {
         "workflow": "files jobs paths",
     },
     ("analysis.judge_sweep",): {
-        "analysis": "inference.answers inference.differences inference.estimands inference.long_run inference.seeds "
-        "inference.selection inference.sharpe judge_sweep kept_returns verdicts",
+        "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
+        "inference.long_run inference.seeds inference.selection inference.sharpe judge_sweep kept_returns "
+        "openings verdicts",
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",

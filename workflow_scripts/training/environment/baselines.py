@@ -1,7 +1,9 @@
 """Episodes of a policy, and of the baselines that need no training."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,28 +38,33 @@ def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], T
 
 
 def _run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
-    state, last, first = env.state(), False, env.day + 1
-    values, traded = [env.asset.clone()], []
+    state, last, first = env.state(), False, env.day
+    values, traded, held = [env.asset.clone()], [], [env.holdings.clone()]
     while not last:
         state, _, last = env.step(policy(state))
         values.append(env.asset.clone())
         traded.append(env.traded.clone())
-    path, volume = torch.stack(values).cpu().numpy(), torch.stack(traded).cpu().numpy()
+        held.append(env.holdings.clone())
+    path, volume, shares = (torch.stack(each).cpu().numpy() for each in (values, traded, held))
     returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
+    earned = slice(first + 1, env.day + 1)
+    close = segment.close[earned, None]
+    weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
+    dates, days_a_year = segment.dates[earned], segment.periods_per_year
     return [
-        Episode(segment.dates[first : env.day + 1], returns[:, place], turnover[:, place], segment.periods_per_year)
-        for place in range(env.num_envs)
+        Episode(dates, returns[:, each], turnover[:, each], days_a_year, weights[:, each], orders[:, each])
+        for each in range(env.num_envs)
     ]
 
 
 def _joined(runs: Sequence[Episode]) -> Episode:
-    """Return the episodes of runs of days one after the other."""
-    return Episode(
-        np.concatenate([run.dates for run in runs]),
-        np.concatenate([run.daily_returns for run in runs]),
-        np.concatenate([run.turnover for run in runs]),
-        runs[0].periods_per_year,
-    )
+    """Return the episodes of runs of days one after the other; each has all its arrays."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(run, name) for run in runs])
+        for name, value in vars(runs[0]).items()
+        if isinstance(value, np.ndarray)
+    }
+    return replace(runs[0], **arrays)
 
 
 def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:
@@ -94,11 +101,13 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
 def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Tensor) -> Episode:
     env = make_env(segment, environment, "shared", num_envs=1)
     env.step(equal)
+    worth = segment.close[1:] * env.holdings[0].numpy()
     values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
-    turnover = np.zeros(len(values))
+    turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
     turnover[0] = float(env.traded[0]) / environment.initial_cash
+    traded[0] = worth[0] / environment.initial_cash
     returns = values / np.concatenate([[environment.initial_cash], values[:-1]]) - 1
-    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year)
+    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year, worth / values[:, None], traded)
 
 
 def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:

@@ -151,6 +151,10 @@ class TradingEnv:
         places = np.searchsorted(self.deciding_days, self.day) + np.arange(steps)
         return torch.as_tensor(self.deciding_days[places % len(self.deciding_days)], device=self.device)
 
+    def growth(self, days: Tensor) -> Tensor:
+        """Return the price ratios (days, tickers) float32 of the days after ``days`` to those."""
+        return (self._on_device[days + 1] / self._on_device[days]).float()
+
     def step(
         self, action: Tensor, state: Tensor | None = None, reward: Tensor | None = None
     ) -> tuple[Tensor, Tensor, bool]:

@@ -139,19 +139,24 @@ class BufferedAgent(TradingAgent):
     def explore(self, env: TradingEnv, steps: int) -> None:
         """Collect ``steps`` vector steps into the buffer; the first collection of all acts uniformly at random."""
         state, at_random = self.last_state, self.buffer.added == 0
-        infer = self.act.rollout(env.days_ahead(steps))
+        infer, days = self.act.rollout(env.days_ahead(steps)), []
         for step in range(steps):
             if at_random:
                 action = torch.empty(env.num_envs, env.action_dim, device=self.device)
                 action.uniform_(-1, 1, generator=self.generator)
             else:
                 action = self.explore_action(infer(slice(step, step + 1), state[None])[0])
+            before = env.asset.clone()
             next_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
+            days.append(torch.stack([reward.double(), env.traded / before]))
             if self.same_day_baseline:
                 reward = reward - reward.mean()
             self.buffer.add(state, action, reward, next_state, env.day, truncated)
             state = env.reset() if truncated else next_state
         self.last_state = state
+        if self.noted is not None:
+            earned, traded = torch.stack(days).mean(dim=(0, 2)).tolist()
+            self.noted |= {"reward": earned, "turnover": traded}
 
     @staticmethod
     def soft_update(target_net: nn.Module, current_net: nn.Module, tau: float) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
+from workflow_scripts.training.environment.kernels import LOG_RETURN_SCALE
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.networks.shape import NetworkShape
@@ -70,8 +71,12 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
 
     def learn(self, env: TradingEnv, steps: int) -> dict[str, float]:
         """Collect ``steps`` vector steps, make the updates that follow, and return what they say."""
-        critic_loss, actor_objective, log_std = self.update_net(self.explore(env, steps))
-        return {"critic_loss": critic_loss, "actor_objective": actor_objective, "log_std": log_std}
+        rollout = self.explore(env, steps)
+        critic_loss, actor_objective, log_std = self.update_net(rollout)
+        if self.noted is not None:
+            self.noted |= traded_and_earned(rollout, env)
+        of_critic = {} if self.settings.advantage_lambda() is None else {"critic_loss": critic_loss}
+        return of_critic | {"actor_objective": actor_objective, "log_std": log_std}
 
     @torch.no_grad()
     def explore(self, env: TradingEnv, steps: int) -> Rollout:
@@ -131,6 +136,13 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
             objective = objective + entropy * self.settings.lambda_entropy
             self.optimizer_update(self.act_optimizer, -objective)
             actor_objectives = actor_objectives + objective.detach()
+        if self.noted is not None:
+            with torch.no_grad():
+                self.noted["entropy"] = float(entropy)
+                self.noted["kl"] = 0.5 * float((logprobs[drawn] - logprob).square().mean())
+                if learns_values:
+                    unexplained = (returns - values.flatten()).var() / returns.var()
+                    self.noted["explained_variance"] = 1 - float(unexplained)
         return (
             float(critic_losses) / updates,
             float(actor_objectives) / updates,
@@ -164,6 +176,23 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
         scaled = (action - self.act.evaluate(inputs)) * (-log_std).exp()
         constant = log_std.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
         return -0.5 * scaled.square().sum(dim=1) - constant, constant + 0.5 * self.action_dim
+
+
+@torch.no_grad()
+def traded_and_earned(rollout: Rollout, env: TradingEnv) -> dict[str, float]:
+    """Return mean reward and mean turnover of a day of a rollout, the days without a next one left out.
+
+    The turnover is a fraction of the portfolio's value the day before. It follows from states that show weights and
+    rewards that are log returns; orders of shares have neither.
+    """
+    undone = rollout.undones[:-1, 0].bool()
+    noted = {"reward": float(rollout.rewards[:-1][undone].mean())}
+    if env.settings.action_mode != "shares":
+        before, after = (part[undone][:, :, 2:] for part in (rollout.states[:-1], rollout.states[1:]))
+        days, grown = rollout.states[:-1, 0, 0][undone].long(), (rollout.rewards[:-1][undone] / LOG_RETURN_SCALE).exp()
+        orders = after * grown[:, :, None] - before * env.growth(days)[:, None]
+        noted["turnover"] = float(orders.abs().sum(dim=2).mean())
+    return noted
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -88,6 +88,8 @@ class SoftActorCritic(BufferedAgent):
             self.alpha_log.clamp_(*ALPHA_LOG_RANGE)
         objective = (self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
         self.optimizer_update(self.act_optimizer, -objective)
+        if self.noted is not None:
+            self.noted["entropy"] = -float(logprob.detach().mean())
 
 
 class ModifiedSoftActorCritic(SoftActorCritic):

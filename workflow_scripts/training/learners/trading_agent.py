@@ -18,6 +18,7 @@ from workflow_scripts.training.networks import flat, shared
 from workflow_scripts.training.networks.shape import Architecture, NetworkShape
 
 CLIP_GRAD_NORM = 3.0
+CURVE_POINTS = 64  # rounds of updates of a training that its learning curves show
 
 
 class TrainingFailedError(Exception):
@@ -34,6 +35,8 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         networks: names of the networks whose weights a saved state holds; a target is a copy of its network.
         optimizers: names of their optimizers.
         tensors: names of what else a saved state holds.
+        curves: what was noted of the training so far, a row per noted round of updates.
+        noted: what the present round notes beside its losses; none in a round that the curves leave out.
 
     """
 
@@ -73,6 +76,8 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.last_state = env.reset()
         self.snapshots: list[dict[str, Tensor]] = []
+        self.curves: list[dict[str, float]] = []
+        self.noted: dict[str, float] | None = None
         self.prepare(env)
 
     def make_actor(self, kinds: ModuleType, shape: NetworkShape) -> Any:
@@ -107,10 +112,15 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         """
         while done < budget:
             steps = min(self.settings.horizon_len, budget - done)
+            noted = (done + steps) * CURVE_POINTS // budget > done * CURVE_POINTS // budget
+            self.noted = {} if noted else None
             said = self.learn(env, steps)
             done += steps
             if not all(map(math.isfinite, said.values())):
                 raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
+            if self.noted is not None:
+                also = {name: value for name, value in self.noted.items() if math.isfinite(value)}
+                self.curves.append({"vector_steps": done, **said, **also})
             yield {"steps": done, **said}
 
     def take_snapshot(self) -> None:
@@ -139,6 +149,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
             "generator": self.generator.get_state(),
             "last_state": self.last_state,
             "snapshots": self.snapshots,
+            "curves": self.curves,
         }
 
     @torch.no_grad()
@@ -150,7 +161,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
             getattr(self, name).copy_(state[name])
         self.generator.set_state(state["generator"].cpu())
         self.last_state = state["last_state"]
-        self.snapshots = list(state["snapshots"])
+        self.snapshots, self.curves = list(state["snapshots"]), list(state["curves"])
 
 
 def seed_networks(seed: int) -> None:

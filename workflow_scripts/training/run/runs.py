@@ -72,12 +72,16 @@ class Outputs:
         policy: the trained networks.
         sharpe: the result.
         returns: the daily returns behind it.
+        weights: what was held and traded on those days.
+        curves: how the training went.
 
     """
 
     policy: Path
     sharpe: Path
     returns: Path
+    weights: Path
+    curves: Path
 
 
 @contextmanager

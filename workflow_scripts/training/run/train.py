@@ -148,6 +148,7 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
 def _update(run: Run, agent: TradingAgent, env: TradingEnv, saved: Checkpoint, log: logging.Logger, done: int) -> None:
     started, shown, budget = time.process_time(), 0, run.trial.budget
     agent.snapshots.clear()  # those of a run that this one continues
+    agent.curves.clear()
     done = saved.resume(agent, env) or done
     for phase in run.phases:
         if done >= phase.budget:

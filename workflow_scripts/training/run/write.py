@@ -6,12 +6,14 @@ from pathlib import Path
 
 import torch
 
+from workflow_scripts.training.curves import write_curves
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.run.checkpoints import UNREADABLE, write_state
 from workflow_scripts.training.run.judge import Judged
 from workflow_scripts.training.run.runs import Outputs, Run
 from workflow_scripts.training.run.train import Trained
 from workflow_scripts.training.sharpe import write_result, write_returns
+from workflow_scripts.training.weights import write_weights
 from workflow_scripts.workflow.files import damaged, first_line, write_bytes
 
 
@@ -27,6 +29,8 @@ def write(
             agent.snapshots.clear()
         write_state(state, agent, trained.env, run.trial.budget)
     write_returns(judged.episode, outputs.returns, run.data.validation.periods_per_year)
+    write_weights(judged.episode, run.data.tickers, outputs.weights)
+    write_curves(agent.curves, outputs.curves)
     write_result(result, outputs.sharpe)
     log.info(
         f"status={result.status} sharpe={_shown(result.sharpe)} training_sharpe={_shown(result.training_sharpe)}"

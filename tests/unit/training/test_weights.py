@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+
+from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, run_episodes
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.sharpe import Episode
+from workflow_scripts.training.weights import STEP, Weights, read_weights, returns_of, write_weights
+
+FEES = {"cost_pct": 0.002, "sell_tax_pct": 0.001}
+SETTINGS = {
+    "tilt": EnvironmentSettings(),
+    "tilt at full rate": EnvironmentSettings(rebalance_rate=1.0, **FEES),
+    "weights": EnvironmentSettings(action_mode="weights", rebalance_rate=0.7, **FEES),
+    "shares": EnvironmentSettings(action_mode="shares", max_stock=1000, **FEES),
+    "lots with a least fee": EnvironmentSettings(lot_size=10, min_fee=5.0, initial_cash=5e4, **FEES),
+}
+
+
+def episodes_of_chance(segment, environment, count=3):
+    env = make_env(segment, environment, "shared", num_envs=count)
+    chance = torch.Generator().manual_seed(0)
+    return run_episodes(env, segment, lambda _: torch.randn(count, env.action_dim, generator=chance).clamp(-1, 1))
+
+
+@pytest.mark.parametrize("environment", SETTINGS.values(), ids=SETTINGS)
+def test_daily_returns_are_rebuilt_from_weights_prices_and_fees(fold, tmp_path, environment):
+    for episode in episodes_of_chance(fold.validation, environment):
+        write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
+        kept = read_weights(tmp_path / "weights.parquet")
+        assert kept.tickers == fold.tickers
+        assert kept.dates.astype(str).tolist() == episode.dates.tolist()
+        assert np.abs(kept.traded).sum(axis=1) == pytest.approx(episode.turnover, abs=1e-11)
+        assert episode.turnover.max() > 0.01
+        rebuilt = returns_of(kept, fold.validation.close, environment)
+        assert np.abs(rebuilt - episode.daily_returns).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold", "benchmark"])
+def test_a_baselines_returns_are_rebuilt_too(fold, tmp_path, name):
+    environment = EnvironmentSettings(**FEES)
+    if name == "benchmark":
+        episode = run_benchmark(fold.validation, environment)
+    else:
+        episode = run_baseline(name, fold.validation, environment)
+    write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
+    rebuilt = returns_of(read_weights(tmp_path / "weights.parquet"), fold.validation.close, environment)
+    assert np.abs(rebuilt - episode.daily_returns).max() < 1e-12
+
+
+def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
+    """Half is bought of a and a quarter of b; then a rises by 10 %: 1 + 0.5 × 0.1 of what the fee left."""
+    after = 1 - 0.01 * 0.75
+    kept = Weights(
+        np.array(["2021-01-05", "2021-01-06"], dtype="datetime64[D]"),
+        ("a", "b"),
+        np.array([[0.5, 0.25], [0.5, 0.25]]) / after,
+        np.array([[0.5, 0.25], [0.0, 0.0]]),
+    )
+    close = np.array([[10.0, 20.0], [10.0, 20.0], [11.0, 20.0]])
+    assert returns_of(kept, close, EnvironmentSettings(cost_pct=0.01)) == pytest.approx([after - 1, 0.05 / after])
+
+
+def test_a_number_takes_six_bytes_or_fewer(tmp_path):
+    days, tickers = 252, [f"ticker_{number}" for number in range(20)]
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(21), days)[:, :20]
+    dates = (np.datetime64("2021-01-01") + np.arange(days)).astype(str)
+    traded = rng.normal(0, 0.002, weights.shape)
+    episode = Episode(dates, np.zeros(days), np.zeros(days), weights=weights, traded=traded)
+    write_weights(episode, tickers, tmp_path / "weights.parquet")
+    assert (tmp_path / "weights.parquet").stat().st_size < 6 * 2 * weights.size
+    kept = read_weights(tmp_path / "weights.parquet")
+    assert np.abs(kept.weight - weights).max() <= STEP / 2
+
+
+def test_a_failed_run_has_no_weights(tmp_path):
+    write_weights(None, ("a", "b"), tmp_path / "weights.parquet")
+    kept = read_weights(tmp_path / "weights.parquet")
+    assert (kept.dates.size, kept.weight.size) == (0, 0)
+
+
+def test_damaged_weights_are_named(fold, tmp_path):
+    path = tmp_path / "weights.parquet"
+    write_weights(None, fold.tickers, path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match=r"weights\.parquet is damaged"):
+        read_weights(path)

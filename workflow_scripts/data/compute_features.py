@@ -1,0 +1,53 @@
+"""The rule compute_features: what agents see of a market, computed once for all jobs."""
+
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from workflow_scripts.data.bars import read_bars
+from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.market_folds import sealed_of_market
+from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.workflow.files import sha256, write_json
+from workflow_scripts.workflow.jobs import command_line, start_job
+
+
+def compute_features(
+    bars: Path,
+    features: Path,
+    sealed: Path,
+    test_start: str,
+    turbulence_days: int,
+    purge_days: int,
+    by_run: bool = False,
+) -> None:
+    """Write the features of the days before the test days, and, apart from them, the backtest's fold.
+
+    Args:
+        bars: the market's bars.
+        features: the file to write (.npz) of the days before the test days, with a description beside it (.json).
+        sealed: the fold to write (.npz, .json) that trains on the days before the test days and trades these; the
+            backtest alone reads it.
+        test_start: first test day (YYYY-MM-DD).
+        turbulence_days: look-back of turbulence in days.
+        purge_days: days dropped before the test days.
+        by_run: whether the folds compute the features of each run of days from its own bars, which are then kept.
+
+    """
+    log = start_job("compute_features")
+    threadpool_limits(1)  # so that the number of cores is not seen in a last bit
+    table = read_bars(bars)
+    market = MarketFeatures.of(table, turbulence_days)
+    known = (MarketFeatures.of(table, turbulence_days, by_run) if by_run else market).before(test_start)
+    known.write(features)
+    described = known.describe()
+    write_json(features.with_suffix(".json"), {**described, "sha256": sha256(features)})
+    write_fold(*sealed_of_market(market, test_start, purge_days), sealed)
+    log.info(
+        f"features of {described['first_day']}..{described['last_day']} ({described['days']} days), sealed from "
+        f"{test_start} on; {described.get('covariance', 'covariances of each fold')}"
+    )
+
+
+if __name__ == "__main__":
+    command_line(compute_features)

@@ -1,0 +1,114 @@
+"""What a run held and traded on each day, and the daily returns that follow from it. No torch here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.sharpe import Episode
+from workflow_scripts.workflow.files import damaged, first_line, whole_file
+
+# Weights are kept as multiples of 2^-40 of the portfolio's value. Returns come back to 1e-12 from them, and a file is
+# half as large as with all the bits of a float64, most of which are noise. A float32 would leave returns 1e-10 off.
+STEP = 2.0**-40
+COLUMNS = ("weight", "traded")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a run held and traded.
+
+    Attributes:
+        dates: (days,) the days; time stamps, to the second, where a period is shorter than a day.
+        tickers: (tickers,) their names.
+        weight: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
+            the rest is cash.
+        traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
+
+    """
+
+    dates: NDArray[np.datetime64]
+    tickers: tuple[str, ...]
+    weight: NDArray[np.float64]
+    traded: NDArray[np.float64]
+
+
+def write_weights(episode: Episode | None, tickers: Sequence[str], path: Path) -> None:
+    """Write what a run held: a row per day and ticker with date, ticker, weight and traded; no row of a failed run."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    dates = np.asarray(episode.dates if episode else [], dtype="datetime64[ms]")
+    numbers = [episode.weights, episode.traded] if episode else [np.empty(0), np.empty(0)]
+    table = pa.table(
+        {
+            "date": np.repeat(dates, len(tickers)),
+            "ticker": pa.DictionaryArray.from_arrays(
+                np.tile(np.arange(len(tickers), dtype=np.int32), len(dates)), pa.array(tickers, pa.string())
+            ),
+            **{
+                name: np.round(np.ravel(values) / STEP) * STEP
+                for name, values in zip(COLUMNS, numbers, strict=True)
+                if values is not None
+            },
+        }
+    )
+    with whole_file(path) as beside:
+        parquet.write_table(
+            table,
+            beside,
+            compression="zstd",
+            use_dictionary=["date", "ticker"],
+            use_byte_stream_split=list(COLUMNS),
+        )
+
+
+def read_weights(path: Path) -> Weights:
+    """Read what a run held; a failed run has no days.
+
+    Raises:
+        ValueError: the file is damaged.
+
+    """
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        table = ParquetFile(path).read(use_threads=False)
+        tickers = list(dict.fromkeys(table["ticker"].to_pylist()))
+        moments = np.asarray(table["date"].cast("int64"), dtype="datetime64[ms]").astype("datetime64[s]")
+        days = moments.astype("datetime64[D]")
+        dates = days if (days == moments).all() else moments
+        shape = (-1, max(1, len(tickers)))
+        weight, traded = (np.asarray(table[name], dtype=np.float64).reshape(shape) for name in COLUMNS)
+        return Weights(dates[:: shape[1]], tuple(tickers), weight, traded)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(damaged(path, first_line(error))) from error
+
+
+def returns_of(weights: Weights, close: NDArray[np.float64], environment: EnvironmentSettings) -> NDArray[np.float64]:
+    """Return the daily returns (days,) after fees that follow from weights and trades.
+
+    In units of the value the day before, what was held has grown to cash + Σ weight × price ratio, and the day's orders
+    cost their fees.
+
+    Args:
+        weights: of a run that starts from cash.
+        close: (days + 1, tickers) closing prices, from the day before the first return on.
+        environment: fees, and the cash at the start, on which a minimum fee depends.
+
+    """
+    growth = close[1:] / close[:-1]
+    held = np.concatenate([np.zeros((1, len(weights.tickers))), weights.weight[:-1]])
+    before_fees = 1 + (held * (growth - 1)).sum(axis=1)
+    sold = -np.minimum(weights.traded, 0)
+    rates = environment.cost_pct * np.abs(weights.traded)
+    returns, value = np.empty(len(growth)), environment.initial_cash
+    for day, grown in enumerate(before_fees):
+        least = np.where(weights.traded[day] != 0, environment.min_fee / value, 0.0)
+        fees = np.maximum(rates[day], least).sum() + environment.sell_tax_pct * sold[day].sum()
+        returns[day] = grown - fees - 1
+        value *= 1 + returns[day]
+    return returns
