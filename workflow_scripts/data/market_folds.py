@@ -62,6 +62,7 @@ def _combinatorial_folds(
                 "settings": settings.of_form(),
                 "tickers": list(data.tickers),
                 "volatility": train[0].volatility,
+                "covariance": train[0].covariance,
                 "train": _describe_runs(train),
                 "validation": _describe_runs(validation) | {"paths": list(fold.paths)},
                 "scalers": scalers,
