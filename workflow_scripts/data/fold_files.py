@@ -27,7 +27,7 @@ class Segment:
         market_features: (days, 2) float32, logarithms standardised over the training window.
         flat_features: (days, tickers × (1 + indicators) + 2) float32: closes, indicators, turbulence and volatility,
             each column standardised over the training window.
-        periods_per_year: days a year of the market.
+        periods_per_year: periods per year of the market.
         starts: positions of the first day of each run of contiguous days; an episode ends where its run does.
 
     """

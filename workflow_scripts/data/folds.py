@@ -22,6 +22,10 @@ class Fold:
     train: range
     validation: range
 
+    def in_bars(self, starts: NDArray[np.int64]) -> "Fold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        return Fold(_in_bars(self.train, starts), _in_bars(self.validation, starts))
+
 
 @dataclass(frozen=True)
 class CombinatorialFold:
@@ -37,6 +41,15 @@ class CombinatorialFold:
     train: tuple[range, ...]
     validation: tuple[range, ...]
     paths: tuple[int, ...]
+
+    def in_bars(self, starts: NDArray[np.int64]) -> "CombinatorialFold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        train, validation = (tuple(_in_bars(run, starts) for run in runs) for runs in (self.train, self.validation))
+        return CombinatorialFold(train, validation, self.paths)
+
+
+def _in_bars(days: range, starts: NDArray[np.int64]) -> range:
+    return range(int(starts[days.start]), int(starts[days.stop]))
 
 
 def walk_forward(
@@ -67,6 +80,18 @@ def walk_forward(
         first = 0 if window == "expanding" else start - purge_days - train_days
         folds.append(Fold(range(first, start - purge_days), range(start, start + validation_days)))
     return folds
+
+
+def day_starts(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Return the position of each day's first bar (days,), and behind the last day the end (1,).
+
+    A first day that begins later than the second was cut by the warm-up, and is left out.
+    """
+    days = dates.normalize()
+    starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+    if len(starts) > 1 and dates[0] - days[0] > dates[starts[1]] - days[starts[1]]:
+        starts = starts[1:]
+    return np.append(starts, len(dates))
 
 
 def combinatorial(
@@ -129,9 +154,11 @@ def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
 def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int) -> Fold:
     """Return the fold of the backtest: all days before the test days, and in place of validation the test days."""
     test = first_test_day(dates, test_start)
-    if test <= purge_days + 1:
-        raise ValueError(f"{test} days before test_start {test_start} leave none to train on after {purge_days} purged")
-    return Fold(range(test - purge_days), range(test, len(dates)))
+    starts = day_starts(dates)
+    days = int(np.searchsorted(starts, test))
+    if days <= purge_days + 1:
+        raise ValueError(f"{days} days before test_start {test_start} leave none to train on after {purge_days} purged")
+    return Fold(range(int(starts[0]), int(starts[days - purge_days])), range(test, len(dates)))
 
 
 def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
@@ -148,7 +175,7 @@ def scale_fold(train: Sequence[Features], validation: Sequence[Features]) -> tup
 
     def segment(features: Features, runs: Sequence[Features]) -> Segment:
         return Segment(
-            dates=np.asarray(features.dates.strftime("%Y-%m-%d"), dtype="U10"),
+            dates=_spelled(features.dates),
             close=features.close,
             ticker_features=ticker_scaler.apply(features.scale_free),
             market_features=market_scaler.apply(np.log1p(features.market)),
@@ -182,6 +209,12 @@ def _flat(features: Features) -> NDArray[np.float64]:
     by_ticker = features.indicators.reshape(len(features.close), -1)
     flat: NDArray[np.float64] = np.concatenate([features.close, by_ticker, features.market], axis=1)
     return flat
+
+
+def _spelled(dates: pd.DatetimeIndex) -> NDArray[np.str_]:
+    """Return dates in ISO 8601, with their time where a bar is shorter than a day."""
+    daily = bool((dates == dates.normalize()).all())
+    return np.asarray(dates.strftime("%Y-%m-%d" if daily else "%Y-%m-%dT%H:%M"), dtype=np.str_)
 
 
 @dataclass(frozen=True)

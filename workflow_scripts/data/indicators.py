@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
+from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column, when
 from workflow_scripts.data.features import Array, Features
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
 from workflow_scripts.data.turbulence import describe_covariance, turbulence
@@ -119,9 +119,9 @@ def _require_finite(features: Features) -> None:
         if len(bad):
             day, ticker, column = bad[0]
             raise ValueError(
-                f"{features.tickers[ticker]} on {features.dates[day]:%Y-%m-%d}: the feature {names[column]} "
+                f"{features.tickers[ticker]} on {when(features.dates[day])}: the feature {names[column]} "
                 f"is not a finite number ({len(bad)} such values); does its price stand still?"
             )
     bad = np.argwhere(~np.isfinite(features.market))
     if len(bad):
-        raise ValueError(f"turbulence or volatility is not a finite number on {features.dates[bad[0][0]]:%Y-%m-%d}")
+        raise ValueError(f"turbulence or volatility is not a finite number on {when(features.dates[bad[0][0]])}")

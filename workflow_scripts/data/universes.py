@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER
+from workflow_scripts.data.bars import MEMBER, when
 from workflow_scripts.data.calendars import stand_still
 from workflow_scripts.data.features import Features, arrays_of, features_of, read_arrays, write_arrays
 from workflow_scripts.data.folds import Fold, first_test_day
@@ -124,8 +124,8 @@ class MarketFeatures:
         if len(chosen) < 2:
             members = int((known.iloc[-1] == 1).sum())
             raise ValueError(
-                f"the universe has {members} members on {days[last_training]:%Y-%m-%d}, the last training day of a "
-                f"fold, and {len(chosen)} of them have bars on all days from {days[0]:%Y-%m-%d} on: a fold needs two"
+                f"the universe has {members} members on {when(days[last_training])}, the last training day of a "
+                f"fold, and {len(chosen)} of them have bars on all days from {when(days[0])} on: a fold needs two"
             )
         stays = (present[chosen] == 1).to_numpy(copy=True)
         stays[: last_training + 1] = True

@@ -132,7 +132,7 @@ def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode
 
 
 def write_baselines(episodes: Mapping[str, Episode], path: Path) -> None:
-    """Write daily returns: date, then a column per baseline; the table's attributes state the days a year."""
+    """Write daily returns: date, then a column per baseline; the table's attributes state the days per year."""
     import pandas as pd
 
     one = next(iter(episodes.values()))
