@@ -1,3 +1,6 @@
+from dataclasses import asdict
+
+
 report: "../report/workflow.rst"
 
 
@@ -8,15 +11,23 @@ figures = expand(
     figure=["progress", "sharpe", "importance", "equity"],
 )
 
+# Folds that train before they validate have one path, which the scores know.
+paths = (
+    expand(f"{SWEEP}/paths.json", sweep=settings.sweeps)
+    if settings.top.folds.scheme == "combinatorial"
+    else []
+)
+
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 
 
-# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# A checkpoint, so that configurations that stay the same are not backtested again; of the scores, since what reads
+# another checkpoint may be spared, and a checkpoint that is spared spares nothing. The ledger is no output: all sweeps
 # of a market write it, each under a lock, and no job may remove it.
 checkpoint open_test_days:
-    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    """Name what the test days will judge, state it, enter it in the market's ledger, hand out the configurations."""
     input:
-        candidates=f"{SWEEP}/candidates.yaml",
+        scores=scores_of_sweep,
         lock=of_market(f"{MARKET}/data.lock.json"),
     output:
         preregistration=PREREGISTRATION,
@@ -32,6 +43,14 @@ checkpoint open_test_days:
         "../envs/analysis.yaml"
     params:
         market=market_name,
+        agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
+        top=settings.top.backtest.top,
+        budget=(
+            f"--budget {settings.top.backtest.budget}"
+            if settings.top.backtest.budget
+            else ""
+        ),
         test_start=test_start_of_market,
         seeds=" ".join(map(str, FINAL_SEEDS)),
         confidence=settings.top.backtest.confidence,
@@ -49,7 +68,8 @@ checkpoint open_test_days:
         code=code("analysis.open_test_days"),
     shell:
         "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
-        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --agent {params.agent} --default {params.default:q} --scores {input.scores:q} --top {params.top}"
+        " {params.budget} --lock {input.lock:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
         " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
@@ -72,10 +92,12 @@ rule estimate_importance:
             settings.sweeps[wildcards.sweep].decisions()["search_space"]
         ),
         resamples=settings.top.importance.resamples,
+        permutations=settings.top.importance.permutations,
         code=code("analysis.estimate_importance"),
     shell:
         "exec python -m workflow_scripts.analysis.estimate_importance --trials {input.trials:q}"
-        " --space {params.space:q} --resamples {params.resamples} --importance {output.importance:q}"
+        " --space {params.space:q} --resamples {params.resamples} --permutations {params.permutations}"
+        " --importance {output.importance:q}"
         " > {log:q} 2>&1"
 
 
@@ -218,6 +240,32 @@ rule judge_sweep:
         " {params.settings} > {log:q} 2>&1"
 
 
+rule recombine_paths:
+    """Join the validation parts of combinatorial folds to whole backtest paths, with the Sharpe ratio of each."""
+    input:
+        scores=scores_of_sweep,
+        runs=returns_of_sweep,
+        folds=descriptions_of_sweep,
+        benchmarks=baselines_of_sweep,
+    output:
+        paths=report(
+            f"{SWEEP}/paths.json",
+            caption="../report/paths.rst",
+            category="{sweep}",
+            labels={"result": "6. backtest paths"},
+        ),
+    log:
+        f"{SWEEP}/recombine_paths.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.recombine_paths"),
+    shell:
+        "exec python -m workflow_scripts.analysis.recombine_paths --scores {input.scores:q}"
+        " --folds {input.folds:q} --benchmarks {input.benchmarks:q} --paths {output.paths:q} > {log:q} 2>&1"
+
+
 rule compare_sweeps:
     """Compare all sweeps: incumbent, cost, and the best score so far over cost."""
     input:
@@ -258,3 +306,54 @@ rule compare_sweeps:
         "exec python -m workflow_scripts.analysis.compare_sweeps --sweeps {params.sweeps:q}"
         " --scores {input.scores:q} --num-envs {params.num_envs} --table {output.table:q}"
         " --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plan:
+    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
+    input:
+        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
+        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
+    log:
+        f"{RESULTS}/plan.log",
+    conda:
+        "../envs/training.yaml"
+    params:
+        settings=canonical(
+            {
+                "sweeps": {
+                    name: {
+                        "agent": sweep.keys.agent,
+                        "market": sweep.keys.market,
+                        "optimizer": sweep.keys.optimizer,
+                        "rounds": [asdict(round_) for round_ in sweep.schedule],
+                        "continues": sweep.optimizer.continues,
+                        "default": sweep.default,
+                    }
+                    for name, sweep in settings.sweeps.items()
+                },
+                "folds": FOLD_COUNT,
+                "tuning_seeds": len(TUNING_SEEDS),
+                "final_seeds": len(FINAL_SEEDS),
+                "trained": len(CANDIDATES) - 1,
+                "backtest_budget": settings.top.backtest.budget,
+                "test_start": {
+                    name: settings.markets[name].test_start
+                    for name in MARKETS_OF_SWEEPS
+                },
+                "trials": {name: trials_made_on(name) for name in MARKETS_OF_SWEEPS},
+                "environments": {
+                    name: settings.markets[name].environment.model_dump()
+                    for name in MARKETS_OF_SWEEPS
+                },
+            }
+        ),
+        slots=lambda wildcards: (
+            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
+        ),
+        training=flags(training=TRAINING),
+        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
+        sweeps=SWEEPS,
+        code=code("analysis.plan"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plan --settings {params.settings:q} --markets {params.markets:q}"
+        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"

@@ -45,9 +45,10 @@ def memory(rule):
     return lambda wildcards, input, attempt: request_mb(rule, input.size_mb, attempt)
 
 
-def last_attempt(wildcards, attempt):
-    """Flag of the attempt that writes down what the attempts before it only reported."""
-    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+def attempt_flags(wildcards, attempt):
+    """Flags of an attempt: its log is kept if it fails, and the last one writes down what the others only reported."""
+    last = "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+    return f"--attempt {attempt} {last}"
 
 
 def code_with_agent(verb):

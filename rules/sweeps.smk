@@ -1,5 +1,3 @@
-from dataclasses import asdict
-
 # One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
 # A checkpoint, so that trials whose configurations come out the same are not trained again.
 for sweep, tuned in settings.sweeps.items():
@@ -98,9 +96,9 @@ rule score_trial:
         " > {log:q} 2>&1"
 
 
-# A checkpoint, so that an incumbent that stays the same is not backtested again.
+# A checkpoint, so that from a table that stays the same nothing is made again.
 checkpoint collect_trials:
-    """Gather all runs of a sweep in one table, with the incumbent and the backtest's configurations."""
+    """Gather all runs of a sweep in one table, with the incumbent."""
     input:
         scores=scores_of_sweep,
     output:
@@ -111,7 +109,6 @@ checkpoint collect_trials:
             labels={"result": "5. all runs"},
         ),
         incumbent=f"{SWEEP}/incumbent.yaml",
-        candidates=f"{SWEEP}/candidates.yaml",
     log:
         f"{SWEEP}/collect_trials.log",
     benchmark:
@@ -121,65 +118,8 @@ checkpoint collect_trials:
         "../envs/sweeps.yaml"
     params:
         agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
-        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
         top=settings.top.backtest.top,
-        budget=(
-            f"--budget {settings.top.backtest.budget}"
-            if settings.top.backtest.budget
-            else ""
-        ),
         code=code("sweeps.collect_trials"),
     shell:
-        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
-        " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
-        " --incumbent {output.incumbent:q} --candidates {output.candidates:q} > {log:q} 2>&1"
-
-
-rule plan:
-    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
-    input:
-        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
-        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
-    log:
-        f"{RESULTS}/plan.log",
-    conda:
-        "../envs/training.yaml"
-    params:
-        settings=canonical(
-            {
-                "sweeps": {
-                    name: {
-                        "agent": sweep.keys.agent,
-                        "market": sweep.keys.market,
-                        "optimizer": sweep.keys.optimizer,
-                        "rounds": [asdict(round_) for round_ in sweep.schedule],
-                        "continues": sweep.optimizer.continues,
-                        "default": sweep.default,
-                    }
-                    for name, sweep in settings.sweeps.items()
-                },
-                "folds": FOLD_COUNT,
-                "tuning_seeds": len(TUNING_SEEDS),
-                "final_seeds": len(FINAL_SEEDS),
-                "trained": len(CANDIDATES) - 1,
-                "backtest_budget": settings.top.backtest.budget,
-                "test_start": {
-                    name: settings.markets[name].test_start
-                    for name in MARKETS_OF_SWEEPS
-                },
-                "environments": {
-                    name: settings.markets[name].environment.model_dump()
-                    for name in MARKETS_OF_SWEEPS
-                },
-            }
-        ),
-        slots=lambda wildcards: (
-            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
-        ),
-        training=flags(training=TRAINING),
-        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
-        sweeps=SWEEPS,
-        code=code("sweeps.plan"),
-    shell:
-        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets {params.markets:q}"
-        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"
+        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --scores {input.scores:q}"
+        " --top {params.top} --trials {output.trials:q} --incumbent {output.incumbent:q} > {log:q} 2>&1"

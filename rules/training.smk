@@ -28,7 +28,7 @@ rule train_agent:
         gpu=GPUS,
         mem_mb=memory("train_agent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
         settings=training_flags,
         lineage="",
@@ -38,7 +38,7 @@ rule train_agent:
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
         " --returns {output.returns:q} --weights {output.weights:q} --curves {output.curves:q}"
         " {params.settings} {params.lineage}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 if CONTINUING_SWEEPS:
@@ -93,7 +93,7 @@ rule backtest_incumbent:
         gpu=GPUS,
         mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
         settings=training_flags,
         code=backtest_code,
@@ -102,7 +102,7 @@ rule backtest_incumbent:
         " --sealed {input.sealed:q} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} --weights {output.weights:q}"
         " --curves {output.curves:q} {params.settings}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:

@@ -7,8 +7,7 @@ import matplotlib.pyplot as plt
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
-from workflow_scripts.sweeps.history import read_score
-from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.sweeps.objectives import label, read_scores
 from workflow_scripts.workflow.files import whole_file
 from workflow_scripts.workflow.jobs import command_line, start_job
 
@@ -27,7 +26,7 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
 
     """
     log = start_job("compare_sweeps")
-    judged = {path: read_score(path) for path in scores}
+    judged = dict(zip(scores, read_scores(scores), strict=True))
     compared = []
     for name, settings in json.loads(sweeps).items():
         own = {path: score for path, score in judged.items() if score.sweep == name}
@@ -44,9 +43,8 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
             curve = anytime(sweep.scores)
             drawn = LINES[place // 10 % len(LINES)]
             colour = plt.get_cmap("tab10")(place % 10)
-            axes.step(
-                curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({sweep.market})"
-            )
+            where = f"{sweep.market}, {sweep.scores[0].periods_per_year} periods per year"
+            axes.step(curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({where})")
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
         axes.set_ylabel(f"{score} over folds and seeds")

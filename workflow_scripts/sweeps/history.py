@@ -26,7 +26,7 @@ class Score:
             traded, and the objective is undefined for one of them or for all together.
         reason: the most common reason of the runs without a value.
         score: what the objective makes of the runs' values, the mean of most; none unless every run has one: survivors
-            would flatter.
+            would flatter. In the file of a centred objective the mean: see ``objectives.read_scores``.
         standard_error: of the mean of the values, over the runs.
         configuration: the hyperparameters.
         runs: of each run fold, seed, status, days, sharpe, its ``value`` by the objective and the ``reason`` where it
@@ -34,7 +34,7 @@ class Score:
         parent: place in the round before of the trial whose training this one continues.
         phases: budget and configuration of each phase before.
         objective: the name of what the sweep makes as large as it can.
-        periods_per_year: days a year of the market, by which every number of a year is counted.
+        periods_per_year: days per year of the market, by which every number of a year is counted.
 
     """
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
@@ -50,7 +51,7 @@ def propose_trials(
     runs = asked.get("runs", 1)
     request = Request(
         space=build_space(asked["search_space"], agent),
-        history=[read_score(path) for path in scores],
+        history=read_scores(scores),
         rounds=optimizer.schedule(number + 1, runs),
         seed=asked["seed"],
         fixed=agent.fixed,
@@ -58,7 +59,7 @@ def propose_trials(
     )
     budget = request.rounds[-1].budget
     top = asked.get("warm_start", {}).get("top", 0)
-    warm = [read_score(path) for path in warm_scores]
+    warm = read_scores(warm_scores)
     late = (
         f"{asked['optimizer']} had not proposed round {number} of {sweep} after {limit_minutes:g} minutes: lower the "
         "bounds of its whole numbers, or the share of the search space that leaves no update, or raise proposal_minutes"
