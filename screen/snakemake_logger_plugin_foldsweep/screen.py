@@ -97,7 +97,7 @@ class Screen:
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
         self.whole_log = ""
-        self.has_header = False
+        self.has_header = self.stopped = False
         self.bar: Progress | None = None
         self.task = TaskID(0)
 
@@ -132,7 +132,7 @@ class Screen:
             from workflow_scripts.workflow.wording import spell
 
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
-            if self.done >= self.total:
+            if not self.stopped:
                 self._say(f"done: {self.done} jobs in {took}{in_full}", GOOD)
             else:
                 failed = f", {self.failed} failed" if self.failed else ""
@@ -352,6 +352,7 @@ class Screen:
             signal, status = found.groups()
             self.how_it_ended = f"killed by {signal}" if signal else f"it ended with exit status {status} and no error"
             return
+        self.stopped = True
         if RAISED_BY_A_RULE.match(text):
             text = "error: " + OF_A_TRACEBACK.sub("", RAISED_BY_A_RULE.sub("", text))
         if "At least one job did not complete" not in text:

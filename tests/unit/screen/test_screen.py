@@ -243,6 +243,12 @@ def test_quiet_leaves_errors_alone(results):
     assert any(line.startswith("failed ") for line in show([TOLD, *recorded("failed")], quiet={"all"}))
 
 
+def test_a_run_that_ends_well_with_fewer_jobs_than_were_counted_is_done(results):
+    """As where --until names a rule: Snakemake counts the jobs after it too."""
+    events = [fields | ({"total": 30} if fields.get("event") == "progress" else {}) for fields in recorded("ended")]
+    assert show([TOLD, *events])[-1].startswith("done: 21 jobs in ")
+
+
 def test_a_terminal_gets_a_bar_and_colours_and_a_pipe_gets_neither(results, monkeypatch):
     for name in ("NO_COLOR", "TERM", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
