@@ -262,8 +262,9 @@ class Screen:
         """Show what the log says came out: how many days of how many tickers."""
         path = Path(job.log)
         found = LOG_LINE.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-        if found:
-            self._say(f"{self._clock()}  {job.wildcards['market']}: {found[-1]}")
+        for line in found:
+            if line.startswith("rows="):
+                self._say(f"{self._clock()}  {job.wildcards['market']}: {line}")
 
     def _show_trial(self, job: Job) -> None:
         # The checkout that runs is on Python's path by now; this package may have come with another one.

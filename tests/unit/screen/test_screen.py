@@ -96,7 +96,8 @@ def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the
 def test_a_market_says_what_was_read(results):
     log = Path("results/markets/toy/download_bars.log")
     log.parent.mkdir(parents=True)
-    log.write_text("2026-03-02 14:05:11 INFO rows=780 tickers=3 days=260 (a long table)\n", encoding="utf-8")
+    said = "INFO rows=780 tickers=3 days=260 (a long table)\n2026-03-02 14:05:11 INFO periods_per_year=260"
+    log.write_text(f"2026-03-02 14:05:11 {said}\n", encoding="utf-8")
     lines = show([TOLD, *recorded("failed")])
     assert any(line.endswith(" toy: rows=780 tickers=3 days=260 (a long table)") for line in lines)
 
