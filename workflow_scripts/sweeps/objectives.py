@@ -88,7 +88,7 @@ OBJECTIVES = {
         ),
         Objective(
             "centred_mean_minus_se",
-            "Sharpe ratio (beyond the trials' mean, less standard error)",
+            "Sharpe ratio (centred mean less SE)",
             measures.sharpe,
             mean_minus_standard_error,
             least_runs=2,
