@@ -138,7 +138,7 @@ def test_folds_are_cut_in_whole_days_and_features_count_bars(tmp_path):
     features = MarketFeatures.of(read_bars(tmp_path / "bars.parquet"), turbulence_days=60)
     assert features.dates[0] == pd.Timestamp("2024-01-11 14:30")  # after 61 bars, within a day, which no fold has
     settings = FoldSettings(count=2, train_days=15, validation_days=5, purge_days=2)
-    folds = list(folds_of_market(features, "2024-03-04", settings))
+    folds = list(folds_of_market(features.before("2024-03-04"), settings))
     first, second = (described for _, described in folds)
     assert first["train"] == {"first_day": "2024-01-12", "last_day": "2024-02-01", "days": 15, "bars": 15 * 7}
     assert first["validation"] == {"first_day": "2024-02-06", "last_day": "2024-02-12", "days": 5, "bars": 4 * 7 + 3}
