@@ -40,8 +40,8 @@ def test_drop_ticker_leaves_the_tickers_that_have_every_day():
     assert sorted(table["ticker"].unique()) == ["A", "C"]
     assert notices == [
         "dropped for days that they lack: B lacks 2 days in between (2 of 5 days); 1 of 3 tickers; missing: hold "
-        "repeats the last close of days in between; universe: available lets tickers come and go; with start: 2024-01-05 3 "
-        "tickers have all of 1 days"
+        "repeats the last close of days in between; universe: available lets tickers come and go; with start: "
+        "2024-01-05 3 tickers have all of 1 days"
     ]
 
 
