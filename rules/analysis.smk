@@ -11,15 +11,23 @@ figures = expand(
     figure=["progress", "sharpe", "importance", "equity"],
 )
 
+# Folds that train before they validate have one path, which the scores know.
+paths = (
+    expand(f"{SWEEP}/paths.json", sweep=settings.sweeps)
+    if settings.top.folds.scheme == "combinatorial"
+    else []
+)
+
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 
 
-# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# A checkpoint, so that configurations that stay the same are not backtested again; of the scores, since what reads
+# another checkpoint may be spared, and a checkpoint that is spared spares nothing. The ledger is no output: all sweeps
 # of a market write it, each under a lock, and no job may remove it.
 checkpoint open_test_days:
-    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    """Name what the test days will judge, state it, enter it in the market's ledger, hand out the configurations."""
     input:
-        candidates=f"{SWEEP}/candidates.yaml",
+        scores=scores_of_sweep,
         lock=of_market(f"{MARKET}/data.lock.json"),
     output:
         preregistration=PREREGISTRATION,
@@ -35,6 +43,14 @@ checkpoint open_test_days:
         "../envs/analysis.yaml"
     params:
         market=market_name,
+        agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
+        top=settings.top.backtest.top,
+        budget=(
+            f"--budget {settings.top.backtest.budget}"
+            if settings.top.backtest.budget
+            else ""
+        ),
         test_start=test_start_of_market,
         seeds=" ".join(map(str, FINAL_SEEDS)),
         confidence=settings.top.backtest.confidence,
@@ -52,7 +68,8 @@ checkpoint open_test_days:
         code=code("analysis.open_test_days"),
     shell:
         "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
-        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --agent {params.agent} --default {params.default:q} --scores {input.scores:q} --top {params.top}"
+        " {params.budget} --lock {input.lock:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
         " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
@@ -221,6 +238,32 @@ rule judge_sweep:
         " --preregistration {input.preregistration:q} --ledger {params.ledger:q} --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " {params.settings} > {log:q} 2>&1"
+
+
+rule recombine_paths:
+    """Join the validation parts of combinatorial folds to whole backtest paths, with the Sharpe ratio of each."""
+    input:
+        scores=scores_of_sweep,
+        runs=returns_of_sweep,
+        folds=descriptions_of_sweep,
+        benchmarks=baselines_of_sweep,
+    output:
+        paths=report(
+            f"{SWEEP}/paths.json",
+            caption="../report/paths.rst",
+            category="{sweep}",
+            labels={"result": "6. backtest paths"},
+        ),
+    log:
+        f"{SWEEP}/recombine_paths.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.recombine_paths"),
+    shell:
+        "exec python -m workflow_scripts.analysis.recombine_paths --scores {input.scores:q}"
+        " --folds {input.folds:q} --benchmarks {input.benchmarks:q} --paths {output.paths:q} > {log:q} 2>&1"
 
 
 rule compare_sweeps:

@@ -29,8 +29,8 @@ rule download_bars:
         " --refreshed {params.refreshed} --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
 
 
-# Two checkpoints, so that Snakemake judges by content what depends on features and folds: equal bytes stop here.
-checkpoint compute_features:
+# No checkpoint: Snakemake would spare split_folds where the features come out the same, and not what stands above it.
+rule compute_features:
     """Compute a market's features once; keep those before the test days apart from the test days."""
     input:
         bars=f"{MARKET}/bars.parquet",
@@ -51,15 +51,17 @@ checkpoint compute_features:
         test_start=test_start_of_market,
         turbulence_days=settings.top.features.turbulence_days,
         purge_days=settings.top.folds.dropped_days,
+        by_run="--by-run" if settings.top.folds.scheme == "combinatorial" else "",
         code=code("data.compute_features"),
     shell:
         "exec python -m workflow_scripts.data.compute_features --bars {input.bars:q}"
         " --features {output.features:q} --sealed {output.sealed:q} --test-start {params.test_start:q}"
-        " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} > {log:q} 2>&1"
+        " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} {params.by_run} > {log:q} 2>&1"
 
 
+# A checkpoint, so that Snakemake judges by content what depends on a fold: equal bytes stop here.
 checkpoint split_folds:
-    """Cut a market's days before its test days into walk-forward folds."""
+    """Cut a market's days before its test days into folds."""
     input:
         features=f"{FEATURES}.npz",
     output:

@@ -26,6 +26,7 @@ PAGES = [
             "configuration",
             "running",
             "breaking",
+            "troubles",
             "developing",
         )
     ),

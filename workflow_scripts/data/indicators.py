@@ -5,10 +5,9 @@ import pandas as pd
 
 from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column, when
 from workflow_scripts.data.features import Array, Features
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, periods_of
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
 from workflow_scripts.data.turbulence import describe_covariance, turbulence
 
-LONGEST_AVERAGE_DAYS = 60
 VOLATILITY_DAYS = 21
 REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"
 
@@ -58,7 +57,7 @@ def warm_up(turbulence_days: int, days: int) -> int:
         ValueError: the market has no more days than these.
 
     """
-    needed = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
+    needed = look_back(turbulence_days)
     if days <= needed:
         raise ValueError(
             f"the market has {days} days, and its features need a warm-up of {needed}: "

@@ -1,13 +1,24 @@
 """A market's folds as its settings ask for them; apart from the arithmetic, on which the backtest depends, too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, cut_fold, day_starts, sealed_fold, walk_forward
+from workflow_scripts.data.folds import (
+    Fold,
+    combinatorial,
+    cut_fold,
+    day_starts,
+    scale_fold,
+    sealed_fold,
+    walk_forward,
+)
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
@@ -22,6 +33,9 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
     """
     starts = day_starts(features.dates)
     days = len(starts) - 1
+    if settings.scheme == "combinatorial":
+        yield from _combinatorial_folds(features, starts, settings)
+        return
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -52,6 +66,8 @@ def warn_of_gap(dates: pd.DatetimeIndex, settings: FoldSettings) -> str | None:
         settings: how they are cut.
 
     """
+    if settings.scheme == "combinatorial":  # which leaves no day out
+        return None
     days = dates[day_starts(dates)[:-1]]
     used = settings.resolve(len(days))
     end = used.train_days + used.purge_days + used.count * used.validation_days
@@ -63,6 +79,52 @@ def warn_of_gap(dates: pd.DatetimeIndex, settings: FoldSettings) -> str | None:
         f"between: take folds.anchor: end, which moves all {used.count} by {gap:,} days, or folds.count: "
         f"{used.count + gap // used.validation_days}, or let the market start {gap:,} days later"
     )
+
+
+def _combinatorial_folds(
+    features: MarketFeatures, starts: NDArray[np.int64], settings: FoldSettings
+) -> Iterator[tuple[FoldData, dict[str, Any]]]:
+    settings.require_look_back(features.turbulence_days)
+    assert settings.n_folds is not None
+    of_run = cache(features.of_run)
+    dropped = settings.purge_days, settings.embargo_days
+    for fold in combinatorial(len(starts) - 1, settings.n_folds, settings.n_test_folds, *dropped):
+        bars = fold.in_bars(starts)
+        train, validation = ([of_run(run) for run in runs] for runs in (bars.train, bars.validation))
+        data, scalers = scale_fold(train, validation)
+        yield (
+            data,
+            {
+                "settings": settings.of_form(),
+                "tickers": list(data.tickers),
+                "volatility": train[0].volatility,
+                "covariance": train[0].covariance,
+                PERIODS_PER_YEAR: train[0].periods_per_year,
+                "train": _describe_runs(train),
+                "validation": _describe_runs(validation) | {"paths": list(fold.paths)},
+                "scalers": scalers,
+            },
+        )
+
+
+def _describe_runs(runs: Sequence[Features]) -> dict[str, Any]:
+    """Return the days of all runs together as those of one window, and those of each run."""
+    described = [_describe_days(run.dates) for run in runs]
+    return {
+        "first_day": described[0]["first_day"],
+        "last_day": described[-1]["last_day"],
+        "days": sum(run["days"] for run in described),
+        "runs": described,
+    }
+
+
+def _describe_days(dates: pd.DatetimeIndex) -> dict[str, Any]:
+    return {
+        "first_day": f"{dates[0]:%Y-%m-%d}",
+        "last_day": f"{dates[-1]:%Y-%m-%d}",
+        "days": dates.normalize().nunique(),
+        "bars": len(dates),
+    }
 
 
 def sealed_of_market(features: MarketFeatures, test_start: str, purge_days: int) -> tuple[FoldData, dict[str, Any]]:
@@ -101,12 +163,7 @@ def describe_fold(features: Features, fold: Fold, scalers: dict[str, Any]) -> di
         PERIODS_PER_YEAR: features.periods_per_year,
         "covariance": features.covariance,
         **{
-            name: {
-                "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
-                "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": features.dates[list(days)].normalize().nunique(),
-                "bars": len(days),
-            }
+            name: _describe_days(features.dates[days.start : days.stop])
             for name, days in (("train", fold.train), ("validation", fold.validation))
         },
         "scalers": scalers,

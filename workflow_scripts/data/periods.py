@@ -13,6 +13,13 @@ DAILY: Interval = "1d"
 # Of stocks, and of a table that states nothing.
 TRADING_DAYS_A_YEAR = 252
 PERIODS_PER_YEAR = "periods_per_year"
+# The longest of the features' look-backs whose length no setting decides: that of close_60_sma.
+LONGEST_AVERAGE_DAYS = 60
+
+
+def look_back(turbulence_days: int) -> int:
+    """Return how many days before a day its features reach back to: the longest look-back and one day."""
+    return max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
 
 
 def periods_of(attributes: Mapping[Any, Any]) -> int:

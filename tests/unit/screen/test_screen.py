@@ -145,6 +145,24 @@ def test_a_failure_has_its_reason_and_its_log_and_each_new_attempt_is_named(resu
     assert "CalledProcessError" not in "".join(lines)
 
 
+def test_a_failure_names_the_log_that_stays_when_the_next_attempt_begins(results):
+    run = SWEEP / "round_0/trial_0/fold_0/seed_0"
+    for attempt in (1, 2):
+        (run / f"train_agent.attempt_{attempt}.log").write_text(f"OSError: disk {attempt}\n", encoding="utf-8")
+    (run / "train_agent.log").write_text("OSError: disk 3\n", encoding="utf-8")
+    lines = show([TOLD, *recorded("failed")])
+    assert [line.rpartition("seed 0: ")[2] for line in lines if line.startswith("failed")] == [
+        "OSError: disk 1",
+        "OSError: disk 2",
+        "OSError: disk 3",
+    ]
+    assert [line for line in lines if line.startswith("log: ")] == [
+        f"log: {run}/train_agent.attempt_1.log",
+        f"log: {run}/train_agent.attempt_2.log",
+        f"log: {run}/train_agent.log",
+    ]
+
+
 def test_a_job_that_was_killed_says_by_what(results):
     events = recorded("failed")
     for fields in events:

@@ -12,15 +12,20 @@ from workflow_scripts.workflow.code_digest import code_digest, modules_behind
 # things than before.
 COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
-        "data": "bar_checks bars calendars doors.series download_bars markets memberships periods revisions settings "
-        "sources.base sources.embedded ticker_lists years",
+        "data": "bar_checks bars calendars doors.series download_bars markets memberships periods revisions "
+        "settings sources.base sources.embedded ticker_lists years",
         "workflow": "files flags jobs model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
-        "data": "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names doors.numbers "
-        "doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars markets "
-        "memberships periods revisions settings sources.base sources.csv ticker_lists years",
+        "data": "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names "
+        "doors.numbers doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars "
+        "markets memberships periods revisions settings sources.base sources.csv ticker_lists years",
         "workflow": "files flags jobs model refreshes registry",
+    },
+    ("data.compute_features",): {
+        "data": "bars calendars compute_features features fold_files folds indicators market_folds periods "
+        "settings turbulence universes",
+        "workflow": "files flags jobs model",
     },
     ("data.split_folds",): {
         "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
@@ -61,12 +66,14 @@ COVERED = {
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
-        "sweeps": "(room) collect_trials history measures objectives",
+        "sweeps": "(room) candidates collect_trials history measures objectives",
         "training": "trials",
         "workflow": "files flags jobs",
     },
     ("analysis.open_test_days",): {
         "analysis": "inference.estimands open_test_days openings",
+        "data": "periods",
+        "sweeps": "(room) candidates history measures objectives",
         "training": "trials",
         "workflow": "files flags jobs paths",
     },
