@@ -44,6 +44,7 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         resolved.validation_days,
         resolved.purge_days,
         resolved.window,
+        resolved.anchor,
     )
     for fold in cuts:
         own, cut = features.of_fold(fold.in_bars(starts))
@@ -55,6 +56,29 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
                 **describe_fold(own, cut, scalers),
             },
         )
+
+
+def warn_of_gap(dates: pd.DatetimeIndex, settings: FoldSettings) -> str | None:
+    """Return a warning of days between the folds and the test days, in which another fold would find room.
+
+    Args:
+        dates: of the bars on whose days folds are cut; the test days follow them.
+        settings: how they are cut.
+
+    """
+    if settings.scheme == "combinatorial":  # which leaves no day out
+        return None
+    days = dates[day_starts(dates)[:-1]]
+    used = settings.resolve(len(days))
+    end = used.train_days + used.purge_days + used.count * used.validation_days
+    gap = len(days) - end
+    if used.anchor == "end" or gap < used.validation_days:
+        return None
+    return (
+        f"the folds end on {days[end - 1]:%Y-%m-%d}, {gap:,} days before the test days, and none validates the days in "
+        f"between: take folds.anchor: end, which moves all {used.count} by {gap:,} days, or folds.count: "
+        f"{used.count + gap // used.validation_days}, or let the market start {gap:,} days later"
+    )
 
 
 def _combinatorial_folds(

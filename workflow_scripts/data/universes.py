@@ -22,6 +22,8 @@ from workflow_scripts.data.features import (
 from workflow_scripts.data.folds import Fold, first_test_day
 from workflow_scripts.data.indicators import compute_features, warm_up
 
+SHOWN = 5
+
 
 @dataclass(frozen=True)
 class MarketFeatures:
@@ -126,10 +128,15 @@ class MarketFeatures:
         known = present.iloc[: last_training + 1]
         chosen = [ticker for ticker in present if known[ticker].iloc[-1] == 1 and known[ticker].notna().all()]
         if len(chosen) < 2:
-            members = int((known.iloc[-1] == 1).sum())
+            members = known.columns[known.iloc[-1] == 1]
+            late = [f"{name} lacks {known[name].isna().sum()}" for name in members if name not in chosen]
+            more = f", … ({len(late)} tickers)" if len(late) > SHOWN else ""
             raise ValueError(
-                f"the universe has {members} members on {when(days[last_training])}, the last training day of a "
-                f"fold, and {len(chosen)} of them have bars on all days from {when(days[0])} on: a fold needs two"
+                f"the universe has {len(members)} members on {when(days[last_training])}, the last training day of a "
+                f"fold, and {len(chosen)} of them have bars on all {len(known)} days from {when(days[0])} on, warm-up "
+                f"included{': ' if late else ''}{', '.join(late[:SHOWN])}{more}: a fold needs two: let the market "
+                f"start later, lower folds.train_days or features.turbulence_days, or take missing: hold for "
+                f"days in between"
             )
         stays = (present[chosen] == 1).to_numpy(copy=True)
         stays[: last_training + 1] = True
