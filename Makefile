@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 GPUS ?= 1
+RESULTS ?= results
 SLURM_TESTS ?= slurm
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
@@ -11,48 +12,56 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: run plan explain resume adopt report diff setup slurm-allocation test test-slow test-slurm test-py312 check schema docs \
-	bench clean
+.PHONY: help run plan watch report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
+	schema docs bench clean
 
-run: setup
+# A target's line of help stands behind it, after two #.
+help: ## these lines
+	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*## (.*)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+
+run: setup ## the sweeps of config.yaml and their report; VERBOSE=1 shows every job
 	@$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report
 
-# What the sweeps take and what they can show; downloads and cuts the market, trains for a moment at most.
-plan: setup
+# Downloads and cuts the market, trains for a moment at most.
+plan: setup ## what the sweeps take and what they can show, before any of it runs
 	@$(SNAKEMAKE) plan --quiet host progress reason rules
 
-# How many jobs of each rule would run, and why; starts nothing.
-explain: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m workflow_scripts.workflow.explain_reruns
+# From the files alone, so that it may look at another machine's run on a shared disk: make watch RESULTS=/path/to/results.
+watch: setup ## a live view of a running or finished sweep; q ends it
+	@$(BIN)/python -m workflow_scripts.analysis.watch_results --results $(RESULTS) $(if $(ONCE),--once)
 
-# After a kill: removes the stale lock that the dead process left, then runs on. Never while another run is alive.
-resume: setup
+explain: setup ## how many jobs of each rule would run, and why; starts nothing
+	@$(SNAKEMAKE) --dry-run
+
+# Removes the stale lock that the dead process left. Never while another run is alive.
+resume: setup ## go on after a kill
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
 
-# Results that were moved or copied here without .snakemake: checks them against their digests, and tells Snakemake so.
-adopt: setup
+# Checks them against their digests, and tells Snakemake so.
+adopt: setup ## keep results that were moved or copied here without .snakemake
 	@$(BIN)/python -m workflow_scripts.workflow.adopt_results
 	@$(SNAKEMAKE) --touch --quiet all
 	@echo "adopted: snakemake -n says what is left to do"
 
-report:
+report: ## the report of what is finished
 	@$(SNAKEMAKE) --report results/report.html --quiet all
 	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
 
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
-slurm-allocation: setup
+slurm-allocation: setup ## make run in one allocation of a cluster
 	@sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log \
 		--wrap 'make run CORES=$$SLURM_CPUS_PER_TASK GPUS=$(GPUS)'
 
-# What the vendor of a market has changed since it was locked, and which folds that touches; makes nothing anew.
-diff: setup
+# Makes nothing anew.
+diff: setup ## MARKET=…: what its vendor has changed since it was locked, and which folds that touches
 	@test -n "$(MARKET)" || { echo "name a market of config.yaml: make diff MARKET=…" >&2; exit 1; }
 	@$(SNAKEMAKE) --quiet all --force results/markets/$(MARKET)/data.diff.json
 	@cat results/markets/$(MARKET)/diff_market.log
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed $(VENV)/screen ## the environment in .venv, with the pinned packages
 
 $(VENV)/installed: requirements.txt requirements-no-deps.txt
 	@test -n "$(PYTHON)" || { echo "foldsweep needs Python 3.11 or 3.12; name one with: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -64,33 +73,39 @@ $(VENV)/installed: requirements.txt requirements-no-deps.txt
 	@touch $@
 	@echo "setup: done; for Snakemake by hand: source $(BIN)/activate"
 
-test: setup
+# Snakemake finds the screen by its name on Python's path.
+$(VENV)/screen: $(VENV)/installed
+	@$(BIN)/python -c 'import os, site; folder = site.getsitepackages()[0]; \
+		open(os.path.join(folder, "foldsweep.pth"), "w").write(os.path.relpath("screen", folder) + "\n")'
+	@touch $@
+
+test: setup ## the tests
 	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
 
-test-slow: setup
+test-slow: setup ## the slow tests: kills, whole reruns, training on planted markets
 	@$(BIN)/python -m pytest -m "slow and not slurm"
 
-# SLURM itself, on this machine: installs it with apt-get where it is missing, and says why where it cannot.
-test-slurm: setup
+# Installs SLURM with apt-get where it is missing, and says why where it cannot.
+test-slurm: setup ## the tests that need SLURM, on this machine
 	@$(BIN)/python -m pytest -m "$(SLURM_TESTS)" -rs tests/cluster
 
-# The unit and conformance tests under Python 3.12, in an environment of its own, where that interpreter is there.
+# In an environment of its own.
 PYTHON312 ?= python3.12
-test-py312:
+test-py312: ## the unit and conformance tests under Python 3.12, where it is there
 	@if $(PYTHON312) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then \
 		$(MAKE) --no-print-directory VENV=.venv-py312 PYTHON=$(PYTHON312) setup && \
 		.venv-py312/bin/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm" tests/unit tests/conformance; \
 	else echo "test-py312: nothing was tested: $(PYTHON312) is no Python 3.12; name one with: make test-py312 PYTHON312=…"; fi
 
-check: setup
+check: setup ## ruff, mypy --strict, snakefmt, snakemake --lint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy --strict workflow_scripts
+	@$(BIN)/mypy --strict workflow_scripts screen/snakemake_logger_plugin_foldsweep
 	@$(BIN)/snakefmt --check Snakefile rules
 	@$(BIN)/snakemake --lint
 
-# The pages of docs/ as a site that opens from the disk: site/index.html. A link that leads nowhere is an error.
-docs: setup $(VENV)/installed-docs
+# A link that leads nowhere is an error.
+docs: setup $(VENV)/installed-docs ## the pages of docs/ as a site that opens from the disk: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "docs: site/index.html"
 
@@ -99,14 +114,13 @@ $(VENV)/installed-docs: requirements-docs.txt | $(VENV)/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt -c requirements.txt
 	@touch $@
 
-# What is made from the settings' models: the JSON schema that editors read, and the tables of docs/configuration.md.
-schema: setup
+schema: setup ## what is made from the settings' models: the JSON schema and the tables of docs/configuration.md
 	@$(BIN)/python -m workflow_scripts.config.describe --schema schemas/config.schema.yaml --page docs/configuration.md
 
-bench: setup
+bench: setup ## the speed of training, of a run's start and of planning: six CPU minutes
 	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
 
-clean:
+clean: ## removes results/ and Snakemake's own records
 	rm -rf results .snakemake .mypy_cache .ruff_cache .pytest_cache

@@ -27,7 +27,12 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("large_market.json")
 TICKERS, DAYS, TEST_DAYS, STEPS = 500, 5000, 500, 512
 TURBULENCE_DAYS, PURGE_DAYS = 252, 5
-FOLDS = "--settings.count=3 --settings.train-days=1008 --settings.validation-days=252 --settings.purge-days=5".split()
+FOLDS = [
+    "--settings.count=3",
+    "--settings.train-days=1008",
+    "--settings.validation-days=252",
+    "--settings.purge-days=5",
+]
 TRIAL = (
     f"from workflow_scripts.training.trials import Trial; print(Trial('large', 'ppo', 0, 0, {STEPS}, {{}}).to_yaml())"
 )

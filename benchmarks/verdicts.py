@@ -11,7 +11,7 @@ nominal 5 %) and where something is (power: an information ratio of 1, or of 2 f
 
 Laws: ``iid`` normal, ``t4`` Student's t with four degrees of freedom, ``garch`` (.1, .88) with one volatility for all
 series, ``ar_4`` and ``ar_6`` active returns with autocorrelation .4 and .6. Prints a Markdown table a part, writes
-``benchmarks/verdicts.json`` and ``benchmarks/verdicts.svg``. ``python benchmarks/verdicts.py [share]`` takes some
+``benchmarks/verdicts.json`` and ``docs/verdicts.svg``. ``python benchmarks/verdicts.py [share]`` takes some
 fourteen CPU minutes; a share of .03 takes a half and says little.
 
 Found at 1000 repetitions a cell (standard error .7 points), 400 of ``selection`` (1.1): median sizes 4.9, 5.0, 5.0 and
@@ -276,7 +276,7 @@ def main() -> None:
         found = ", ".join(f"{key} {100 * numbers[key]:.1f} %" for key in ("median", "smallest", "largest"))
         print(f"\n{name}: {numbers['cells']} cells, {found}")
     write_json(HERE / "verdicts.json", {"summary": summary, "repetitions": counts, **parts})
-    draw(judged, HERE / "verdicts.svg")
+    draw(judged, HERE.parent / "docs" / "verdicts.svg")
 
 
 if __name__ == "__main__":

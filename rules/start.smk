@@ -2,9 +2,11 @@
 import os
 from datetime import datetime
 
+from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
 from workflow_scripts.workflow.policies import is_damaged
 from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+from workflow_scripts.workflow.wording import several
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)
@@ -13,6 +15,23 @@ if DEVICE == "auto" and not GPUS and workflow.is_main_process:
         "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
         "no run asks for one, unless a profile says so"
     )
+
+
+def told(name):
+    """What the screen says of a sweep before it runs."""
+    sweep = settings.sweeps[name]
+    keys, trials = sweep.keys, sum(round_.size for round_ in sweep.schedule)
+    return {
+        "trials": trials,
+        "about": f"{keys.agent} on {keys.market}, proposed by {keys.optimizer}: {several(trials, 'trial')} in "
+        f"{several(len(sweep.schedule), 'round')}; a score is the {label(keys.objective)} over "
+        f"{several(sweep.runs, 'run')} ({several(FOLD_COUNT, 'fold')} × {several(len(TUNING_SEEDS), 'seed')})",
+    }
+
+
+if workflow.is_main_process:
+    # What the screen is told of the sweeps. Snakemake's own screen shows no empty message.
+    logger.info("", extra={"sweeps": {name: told(name) for name in settings.sweeps}})
 # No part of any rule, so that a change of how jobs start reruns nothing.
 WARM = settings.top.training.warm_workers and not GPUS and not workflow.remote_exec
 shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))

@@ -47,7 +47,8 @@ def snakemake(cluster):
     started = []
 
     def start(toy, *arguments):
-        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = os.environ | {"PATH": path, "VERBOSE": "1"}
         command = [sys.executable, "-m", "snakemake", "--profile", "slurm", *QUICKLY, *arguments]
         with (toy.folder / "said").open("w") as said:
             started.append(subprocess.Popen(command, cwd=toy.folder, env=environment, stdout=said, stderr=said))

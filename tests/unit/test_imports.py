@@ -21,6 +21,7 @@ import pytest
         ("analysis.check_verdict", ("torch", "smac")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),
         ("analysis.summarise_results", ("numpy",)),
+        ("analysis.watch_results", ("torch", "smac", "matplotlib", "scipy.stats")),
     ],
 )
 def test_a_verb_imports_no_more_than_it_needs(request, module, spared):

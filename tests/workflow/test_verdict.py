@@ -1,9 +1,12 @@
 import json
+import shutil
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
+
+from tests.workflow.toy import ROOT, Toy
 
 SWEEP = "results/sweeps/ppo_smac"
 
@@ -66,3 +69,50 @@ def test_results_without_a_verdict_end_in_one_line(finished, tmp_path):
     (toy.folder / SWEEP / "verdict.json").unlink()
     done = check(toy.folder)
     assert (done.returncode, done.stderr) == (1, "results has no verdict.json of any sweep: run Snakemake first\n")
+
+
+PLANTED = {
+    "markets": {
+        "strong": {
+            "source": "planted",
+            "ticker_count": 15,
+            "days": 6000,
+            "signal_strength": 0.0015,
+            "test_start": "2015-01-01",
+        }
+    },
+    "folds": {"count": 3, "train_days": 2000, "validation_days": 500, "purge_days": 5},
+    "seeds": {"tuning": [0], "final": [100, 101, 102, 103, 104]},
+    "backtest": {"top": 1},
+    "sweeps": {
+        "ppo_manual": {
+            "agent": "ppo",
+            "market": "strong",
+            "optimizer": "manual",
+            "rounds": 1,
+            "round_size": 4,
+            "budget": 12800,
+            # The default, and three that learn less in as many steps, so that the incumbent is the default.
+            "configurations": [{}, {"learning_rate": 1e-5}, {"learning_rate": 2e-5}, {"learning_rate": 4e-5}],
+        }
+    },
+    "search_spaces": {},
+}
+
+
+@pytest.mark.slow
+def test_on_a_strong_planted_market_skill_is_shown_with_the_default_as_incumbent_and_it_was_not_luck(tmp_path):
+    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
+    toy = Toy(tmp_path)
+    toy.config = PLANTED
+    toy.write_config()
+    done = toy.snakemake()
+    assert done.returncode == 0, done.stdout[-3000:]
+    verdict = json.loads((tmp_path / "results/sweeps/ppo_manual/verdict.json").read_text())
+    assert (verdict["skill"]["answer"], verdict["tuning"]["answer"]) == ("yes", "no")
+    assert verdict["tuning"]["sentence"].startswith("The tuned configuration is the default")
+    assert verdict["rows"]["rank_1"]["sharpe"]["estimate"] > verdict["rows"]["benchmark"]["sharpe"]["estimate"] + 1
+    selection = verdict["selection"]
+    assert (selection["answer"], selection["beside"]["stand_out"][0]) == ("yes", "round_0/trial_0")
+    assert selection["beside"]["deflated_sharpe_ratio"]["all_trials"] > 0.95
+    assert selection["beside"]["overfitting"]["probability"] < 0.05

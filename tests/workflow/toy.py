@@ -95,7 +95,8 @@ def snakemake(folder: Path, *arguments: str, **more: str) -> subprocess.Complete
     ``more`` are further variables of its environment.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path} | more
+    # Every job and its reason, as Snakemake shows them, whatever screen the profile names.
+    environment = os.environ | {"PATH": path, "VERBOSE": "1"} | more
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
         cwd=folder,

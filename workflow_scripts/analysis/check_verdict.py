@@ -19,6 +19,7 @@ from workflow_scripts.training.environment.settings import BASELINES, Environmen
 from workflow_scripts.training.sharpe import read_result, sharpe_or_none
 from workflow_scripts.training.trials import read_trial, same_training
 from workflow_scripts.workflow.files import first_line, read_json
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import (
     BACKTEST,
     BACKTEST_RUN,
@@ -133,4 +134,4 @@ def _of_numbers(path: Path, said: Any, own: Any, key: str = "") -> Iterator[str]
 
 
 if __name__ == "__main__":
-    tyro.cli(check_verdict)
+    command_line(check_verdict)

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import tyro
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
 from workflow_scripts.sweeps.history import read_score
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.files import whole_file
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 LINES = ("-", "--", ":", "-.")
 
@@ -59,4 +58,4 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
 
 
 if __name__ == "__main__":
-    tyro.cli(compare_sweeps)
+    command_line(compare_sweeps)

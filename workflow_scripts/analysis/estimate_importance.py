@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import tyro
 
 from workflow_scripts.analysis.importance import TooFewTrialsError, estimate
 from workflow_scripts.workflow.files import damaged, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def estimate_importance(trials: Path, space: str, resamples: int, importance: Path) -> None:
@@ -50,4 +49,4 @@ def _read_trials(path: Path) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    tyro.cli(estimate_importance)
+    command_line(estimate_importance)

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
 from workflow_scripts.analysis.openings import openings_of_sweep
 from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.trials import same_training
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def judge_sweep(
@@ -68,4 +66,4 @@ def judge_sweep(
 
 
 if __name__ == "__main__":
-    tyro.cli(judge_sweep)
+    command_line(judge_sweep)

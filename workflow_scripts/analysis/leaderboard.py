@@ -150,6 +150,12 @@ def gap(best: Score | None, reference: Score | None, others: Sequence[Score], co
     return Gap(estimate, interval, p_value_beyond_reference(estimate, luck, count))
 
 
+def reach_of_incumbent(scores: Sequence[Score]) -> float | None:
+    """Return the half-width of the interval around the incumbent's value; none where its runs give none."""
+    values = value_table([score for score in at_full_budget(scores) if score.status == "ok"])
+    return None if values is None else reach_of_best(values, len(scores), CONFIDENCE)
+
+
 def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
     """Return the leaderboard, a row per sweep: by objective, and of one objective the best incumbent first."""
     rows = []
@@ -173,8 +179,7 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             # Two choices, of which the one among more trials strays further.
             most = max(len(sweep.scores), len(search.scores))
             beyond_random = gap(best, incumbent(search.scores), [*full, *at_full_budget(search.scores)], most)
-        values = value_table([score for score in full if score.status == "ok"])
-        interval = None if values is None else reach_of_best(values, len(sweep.scores), CONFIDENCE)
+        interval = reach_of_incumbent(sweep.scores)
         steps = sum(vector_steps(sweep.scores))
         rows.append(
             {

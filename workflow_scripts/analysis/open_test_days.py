@@ -4,14 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 
-import tyro
 import yaml
 
 from workflow_scripts.analysis.inference.estimands import estimand_of
 from workflow_scripts.analysis.openings import Opening, enter, openings_of
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import read_json, sha256, write_json, write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def open_test_days(
@@ -80,4 +79,4 @@ def open_test_days(
 
 
 if __name__ == "__main__":
-    tyro.cli(open_test_days)
+    command_line(open_test_days)

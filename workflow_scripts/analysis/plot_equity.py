@@ -4,11 +4,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
-import tyro
 
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.training.sharpe import read_returns
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import candidate_of
 
 DRAWN = ("rank_1", "default", "untrained")
@@ -52,4 +51,4 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
 
 
 if __name__ == "__main__":
-    tyro.cli(plot_equity)
+    command_line(plot_equity)

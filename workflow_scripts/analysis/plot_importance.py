@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from workflow_scripts.analysis.figures import METHOD_NAMES, figure
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 METHOD_COLOURS = {"fanova": "#0072B2", "ped_anova": "#E69F00", "local": "#009E73"}
 
@@ -53,4 +52,4 @@ def plot_importance(sweep: str, importance: Path, plot: Path) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(plot_importance)
+    command_line(plot_importance)

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from workflow_scripts.analysis.baselines import baseline_scores
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 REFERENCES = ("benchmark", "equal_weight")
 
@@ -74,4 +73,4 @@ def _error_of_difference(score: Score, first: Score) -> float:
 
 
 if __name__ == "__main__":
-    tyro.cli(plot_progress)
+    command_line(plot_progress)

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-import tyro
 
 from workflow_scripts.analysis.baselines import baseline_values
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.analysis.leaderboard import default_trial, incumbent
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.history import read_score
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 BARS = ("benchmark", "equal_weight", "buy_and_hold", "oracle")
 
@@ -56,4 +55,4 @@ def plot_sharpe(sweep: str, scores: tuple[Path, ...], default: str, baselines: t
 
 
 if __name__ == "__main__":
-    tyro.cli(plot_sharpe)
+    command_line(plot_sharpe)

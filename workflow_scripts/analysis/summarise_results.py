@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import tyro
 import yaml
 
 from workflow_scripts.workflow.files import read_json
+from workflow_scripts.workflow.jobs import command_line
 
 
 def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
@@ -30,4 +30,4 @@ def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(summarise_results)
+    command_line(summarise_results)

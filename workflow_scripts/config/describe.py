@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from workflow_scripts.config.model import MARKETS_OWN, MarketKeys, SweepKeys, TopLevel
 from workflow_scripts.config.spaces import Hyperparameter
 from workflow_scripts.data.sources.base import SOURCES, Source
@@ -17,6 +15,7 @@ from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.files import write_text
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.model import Settings
 from workflow_scripts.workflow.paths import NAME
 
@@ -193,4 +192,4 @@ def _values(entry: Schema) -> str:
 
 
 if __name__ == "__main__":
-    tyro.cli(describe_settings)
+    command_line(describe_settings)

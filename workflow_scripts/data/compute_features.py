@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import tyro
 from threadpoolctl import threadpool_limits
 
 from workflow_scripts.data.bars import read_bars
@@ -10,7 +9,7 @@ from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.market_folds import sealed_of_market
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import sha256, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def compute_features(
@@ -43,4 +42,4 @@ def compute_features(
 
 
 if __name__ == "__main__":
-    tyro.cli(compute_features)
+    command_line(compute_features)

@@ -3,8 +3,6 @@
 from pathlib import Path
 from shutil import rmtree
 
-import tyro
-
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import fold_bytes
@@ -14,7 +12,7 @@ from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def diff_market(
@@ -65,4 +63,4 @@ def diff_market(
 
 
 if __name__ == "__main__":
-    tyro.cli(diff_market)
+    command_line(diff_market)

@@ -5,14 +5,13 @@ from pathlib import Path
 from shutil import rmtree
 
 import pandas as pd
-import tyro
 
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import read_bars, write_bars
 from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.workflow.files import sha256, write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.refreshes import NEVER
 
 PACKAGES = ("numpy", "pandas", "pyarrow", "skfolio")
@@ -76,4 +75,4 @@ def _revised(bars: Path, table: pd.DataFrame) -> list[str]:
 
 
 if __name__ == "__main__":
-    tyro.cli(download_bars)
+    command_line(download_bars)

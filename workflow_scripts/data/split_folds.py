@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.market_folds import folds_of_market
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def split_folds(features: Path, folds: Path, settings: FoldSettings) -> None:
@@ -31,4 +29,4 @@ def split_folds(features: Path, folds: Path, settings: FoldSettings) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(split_folds)
+    command_line(split_folds)

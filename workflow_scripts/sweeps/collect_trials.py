@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import tyro
 import yaml
 
 from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank, read_score
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 RUN_COLUMNS = ("fold", "seed", "status", "sharpe", "value", "reason")
 
@@ -97,4 +96,4 @@ def _summary(score: Score) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    tyro.cli(collect_trials)
+    command_line(collect_trials)

@@ -5,8 +5,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.sweeps.cost import (
@@ -27,7 +25,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.devices import uses_cuda
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.timing import seconds_per_step
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 ALIKE = 0.9
 
@@ -136,4 +134,4 @@ def _kind(sweep: dict[str, Any]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    tyro.cli(plan)
+    command_line(plan)

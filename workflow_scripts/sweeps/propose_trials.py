@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import tyro
-
 from workflow_scripts.sweeps.history import Score, read_score
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
@@ -15,7 +13,7 @@ from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.registry import find
 
 # Keys of --settings that are the sweep's; all others are the optimizer's.
@@ -85,4 +83,4 @@ def _phase(parent: Score) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    tyro.cli(propose_trials)
+    command_line(propose_trials)

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.workflow.files import read_json, write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def restore_trials(manifest: Path, trials: tuple[int, ...]) -> None:
@@ -24,4 +22,4 @@ def restore_trials(manifest: Path, trials: tuple[int, ...]) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(restore_trials)
+    command_line(restore_trials)

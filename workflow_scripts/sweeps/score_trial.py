@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.sweeps.history import write_score
 from workflow_scripts.sweeps.scoring import score_of
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def score_trial(
@@ -32,4 +30,4 @@ def score_trial(
 
 
 if __name__ == "__main__":
-    tyro.cli(score_trial)
+    command_line(score_trial)

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import write_returns
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def backtest_baselines(
@@ -35,4 +33,4 @@ def backtest_baselines(
 
 
 if __name__ == "__main__":
-    tyro.cli(backtest_baselines)
+    command_line(backtest_baselines)

@@ -13,7 +13,7 @@ from workflow_scripts.training.run.threads import pin_threads
 from workflow_scripts.training.run.train import train
 from workflow_scripts.training.run.write import write
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def backtest_incumbent(
@@ -51,4 +51,4 @@ def backtest_incumbent(
 
 
 if __name__ == "__main__":
-    tyro.cli(backtest_incumbent)
+    command_line(backtest_incumbent)

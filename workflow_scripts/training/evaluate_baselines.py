@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import SIGNAL
@@ -14,7 +13,7 @@ from workflow_scripts.training.environment.baselines import run_baseline, write_
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def evaluate_baselines(
@@ -59,4 +58,4 @@ def signal_by_day(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 if __name__ == "__main__":
-    tyro.cli(evaluate_baselines)
+    command_line(evaluate_baselines)

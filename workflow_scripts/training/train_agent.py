@@ -12,7 +12,7 @@ from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.train import train
 from workflow_scripts.training.run.write import write
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def train_agent(
@@ -53,4 +53,4 @@ def train_agent(
 
 
 if __name__ == "__main__":
-    tyro.cli(train_agent)
+    command_line(train_agent)

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.workflow.files import read_json, sha256
+from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, ROUND, RUN, folders
 from workflow_scripts.workflow.policies import is_damaged
 
@@ -57,4 +56,4 @@ def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 if __name__ == "__main__":
-    tyro.cli(adopt_results)
+    command_line(adopt_results)

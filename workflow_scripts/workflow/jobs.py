@@ -1,12 +1,15 @@
-"""How every verb begins and ends: its log, its error line, its tie to Snakemake."""
+"""How every verb begins and ends: its command line, its log, its error line, its tie to Snakemake."""
 
 import atexit
 import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+
+import tyro
 
 from workflow_scripts.workflow.files import die_with_parent
 
@@ -31,6 +34,12 @@ def start_job(name: str, usage: Path | None = None) -> logging.Logger:
     if usage is not None:
         atexit.register(write_usage, usage)
     return logging.getLogger(name)
+
+
+def command_line(verb: Callable[..., None]) -> None:
+    """Run a verb with the flags that were typed; its help spells the command as one types it, not as a file's path."""
+    spec = sys.modules["__main__"].__spec__
+    tyro.cli(verb, prog=f"python -m {spec.name}" if spec is not None else None)
 
 
 def write_usage(path: Path) -> None:

@@ -17,9 +17,9 @@ COVERED = {
         "workflow": "files jobs model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
-        "data": "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers doors.repairs "
-        "doors.series doors.shapes doors.tables doors.wishes download_bars markets memberships revisions "
-        "settings sources.base sources.csv ticker_lists",
+        "data": "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers "
+        "doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars markets "
+        "memberships revisions settings sources.base sources.csv ticker_lists",
         "workflow": "files jobs model refreshes registry",
     },
     ("data.split_folds",): {
@@ -30,19 +30,21 @@ COVERED = {
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo curves "
-        "environment environment.baselines environment.kernels environment.settings environment.trading_env "
-        "learners.adamw learners.on_policy learners.trading_agent networks networks.flat networks.market "
-        "networks.shape networks.shared run.checkpoints run.devices run.judge run.leases run.memory run.runs "
-        "run.settings run.threads run.train run.write sharpe train_agent trials weights",
+        "environment environment.baselines environment.kernels environment.settings "
+        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
+        "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
+        "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
+        "train_agent trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-        "backtest_incumbent curves environment environment.baselines environment.kernels environment.settings "
-        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks networks.flat "
-        "networks.market networks.shape networks.shared run.checkpoints run.devices run.judge run.leases run.memory "
-        "run.runs run.settings run.threads run.train run.write sharpe trials weights",
+        "backtest_incumbent curves environment environment.baselines environment.kernels "
+        "environment.settings environment.trading_env learners.adamw learners.on_policy "
+        "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
+        "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+        "run.train run.write sharpe trials weights",
         "workflow": "code_digest files jobs model registry",
     },
     ("training.evaluate_baselines",): {
@@ -69,8 +71,9 @@ COVERED = {
         "workflow": "files jobs paths",
     },
     ("analysis.judge_sweep",): {
-        "analysis": "inference.answers inference.differences inference.estimands inference.evidence inference.long_run "
-        "inference.seeds inference.selection inference.sharpe judge_sweep kept_returns openings verdicts",
+        "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
+        "inference.long_run inference.seeds inference.selection inference.sharpe judge_sweep kept_returns "
+        "openings verdicts",
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",

@@ -23,3 +23,18 @@ def test_a_job_reports_the_seconds_and_the_memory_that_it_took(tmp_path):
     assert 0.5 <= usage["cpu_time"] < 0.7
     assert usage["s"] >= usage["cpu_time"] + 0.3 - 0.05
     assert 100 < usage["max_rss"] < 150
+
+
+def test_help_names_a_verb_as_one_types_it(request):
+    typed = ["-m", "workflow_scripts.analysis.summarise_results"]
+    for flags in (["--help"], []):
+        done = subprocess.run(
+            [sys.executable, *typed, *flags], cwd=request.config.rootpath, capture_output=True, text=True, check=False
+        )
+        assert f"python {' '.join(typed)}" in done.stdout + done.stderr
+        assert str(request.config.rootpath) not in done.stdout + done.stderr
+
+
+def test_every_verb_has_its_command_line_from_here(request):
+    for path in (request.config.rootpath / "workflow_scripts").rglob("*.py"):
+        assert path.name == "jobs.py" or "tyro.cli(" not in path.read_text(encoding="utf-8"), path

@@ -1,0 +1,106 @@
+"""What a finished trial says: its score, how far it is from the default configuration's, and the best so far."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.analysis.leaderboard import default_trial, gap, incumbent
+from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.workflow.files import read_json
+from workflow_scripts.workflow.paths import MANIFEST, TRIAL
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A trial among those of its sweep that have ended.
+
+    Attributes:
+        score: its score, or what it is instead, with the reason.
+        against_default: its difference from the default configuration with the 95 % interval, on the folds and seeds
+            that both had at the same budget; or why there is none.
+        best: the best trial at full budget so far.
+        ok: whether it has a score.
+        is_best: whether it is that best trial.
+
+    """
+
+    score: str
+    against_default: str
+    best: str
+    ok: bool
+    is_best: bool
+
+
+def standing(trial: Score, others: Sequence[Score], default: dict[str, Any] | None) -> Standing:
+    """Return where a trial stands.
+
+    Args:
+        trial: the trial.
+        others: every trial of its sweep that has ended, itself included.
+        default: the default configuration, where it is known.
+
+    """
+    best = incumbent(others)
+    return Standing(
+        number(trial.score) if trial.score is not None else f"{trial.status}: {trial.reason or 'no reason is known'}",
+        _against_default(trial, others, default),
+        f"{number(best.score)} ({place(best)})" if best is not None else "no trial has a score",
+        trial.status == "ok",
+        best is not None and best == trial,
+    )
+
+
+def _against_default(trial: Score, others: Sequence[Score], default: dict[str, Any] | None) -> str:
+    if trial.status != "ok":
+        return ""
+    alike = [other for other in others if other.fidelity == trial.fidelity]
+    rival = default_trial(alike, default or {})
+    if rival is None:
+        return "default not scored"
+    if (rival.round, rival.trial) == (trial.round, trial.trial):
+        return "is the default"
+    beyond = gap(trial, rival, alike, count=1)
+    return with_interval(beyond.estimate, beyond.interval)
+
+
+def place(trial: Score) -> str:
+    """Return which trial of its sweep this is, in the words of its path."""
+    return f"round {trial.round} trial {trial.trial}"
+
+
+def number(value: float | None) -> str:
+    """Return a score with three digits."""
+    return "none" if value is None else f"{value:#.3g}"
+
+
+def with_interval(value: float | None, half: float | None) -> str:
+    """Return a difference with its sign and the half-width of its interval, where there is one."""
+    if value is None:
+        return "no run in common"
+    return f"{value:+#.3g}" + (f" ± {half:#.3g}" if half is not None else "")
+
+
+def read_default(sweep: Path) -> dict[str, Any] | None:
+    """Return the default configuration of a sweep's search space, which its first round states."""
+    manifest = sweep / "round_0" / MANIFEST
+    if not manifest.exists():
+        return None
+    space = read_json(manifest)["settings"]["search_space"]
+    return {name: entry["default"] for name, entry in space.items()}
+
+
+def read_scores(sweep: Path) -> list[Score]:
+    """Return every trial of a sweep that has ended, in the order of proposal; what cannot be read is left out."""
+    found = []
+    for path in sweep.glob("round_*/trial_*/score.json"):
+        with suppress(ValueError, FileNotFoundError):
+            found.append(read_score(path))
+    return sorted(found, key=lambda score: (score.round, score.trial))
+
+
+def has_its_runs(score: Score) -> bool:
+    """Return whether every run of a trial is there; where one is not, its score will be made anew."""
+    trial = TRIAL.format(sweep=score.sweep, round=score.round, trial=score.trial)
+    return all((Path(trial) / f"fold_{run['fold']}/seed_{run['seed']}/sharpe.json").exists() for run in score.runs)

@@ -1,0 +1,200 @@
+"""Show how far the sweeps are, from their files alone: live, until q is pressed, or once."""
+
+import select
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from workflow_scripts.analysis.progress import Plan, Progress, Results, Run, SweepProgress, words
+from workflow_scripts.analysis.standing import number, place, with_interval
+from workflow_scripts.config.model import read_config
+from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.workflow.jobs import command_line
+from workflow_scripts.workflow.paths import RESULTS
+from workflow_scripts.workflow.wording import several, spell
+
+BARS = "▁▂▃▄▅▆▇█"
+# How much of each is shown, so that a picture fits a terminal of 80 columns.
+CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 10, 2, 4, 8, 5
+
+
+def watch_results(
+    results: Path = Path("results"), config: Path | None = None, once: bool = False, seconds: float = 5.0
+) -> None:
+    """Show sweeps, rounds, trials, speed, time left, the best so far, running trainings and the last failures.
+
+    Args:
+        results: the folder of the results; it may be another machine's, on a shared disk.
+        config: the configuration that says what is planned; none takes the config.yaml beside the results.
+        once: whether to print one picture and end.
+        seconds: between two looks.
+
+    """
+    file = config or results.absolute().parent / "config.yaml"
+    plans, note = read_plans(file)
+    if not (results / "sweeps").exists() and not plans:
+        sys.exit(f"there are no sweeps in {results}, and {note}: name the folder with --results")
+    tree = Results(results.absolute().parent, plans)
+    console = Console()
+    if once or not (console.is_terminal and sys.stdin.isatty()):
+        console.print(picture(tree.look(), note, time.time()))
+        return
+    with keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            live.update(picture(tree.look(), note, time.time()), refresh=True)
+            if pressed(seconds) in ("q", "Q", "\x03"):
+                return
+
+
+@contextmanager
+def keys() -> Iterator[Callable[[float], str | None]]:
+    """Yield a function that waits up to so many seconds for a key and returns it; the terminal stays as it was."""
+    before = termios.tcgetattr(sys.stdin)
+
+    def pressed(seconds: float) -> str | None:
+        return sys.stdin.read(1) if select.select([sys.stdin], [], [], seconds)[0] else None
+
+    try:
+        tty.setcbreak(sys.stdin)
+        yield pressed
+    except KeyboardInterrupt:
+        pass
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def read_plans(config: Path) -> tuple[dict[str, Plan], str]:
+    """Return what a configuration says of each sweep, and what there is to say of the configuration."""
+    if not config.exists():
+        return {}, f"there is no {config.name} beside it, so that only what has begun is known"
+    try:
+        with chdir(config.parent):
+            settings = read_config(load_yaml(config))
+    except ValueError as error:
+        return {}, f"{config.name} cannot be read, so that only what has begun is known: {error}"
+    candidates, seeds = settings.top.backtest.top + 2, len(settings.top.seeds.final)
+    return {
+        name: Plan([(round_.size, round_.runs) for round_ in sweep.schedule], candidates * seeds)
+        for name, sweep in settings.sweeps.items()
+    }, ""
+
+
+def picture(progress: Progress, note: str, now: float) -> Group:
+    """Return what is shown: first how far it is, then each sweep, the running trainings, and what failed."""
+    parts: list[RenderableType] = [headline(progress, now)]
+    parts += [Text(note, style="yellow")] if note else []
+    for sweep in progress.sweeps:
+        parts += ["", *sweep_lines(sweep)]
+    if progress.running:
+        parts += ["", running_table(progress.running[:RUNS])]
+        if len(progress.running) > RUNS:
+            parts.append(f"  and {len(progress.running) - RUNS} more")
+    if progress.silent:
+        parts += ["", Text("ended without a word; make resume goes on from there", style="bold yellow")]
+        parts += [f"  {words(run.folder)}" for run in progress.silent[:RUNS]]
+    if progress.failures:
+        parts += ["", Text("last failures", style="bold red")]
+        for failure in progress.failures[:FAILURES]:
+            parts.append(Text(f"  {clock(failure.when)} {failure.what}: {failure.reason}"))
+            parts.append(Text(f"           {shown(failure.file)}", style="dim"))
+    return Group(*parts)
+
+
+def headline(progress: Progress, now: float) -> Text:
+    """Return in a line whether something runs, how fast, and for how long yet."""
+    if progress.running:
+        said = f"{several(len(progress.running), 'training')} running"
+        said += f", {progress.runs_a_minute:.2g} end per minute" if progress.runs_a_minute else ""
+        said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
+    else:
+        left = [sweep.runs_left for sweep in progress.sweeps]
+        said = "all trainings have ended" if all(each == 0 for each in left) else "no training goes on"
+        said += f"; the last one ended at {clock(progress.last_change)}" if progress.last_change else ""
+    return Text(f"{clock(now)}  {said}", style="bold")
+
+
+def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
+    """Return a sweep's rounds, its best trial and its verdict."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("round", "trials", "running", "no score", "runs"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for each in sweep.rounds:
+        all_runs = each.trials * each.runs if each.trials and each.runs else None
+        cells = [str(each.number), of(each.done, each.trials), str(each.running or ""), str(each.without_score or "")]
+        table.add_row(*cells, of(each.runs_done, all_runs), bar(each.runs_done, all_runs))
+    table.add_row(
+        "backtest",
+        "",
+        "",
+        "",
+        of(sweep.backtest_done, sweep.backtest_runs),
+        bar(sweep.backtest_done, sweep.backtest_runs),
+    )
+    lines: list[RenderableType] = [Text(f"{sweep.name}  {sweep.about}", style="bold"), table]
+    if sweep.best is not None:
+        score = number(sweep.best.score) + (f" ± {sweep.interval:#.3g}" if sweep.interval is not None else "")
+        beyond, half = sweep.against_default
+        against = f", against the default {with_interval(beyond, half)}" if beyond is not None else ""
+        lines.append(f"best so far: {place(sweep.best)}: {label(sweep.objective)} {score}{against} (±: 95 % interval)")
+    if sweep.verdict is not None:
+        lines.append(f"verdict: {sweep.verdict}")
+    return lines
+
+
+def running_table(runs: list[Run]) -> Table:
+    """Return how far trainings are, and their learning curves as far as their logs go."""
+    names = list(dict.fromkeys(name for run in runs for name in list(run.curves)[:CURVES_OF_A_RUN]))[:CURVES]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading in ("running", "steps", *names):
+        table.add_column(heading, no_wrap=True)
+    for run in runs:
+        curves = [
+            f"{curve(run.curves[name])} {run.curves[name][-1]:.3g}" if name in run.curves else "" for name in names
+        ]
+        table.add_row(words(run.folder), f"{run.steps / run.budget:.0%}" if run.budget else "starts", *curves)
+    return table
+
+
+def curve(values: list[float]) -> str:
+    """Return numbers as a line of bars from the lowest to the highest of them."""
+    latest = values[-CURVE_POINTS:]
+    low, high = min(latest), max(latest)
+    return "".join(BARS[round((value - low) / (high - low) * (len(BARS) - 1)) if high > low else 0] for value in latest)
+
+
+def bar(done: int, planned: int | None) -> RenderableType:
+    """Return a bar, where it is known how long it has to be."""
+    return ProgressBar(total=planned, completed=done, width=24) if planned else ""
+
+
+def of(done: int, planned: int | None) -> str:
+    """Return ``3/12``, or ``3`` where it is not known of how many."""
+    return str(done) if planned is None else f"{done}/{planned}"
+
+
+def clock(seconds: float) -> str:
+    """Return the time of a day of this machine."""
+    return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
+
+
+def shown(path: Path) -> str:
+    """Return a path of a result from the folder of the results on."""
+    return f"{RESULTS}/{path.as_posix().rpartition(f'/{RESULTS}/')[2]}"
+
+
+if __name__ == "__main__":
+    command_line(watch_results)
