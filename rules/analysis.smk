@@ -72,10 +72,12 @@ rule estimate_importance:
             settings.sweeps[wildcards.sweep].decisions()["search_space"]
         ),
         resamples=settings.top.importance.resamples,
+        permutations=settings.top.importance.permutations,
         code=code("analysis.estimate_importance"),
     shell:
         "exec python -m workflow_scripts.analysis.estimate_importance --trials {input.trials:q}"
-        " --space {params.space:q} --resamples {params.resamples} --importance {output.importance:q}"
+        " --space {params.space:q} --resamples {params.resamples} --permutations {params.permutations}"
+        " --importance {output.importance:q}"
         " > {log:q} 2>&1"
 
 

@@ -1,42 +1,53 @@
 """The rule estimate_importance: which hyperparameters mattered."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from workflow_scripts.analysis.importance import TooFewTrialsError, estimate
+from workflow_scripts.analysis.importance import TooFewTrialsError, conclude, estimate
 from workflow_scripts.workflow.files import damaged, write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
 
 
-def estimate_importance(trials: Path, space: str, resamples: int, importance: Path) -> None:
-    """Write the importance of each hyperparameter by three methods, with its spread over folds and seeds.
+def estimate_importance(trials: Path, space: str, resamples: int, permutations: int, importance: Path) -> None:
+    """Write the importance of each hyperparameter by three methods, with its spread and what shuffled scores show.
 
     A method whose importance is undefined is missing, and its reason stands beside the others.
 
     Args:
         trials: the sweep's table of runs.
         space: JSON of the search space.
-        resamples: bootstraps over folds and seeds.
+        resamples: bootstraps over trials, folds and seeds.
+        permutations: times that the scores are shuffled among the trials.
         importance: the JSON file to write.
 
     """
     log = start_job("estimate_importance")
-    content: dict[str, Any] = {"methods": {}, "resamples": resamples, "reason": None, "undefined": {}}
+    content: dict[str, Any] = {
+        "conclusion": None,
+        "trials": None,
+        "methods": {},
+        "resamples": resamples,
+        "permutations": permutations,
+        "reason": None,
+        "undefined": {},
+    }
     try:
-        found, undefined = estimate(_read_trials(trials), json.loads(space), resamples, seed=0)
-        content |= {"methods": found, "undefined": undefined}
-        if not found:
+        found, undefined, count = estimate(_read_trials(trials), json.loads(space), resamples, permutations, seed=0)
+        methods = {method: {name: asdict(said) for name, said in of.items()} for method, of in found.items()}
+        content |= {"trials": count, "methods": methods, "undefined": undefined}
+        if found:
+            content["conclusion"] = conclude(found, count)
+            log.info(content["conclusion"])
+        else:
             content["reason"] = "; ".join(f"{method}: {reason}" for method, reason in undefined.items())
     except TooFewTrialsError as error:
         content["reason"] = str(error)
         log.warning(str(error))
     write_json(importance, content)
-    for method, shares in content["methods"].items():
-        top = max(shares, key=lambda name: shares[name]["mean"])
-        log.info(f"{method}: {top} {shares[top]['mean']:.2f} ± {shares[top]['sd']:.2f}")
 
 
 def _read_trials(path: Path) -> pd.DataFrame:

@@ -1,9 +1,14 @@
-"""Hyperparameter importance: how much of a score's variation each hyperparameter explains, and how sure that is."""
+"""Hyperparameter importance: how much of a score's variation each hyperparameter explains, and whether that is luck.
+
+A forest explains scores even where there is nothing to explain. How much a hyperparameter without any effect seems to
+explain is seen where the scores are shuffled among the configurations.
+"""
 
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +19,16 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sklearn.ensemble import RandomForestRegressor
 
+from workflow_scripts.analysis.figures import METHOD_NAMES
 from workflow_scripts.sweeps.measures import LEAST_DEFINED, NOTHING, UndefinedError
 
 GRID = 50
-TREES = 64
+TREES = 16
 PED_ANOVA_QUANTILE = 0.25
 FEWEST_TRIALS = 4
+# Below, shuffled scores give some hyperparameter a share as large as most true ones.
+FEW_TRIALS = 30
+SIZE = 0.05
 
 Entries = Mapping[str, Mapping[str, Any]]
 Estimator = Callable[[pd.DataFrame, NDArray[np.float64], Entries, int], dict[str, float]]
@@ -35,14 +44,20 @@ def tuned(space: Entries) -> dict[str, Mapping[str, Any]]:
 
 
 def fanova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
-    """Return the share of a forest's variance due to each hyperparameter alone (Hutter et al. 2014), from Optuna."""
+    """Return the part of a forest's variance due to each hyperparameter alone (Hutter et al. 2014), from Optuna."""
     return _through_optuna(FanovaImportanceEvaluator(n_trees=TREES, seed=seed), configurations, scores, space)
 
 
 def ped_anova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
-    """Return each hyperparameter's importance for reaching the best quarter (Watanabe et al. 2023), from Optuna."""
+    """Return each hyperparameter's importance for reaching the best quarter (Watanabe et al. 2023), from Optuna.
+
+    Optuna's number is γ² D, with D the Pearson divergence between the densities of the best quarter γ and of all, which
+    has no largest value. It is returned as D / (1 + D): the part of the mean square of the densities' ratio that is
+    variation.
+    """
     evaluator = PedAnovaImportanceEvaluator(target_quantile=PED_ANOVA_QUANTILE)
-    return _through_optuna(evaluator, configurations, scores, space)
+    found = _through_optuna(evaluator, configurations, scores, space)
+    return {name: value / (PED_ANOVA_QUANTILE**2 + value) for name, value in found.items()}
 
 
 def local_importance(
@@ -50,7 +65,7 @@ def local_importance(
 ) -> dict[str, float]:
     """Return LPI: the variance that a forest predicts when one hyperparameter of the incumbent moves.
 
-    Biedenkapp et al. (2018), "CAVE", as shares of the sum over hyperparameters.
+    Biedenkapp et al. (2018), "CAVE", as a part of the scores' variance.
     """
     coded = np.column_stack([_encode(configurations[name], entry) for name, entry in space.items()])
     forest = RandomForestRegressor(n_estimators=TREES, random_state=seed, n_jobs=1).fit(coded, scores)
@@ -60,26 +75,51 @@ def local_importance(
         steps = len(entry["choices"]) if entry["type"] == "categorical" else GRID
         moved = np.repeat(incumbent[None], steps, axis=0)
         moved[:, column] = np.arange(steps) if entry["type"] == "categorical" else np.linspace(0, 1, steps)
-        variances[name] = float(forest.predict(moved).var())
-    return _shares(variances)
+        variances[name] = float(forest.predict(moved).var() / scores.var())
+    return _explaining(variances)
 
 
 METHODS: dict[str, Estimator] = {"fanova": fanova, "ped_anova": ped_anova, "local": local_importance}
 
 
-def estimate(
-    trials: pd.DataFrame, space: Entries, resamples: int, seed: int
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, str]]:
-    """Return mean and standard deviation of each importance over bootstraps of the folds and seeds.
+@dataclass(frozen=True)
+class Importance:
+    """What a method says of a hyperparameter.
 
-    They are of the bootstraps in which a method's importance is defined. A method has them where nineteen in twenty
-    are; the second value says how many are not, for each method with such.
+    Attributes:
+        importance: of all trials and runs, from 0 to 1; of fANOVA a part of the scores' variance.
+        sd: its standard deviation over bootstraps of trials, folds and seeds.
+        shuffled_mean: its mean where scores are shuffled among the trials.
+        shuffled_high: with shuffled scores no hyperparameter exceeds it in nineteen of twenty sweeps.
+        p_value: how often any hyperparameter explains as much with shuffled scores.
+
+    """
+
+    importance: float
+    sd: float
+    shuffled_mean: float
+    shuffled_high: float
+    p_value: float
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether it explains more than a hyperparameter without effect would seem to."""
+        return self.p_value <= SIZE
+
+
+def estimate(
+    trials: pd.DataFrame, space: Entries, resamples: int, permutations: int, seed: int
+) -> tuple[dict[str, dict[str, Importance]], dict[str, str], int]:
+    """Return what each method says of each hyperparameter, why it lacks draws or says nothing, and how many trials.
+
+    A method says something where it is defined of the trials as they are, and in nineteen of twenty draws of each kind.
 
     Args:
         trials: a row a run, with round, trial, fold, seed, value and the hyperparameters.
         space: the search space as config.yaml spells it.
         resamples: number of bootstraps.
-        seed: of the bootstraps and the forests.
+        permutations: number of times that the scores are shuffled.
+        seed: of the draws and the forests.
 
     Raises:
         TooFewTrialsError: fewer than four trials have a value in every run.
@@ -94,28 +134,82 @@ def estimate(
         )
     configurations = runs.groupby(["round", "trial"])[list(varying)].first().loc[values.index]
     rng = np.random.default_rng(seed)
-    draws: dict[str, list[dict[str, float]]] = {method: [] for method in METHODS}
-    for resample in range(resamples):
-        scores = values[_resample_pairs(list(values.columns), rng)].mean(axis=1).to_numpy()
-        if scores.std() <= NOTHING * np.abs(scores).max():
-            continue
-        for method, estimator in METHODS.items():
+    scores = values.mean(axis=1).to_numpy()
+    drawn = []
+    for _ in range(resamples):
+        rows = rng.integers(len(values), size=len(values))
+        means = values[_resample_pairs(list(values.columns), rng)].mean(axis=1).to_numpy()
+        drawn.append((configurations.iloc[rows], means[rows]))
+    shuffled = [(configurations, rng.permutation(scores)) for _ in range(permutations)]
+    found, undefined = {}, {}
+    for method, estimator in METHODS.items():
+        whole, bootstraps, luck = (
+            _defined(estimator, of, varying, seed) for of in ([(configurations, scores)], drawn, shuffled)
+        )
+        asked = 1 + resamples + permutations
+        if missing := asked - len(whole) - len(bootstraps) - len(luck):
+            undefined[method] = (
+                f"{missing} of {asked} draws of trials or scores have no importance: nothing in them varies"
+            )
+        if len(whole) and len(bootstraps) >= LEAST_DEFINED * resamples and len(luck) >= LEAST_DEFINED * permutations:
+            found[method] = _beside_luck(whole.iloc[0], bootstraps, luck)
+    return found, undefined, len(values)
+
+
+def conclude(found: Mapping[str, Mapping[str, Importance]], trials: int) -> str:
+    """Return in words which hyperparameters stand out from shuffled scores, and what so many trials can tell."""
+    outstanding = {
+        name: [METHOD_NAMES[method] for method, of in found.items() if of[name].stands_out]
+        for name in next(iter(found.values()))
+    }
+    named = [f"{name} ({', '.join(methods)})" for name, methods in outstanding.items() if methods]
+    conclusion = (
+        f"More than with shuffled scores is explained by: {', '.join(named)}."
+        if named
+        else "No hyperparameter explains more than with shuffled scores."
+    )
+    if trials >= FEW_TRIALS:
+        return conclusion
+    few = f"{trials} trials show large effects alone."
+    if "fanova" in found:
+        high = next(iter(found["fanova"].values())).shuffled_high
+        few = (
+            f"{trials} trials show large effects alone: a hyperparameter without any seems to explain {high:.0%} of "
+            "the scores' variance in one of twenty sweeps (fANOVA)."
+        )
+    return f"{few} {conclusion}"
+
+
+def _defined(
+    estimator: Estimator, draws: Sequence[tuple[pd.DataFrame, NDArray[np.float64]]], space: Entries, seed: int
+) -> pd.DataFrame:
+    """Return importances, a row for each draw of configurations and scores that has any."""
+    rows = []
+    for number, (configurations, scores) in enumerate(draws):
+        if scores.std() > NOTHING * np.abs(scores).max():
             with suppress(UndefinedError):
-                draws[method].append(estimator(configurations, scores, varying, seed + resample))
-    found = {
-        method: {
-            str(name): {"mean": float(column.mean()), "sd": float(column.std(ddof=1))}
-            for name, column in pd.DataFrame(rows).items()
-        }
-        for method, rows in draws.items()
-        if len(rows) >= max(LEAST_DEFINED * resamples, 2)
+                rows.append(estimator(configurations, scores, space, seed + number))
+    return pd.DataFrame(rows, columns=list(space))
+
+
+def _beside_luck(whole: pd.Series, bootstraps: pd.DataFrame, luck: pd.DataFrame) -> dict[str, Importance]:
+    """Return importances with their spread and what luck shows: Westfall and Young (1993), max-T over hyperparameters.
+
+    The trials as they are count among the shuffles, as an exact permutation test asks.
+    """
+    largest = np.sort(luck.max(axis=1))
+    counted = len(largest) + 1
+    high = float(largest[-max(1, math.floor(SIZE * counted))])
+    return {
+        str(name): Importance(
+            importance=float(value),
+            sd=float(bootstraps[name].std(ddof=1)),
+            shuffled_mean=float(luck[name].mean()),
+            shuffled_high=high,
+            p_value=(1 + int(np.sum(largest >= value))) / counted,
+        )
+        for name, value in whole.items()
     }
-    undefined = {
-        method: f"{resamples - len(rows)} of {resamples} bootstraps have no importance: nothing in them varies"
-        for method, rows in draws.items()
-        if len(rows) < resamples
-    }
-    return found, undefined
 
 
 def _resample_pairs(pairs: Sequence[str], rng: np.random.Generator) -> list[str]:
@@ -135,19 +229,18 @@ def _through_optuna(
         values = {name: _python(row[name], entry) for name, entry in space.items()}
         study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=float(score)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        warnings.simplefilter("ignore")
         try:
             found = evaluator.evaluate(study)
         except RuntimeError as error:  # fANOVA's, where no tree finds a variance
             raise UndefinedError(str(error)) from error
-    return _shares({name: float(found.get(name, 0.0)) for name in space})
+    return _explaining({name: float(found.get(name, 0.0)) for name in space})
 
 
-def _shares(values: Mapping[str, float]) -> dict[str, float]:
-    total = sum(values.values())
-    if not 0 < total < math.inf:
+def _explaining(values: dict[str, float]) -> dict[str, float]:
+    if not 0 < sum(values.values()) < math.inf:
         raise UndefinedError("no hyperparameter explains anything")
-    return {name: value / total for name, value in values.items()}
+    return values
 
 
 def _distribution(entry: Mapping[str, Any]) -> BaseDistribution:

@@ -73,7 +73,10 @@ class Importance(Settings):
     """Hyperparameter importance."""
 
     resamples: int = Field(
-        default=20, ge=2, description="bootstraps over folds and seeds that give each importance its spread"
+        default=20, ge=2, description="bootstraps over trials, folds and seeds that give each importance its spread"
+    )
+    permutations: int = Field(
+        default=39, ge=19, description="times that scores are shuffled among trials, to see what luck shows"
     )
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.analysis.estimate_importance import estimate_importance
-from workflow_scripts.analysis.importance import METHODS, TooFewTrialsError, estimate
+from workflow_scripts.analysis.importance import METHODS, Importance, TooFewTrialsError, conclude, estimate
 from workflow_scripts.analysis.plot_importance import plot_importance
 
 SPACE = {
@@ -36,32 +36,74 @@ def trials(count):
 
 
 def test_the_hyperparameter_that_matters_comes_first_and_dead_ones_near_zero():
-    found, undefined = estimate(trials(80), SPACE, resamples=4, seed=0)
-    assert (set(found), undefined) == (set(METHODS), {})
-    for shares in found.values():
-        assert set(shares) == {"matters", "dead", "idle"}
-        assert shares["matters"]["mean"] > 0.75
-        assert shares["dead"]["mean"] < 0.2
-        assert shares["idle"]["mean"] < 0.1
-        assert sum(share["mean"] for share in shares.values()) == pytest.approx(1)
+    found, undefined, count = estimate(trials(40), SPACE, resamples=2, permutations=19, seed=0)
+    assert (set(found), undefined, count) == (set(METHODS), {}, 40)
+    for of in found.values():
+        assert set(of) == {"matters", "dead", "idle"}
+        assert max(of["dead"].importance, of["idle"].importance) < of["matters"].importance / 4
+        assert not of["dead"].stands_out
+        assert not of["idle"].stands_out
+    assert found["fanova"]["matters"].p_value == 1 / 20
+    assert conclude(found, count).startswith("More than with shuffled scores is explained by: matters (fANOVA")
+
+
+def test_with_shuffled_scores_every_hyperparameter_seems_to_explain_something():
+    noise = trials(16).assign(value=np.random.default_rng(1).normal(size=64))
+    found, _, _ = estimate(noise, SPACE, resamples=2, permutations=19, seed=0)
+    for of in found.values():
+        assert all(0 < said.shuffled_mean < said.shuffled_high for said in of.values())
+        assert all((said.importance > said.shuffled_high) == said.stands_out for said in of.values())
+
+
+def test_bars_know_that_other_trials_could_have_been_drawn():
+    """Without noise between runs all spread is that of the trials."""
+    table = trials(8)
+    table["value"] = table.groupby("trial")["value"].transform("mean")
+    found, _, _ = estimate(table, SPACE, resamples=6, permutations=19, seed=0)
+    assert found["fanova"]["matters"].sd > 0.03
+
+
+SAID = {
+    "fanova": {"alive": Importance(0.9, 0.1, 0.5, 0.8, 0.025), "dead": Importance(0.1, 0.1, 0.5, 0.8, 0.7)},
+    "local": {"alive": Importance(0.7, 0.1, 0.5, 0.9, 0.2), "dead": Importance(0.3, 0.1, 0.5, 0.9, 0.7)},
+}
+
+
+def test_few_trials_say_what_they_can_tell():
+    assert conclude(SAID, 30) == "More than with shuffled scores is explained by: alive (fANOVA)."
+    assert conclude(SAID, 29) == (
+        "29 trials show large effects alone: a hyperparameter without any seems to explain 80% of the scores' variance "
+        "in one of twenty sweeps (fANOVA). More than with shuffled scores is explained by: alive (fANOVA)."
+    )
+    assert conclude({"local": SAID["local"]}, 30) == "No hyperparameter explains more than with shuffled scores."
+
+
+def test_the_conclusion_stands_in_the_file_and_under_the_plot(tmp_path):
+    trials(6).assign(budget=100).to_csv(tmp_path / "trials.csv", index=False)
+    estimate_importance(tmp_path / "trials.csv", json.dumps(SPACE), 3, 19, tmp_path / "importance.json")
+    content = json.loads((tmp_path / "importance.json").read_text(encoding="utf-8"))
+    assert content["conclusion"].startswith("6 trials show large effects alone: ")
+    assert content["trials"] == 6
+    plot_importance("toy", tmp_path / "importance.json", tmp_path / "importance.svg")
+    assert "6 trials show large effects alone" in (tmp_path / "importance.svg").read_text(encoding="utf-8")
 
 
 def test_trials_without_a_score_in_every_run_do_not_count():
     table = trials(6)
     table.loc[table["trial"] > 2, "value"] = np.nan
     with pytest.raises(TooFewTrialsError, match=r"needs 4 trials .* and there are 3"):
-        estimate(table, SPACE, resamples=2, seed=0)
+        estimate(table, SPACE, resamples=2, permutations=19, seed=0)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.3])
 def test_trials_that_are_all_worth_the_same_have_no_importance(tmp_path, value):
     table = trials(8).assign(value=value, budget=100)
     table.to_csv(tmp_path / "trials.csv", index=False)
-    estimate_importance(tmp_path / "trials.csv", json.dumps(SPACE), 3, tmp_path / "importance.json")
+    estimate_importance(tmp_path / "trials.csv", json.dumps(SPACE), 3, 19, tmp_path / "importance.json")
     content = json.loads((tmp_path / "importance.json").read_text(encoding="utf-8"))
     assert content["methods"] == {}
     assert content["reason"].startswith(
-        "fanova: 3 of 3 bootstraps have no importance: nothing in them varies; ped_anova"
+        "fanova: 23 of 23 draws of trials or scores have no importance: nothing in them varies; ped_anova"
     )
     plot_importance("toy", tmp_path / "importance.json", tmp_path / "importance.svg")
     assert (tmp_path / "importance.svg").exists()
@@ -71,9 +113,9 @@ def test_a_method_that_sees_no_difference_is_missing_and_says_so(tmp_path):
     """PED-ANOVA compares the best quarter with all trials: where all but one are equal they are the same."""
     table = trials(12)
     table["value"] = np.where(table.trial == 0, 2.0, 1.0)
-    found, undefined = estimate(table, SPACE, resamples=3, seed=0)
-    assert set(found) == {"fanova", "local"}
-    assert list(undefined) == ["ped_anova"]
-    content = {"methods": found, "undefined": undefined, "resamples": 3, "reason": None}
-    (tmp_path / "importance.json").write_text(json.dumps(content), encoding="utf-8")
+    table.assign(budget=100).to_csv(tmp_path / "trials.csv", index=False)
+    estimate_importance(tmp_path / "trials.csv", json.dumps(SPACE), 3, 19, tmp_path / "importance.json")
+    content = json.loads((tmp_path / "importance.json").read_text(encoding="utf-8"))
+    assert "ped_anova" not in content["methods"]
+    assert "ped_anova" in content["undefined"]
     plot_importance("toy", tmp_path / "importance.json", tmp_path / "importance.svg")
