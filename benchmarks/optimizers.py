@@ -38,6 +38,7 @@ from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Proposal
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.sweeps.smac_facade import UnsavedScenario
+from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.workflow.registry import find
 from workflow_scripts.workflow.seeds import derive_seed
 
@@ -212,7 +213,7 @@ def main() -> None:
     torch.set_num_threads(1)
     seeds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
     for game in sys.argv[2:] or (*GAMES, "time"):
-        space = build_space(_ppo_space())
+        space = build_space(_ppo_space(), PPO)
         if game == "time":
             print_times(space)
             continue

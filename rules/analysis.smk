@@ -1,3 +1,6 @@
+from dataclasses import asdict
+
+
 report: "../report/workflow.rst"
 
 
@@ -260,3 +263,54 @@ rule compare_sweeps:
         "exec python -m workflow_scripts.analysis.compare_sweeps --sweeps {params.sweeps:q}"
         " --scores {input.scores:q} --num-envs {params.num_envs} --table {output.table:q}"
         " --plot {output.plot:q} > {log:q} 2>&1"
+
+
+rule plan:
+    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
+    input:
+        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
+        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
+    log:
+        f"{RESULTS}/plan.log",
+    conda:
+        "../envs/training.yaml"
+    params:
+        settings=canonical(
+            {
+                "sweeps": {
+                    name: {
+                        "agent": sweep.keys.agent,
+                        "market": sweep.keys.market,
+                        "optimizer": sweep.keys.optimizer,
+                        "rounds": [asdict(round_) for round_ in sweep.schedule],
+                        "continues": sweep.optimizer.continues,
+                        "default": sweep.default,
+                    }
+                    for name, sweep in settings.sweeps.items()
+                },
+                "folds": FOLD_COUNT,
+                "tuning_seeds": len(TUNING_SEEDS),
+                "final_seeds": len(FINAL_SEEDS),
+                "trained": len(CANDIDATES) - 1,
+                "backtest_budget": settings.top.backtest.budget,
+                "test_start": {
+                    name: settings.markets[name].test_start
+                    for name in MARKETS_OF_SWEEPS
+                },
+                "trials": {name: trials_made_on(name) for name in MARKETS_OF_SWEEPS},
+                "environments": {
+                    name: settings.markets[name].environment.model_dump()
+                    for name in MARKETS_OF_SWEEPS
+                },
+            }
+        ),
+        slots=lambda wildcards: (
+            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
+        ),
+        training=flags(training=TRAINING),
+        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
+        sweeps=SWEEPS,
+        code=code("analysis.plan"),
+    shell:
+        "exec python -m workflow_scripts.analysis.plan --settings {params.settings:q} --markets {params.markets:q}"
+        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"

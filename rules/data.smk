@@ -19,7 +19,7 @@ rule download_bars:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=megabytes(1000, 10),
+        mem_mb=memory("download_bars"),
     params:
         market=market_settings,
         refreshed=refreshed,
@@ -46,7 +46,7 @@ checkpoint compute_features:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=megabytes(1000, 20),
+        mem_mb=memory("compute_features"),
     params:
         test_start=test_start_of_market,
         turbulence_days=settings.top.features.turbulence_days,
@@ -72,7 +72,7 @@ checkpoint split_folds:
     conda:
         "../envs/data.yaml"
     resources:
-        mem_mb=megabytes(500, 4),
+        mem_mb=memory("split_folds"),
     params:
         folder=lambda wildcards, output: Path(output.folds[0]).parent,
         settings=flags(settings=settings.top.folds.of_form()),

@@ -1,5 +1,6 @@
 # What jobs are told beside their files, from their wildcards.
 from workflow_scripts.workflow.kept_rounds import trials_kept
+from workflow_scripts.workflow.memory_requests import request_mb
 from workflow_scripts.workflow.registry import module_of
 
 
@@ -39,16 +40,15 @@ def trials_made_on(market):
     return sum(here.values()) + trials_kept(market, leave_out=settings.sweeps)
 
 
-def megabytes(least, each):
-    """Resource function: MB of memory, some at least and so many per MB of a job's inputs; a retry asks for more."""
-    return lambda wildcards, input, attempt: (
-        attempt * round(least + each * input.size_mb)
-    )
+def memory(rule):
+    """Resource function: MB of memory by the size of a job's inputs; a retry asks for more."""
+    return lambda wildcards, input, attempt: request_mb(rule, input.size_mb, attempt)
 
 
-def last_attempt(wildcards, attempt):
-    """Flag of the attempt that writes down what the attempts before it only reported."""
-    return "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+def attempt_flags(wildcards, attempt):
+    """Flags of an attempt: its log is kept if it fails, and the last one writes down what the others only reported."""
+    last = "--last-attempt" if attempt > RETRIES else "--no-last-attempt"
+    return f"--attempt {attempt} {last}"
 
 
 def code_with_agent(verb):

@@ -2,10 +2,16 @@
 import os
 from datetime import datetime
 
+from snakemake.scheduling.job_scheduler import JobScheduler
+
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
 from workflow_scripts.workflow.policies import is_damaged
-from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+from workflow_scripts.workflow.start import (
+    gpus_of_a_run,
+    in_a_thread_of_its_own,
+    shell_prefix,
+)
 from workflow_scripts.workflow.wording import several
 
 DEVICE = settings.top.training.device
@@ -32,6 +38,11 @@ def told(name):
 if workflow.is_main_process:
     # What the screen is told of the sweeps. Snakemake's own screen shows no empty message.
     logger.info("", extra={"sweeps": {name: told(name) for name in settings.sweeps}})
+
+
+# Snakemake 9.27's own handler of SIGTERM may wait for ever for a lock that its thread holds.
+if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
+    JobScheduler.exit_gracefully = in_a_thread_of_its_own(JobScheduler.exit_gracefully)
 # No part of any rule, so that a change of how jobs start reruns nothing.
 WARM = settings.top.training.warm_workers and not GPUS and not workflow.remote_exec
 shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))

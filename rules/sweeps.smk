@@ -1,5 +1,3 @@
-from dataclasses import asdict
-
 # One rule a round that is not yet kept: no rule makes the configurations of a kept one, so nothing can change them.
 # A checkpoint, so that trials whose configurations come out the same are not trained again.
 for sweep, tuned in settings.sweeps.items():
@@ -33,6 +31,7 @@ for sweep, tuned in settings.sweeps.items():
                 folder=lambda wildcards, output: Path(output.manifest).parent,
                 scores="--scores" if number else "",
                 warm="--warm-scores" if warm_scores(sweep) and not number else "",
+                limit=tuned.keys.proposal_minutes,
                 code=code(
                     "sweeps.propose_trials",
                     module_of(OPTIMIZERS, tuned.keys.optimizer),
@@ -40,7 +39,8 @@ for sweep, tuned in settings.sweeps.items():
             shell:
                 "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
-                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} > {log:q} 2>&1"
+                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} --limit-minutes {params.limit}"
+                " > {log:q} 2>&1"
 
 
 # A configuration that is lost from a kept round comes from its manifest. A checkpoint, so that nothing trains again.
@@ -131,53 +131,3 @@ checkpoint collect_trials:
         "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
         " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
         " --incumbent {output.incumbent:q} --candidates {output.candidates:q} > {log:q} 2>&1"
-
-
-rule plan:
-    """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
-    input:
-        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
-        folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
-    log:
-        f"{RESULTS}/plan.log",
-    conda:
-        "../envs/training.yaml"
-    params:
-        settings=canonical(
-            {
-                "sweeps": {
-                    name: {
-                        "agent": sweep.keys.agent,
-                        "market": sweep.keys.market,
-                        "optimizer": sweep.keys.optimizer,
-                        "rounds": [asdict(round_) for round_ in sweep.schedule],
-                        "continues": sweep.optimizer.continues,
-                        "default": sweep.default,
-                    }
-                    for name, sweep in settings.sweeps.items()
-                },
-                "folds": FOLD_COUNT,
-                "tuning_seeds": len(TUNING_SEEDS),
-                "final_seeds": len(FINAL_SEEDS),
-                "trained": len(CANDIDATES) - 1,
-                "backtest_budget": settings.top.backtest.budget,
-                "test_start": {
-                    name: settings.markets[name].test_start
-                    for name in MARKETS_OF_SWEEPS
-                },
-                "environments": {
-                    name: settings.markets[name].environment.model_dump()
-                    for name in MARKETS_OF_SWEEPS
-                },
-            }
-        ),
-        slots=lambda wildcards: (
-            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
-        ),
-        training=flags(training=TRAINING),
-        markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
-        sweeps=SWEEPS,
-        code=code("sweeps.plan"),
-    shell:
-        "exec python -m workflow_scripts.sweeps.plan --settings {params.settings:q} --markets {params.markets:q}"
-        " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"

@@ -26,9 +26,9 @@ rule train_agent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("train_agent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
         settings=training_flags,
         lineage="",
@@ -38,7 +38,7 @@ rule train_agent:
         " --seed {wildcards.seed} --policy {output.policy:q} --sharpe {output.sharpe:q}"
         " --returns {output.returns:q} --weights {output.weights:q} --curves {output.curves:q}"
         " {params.settings} {params.lineage}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 if CONTINUING_SWEEPS:
@@ -91,9 +91,9 @@ rule backtest_incumbent:
         "../envs/training.yaml"
     resources:
         gpu=GPUS,
-        mem_mb=megabytes(1500, 3),
+        mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
-        last_attempt=last_attempt,
+        attempt=attempt_flags,
     params:
         settings=training_flags,
         code=backtest_code,
@@ -102,7 +102,7 @@ rule backtest_incumbent:
         " --sealed {input.sealed:q} --seed {wildcards.seed} --policy {output.policy:q}"
         " --sharpe {output.sharpe:q} --returns {output.returns:q} --weights {output.weights:q}"
         " --curves {output.curves:q} {params.settings}"
-        " {resources.watch} {resources.last_attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
+        " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:
@@ -122,6 +122,8 @@ rule backtest_baselines:
         f"{BACKTEST}/backtest_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_baselines"),
     params:
         folder=lambda wildcards, output: str(Path(output.returns[0]).parents[1]),
         settings=environment_flags,
@@ -150,6 +152,8 @@ rule evaluate_baselines:
         f"{MARKET}/evaluate_baselines.tsv"
     conda:
         "../envs/training.yaml"
+    resources:
+        mem_mb=memory("evaluate_baselines"),
     params:
         oracle=lambda wildcards, input: (
             f"--features {shlex.quote(input.features)}" if input.features else ""

@@ -179,12 +179,13 @@ def test_the_example_of_an_optimizer_climbs_from_the_best_trial(own_files):
     from workflow_scripts.sweeps.history import Score
     from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
     from workflow_scripts.sweeps.search_space import build_space, to_dict
+    from workflow_scripts.training.agents.ppo import PPO
     from workflow_scripts.workflow.registry import find
 
     climbing = find(PACKAGE, "my_optimizers:HillClimbing", Optimizer).of({"round_size": 3, "step": 0.1})
     rounds = climbing.schedule(rounds=2, runs=6)
     entries = {name: {"type": "float", "lower": 0.0, "upper": 1.0, "log": False, "default": 0.5} for name in ("x", "y")}
-    space = build_space(entries)
+    space = build_space(entries, PPO)
     first = [to_dict(each.configuration) for each in climbing.propose(Request(space, [], rounds[:1], seed=0))]
     history = [
         Score("climb", 0, trial, 6144, "ok", None, score, 0.1, first[trial], [])

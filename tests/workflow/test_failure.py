@@ -60,7 +60,7 @@ def verb(toy, module, *arguments, before=(), **options):
 
 
 def train(toy, outputs, config=f"{TRIAL}/config.yaml", fold=FOLD, more=(), **options):
-    files = [f"--{name}={outputs / name}.out" for name in ("policy", "sharpe", "returns")]
+    files = [f"--{name}={outputs / name}.out" for name in ("policy", "sharpe", "returns", "weights", "curves")]
     settings = ("--seed=0", "--training.num-envs=2", "--training.device=cpu", *more)
     return verb(toy, "training.train_agent", f"--config={config}", f"--fold={fold}", *settings, *files, **options)
 
@@ -93,13 +93,16 @@ def test_results_that_cannot_be_written_are_named_and_no_result(finished, tmp_pa
 
 
 def test_out_of_memory_is_an_error_until_the_last_attempt_and_then_a_result(finished, tmp_path):
-    # 60 million portfolios are 2 GB an array; the process may have 4 GB of address space beyond its libraries'.
-    wide = ("--training.num-envs=60000000",)
+    # A rollout of a million vector steps of 65,536 portfolios is 275 GB an array; the process may have 6 GB in all.
+    config = tmp_path.with_name("config.yaml")
+    text = (finished.folder / TRIAL / "config.yaml").read_text()
+    config.write_text(re.sub(r"(budget|horizon_len): \d+", r"\1: 1048576", text))
+    wide = ("--training.num-envs=65536",)
     limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))}
-    done = train(finished, tmp_path, more=(*wide, "--no-last-attempt"), **limit)
+    done = train(finished, tmp_path, config, more=(*wide, "--no-last-attempt"), **limit)
     assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
-    done = train(finished, tmp_path, more=(*wide, "--last-attempt"), **limit)
+    done = train(finished, tmp_path, config, more=(*wide, "--last-attempt"), **limit)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "sharpe.out").read_text())
     assert result["status"] == "failed"
@@ -128,7 +131,10 @@ def test_an_exception_in_a_run_is_tried_again_and_then_stops_the_job_with_its_tr
     assert done.returncode != 0
     assert done.stdout.count("Error in rule train_agent") == 3
     assert "TypeError: unsupported operand" in done.stdout
-    assert sorted(path.name for path in (toy.folder / RUN).iterdir()) == ["train_agent.log", "train_agent.tsv"]
+    attempts = [f"train_agent.attempt_{number}.log" for number in (1, 2, 3)]
+    left = sorted(path.name for path in (toy.folder / RUN).iterdir())
+    assert left == [*attempts, "train_agent.log", "train_agent.tsv"]
+    assert all("TypeError: unsupported operand" in (toy.folder / RUN / name).read_text() for name in attempts)
 
 
 def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):

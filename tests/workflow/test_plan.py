@@ -18,7 +18,9 @@ def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_af
     assert COUNTS in before.stdout
     assert "(the default configuration, trained for a moment)" in before.stdout
     assert "; 0 of the sweep's runs are done" in before.stdout
-    assert "  40 validation days show a Sharpe difference of 9.94 between unlike policies" in before.stdout
+    assert "two trials differ  from 3.14 in annual Sharpe ratio on: 40 validation days" in before.stdout
+    assert "correlate by 0.9 with the benchmark's (assumed: no sweep on this market has trained yet)" in before.stdout
+    assert "warning: this design cannot tell whether the agent beats the benchmark" in before.stdout
     assert not (toy.folder / "results" / "sweeps").exists()
 
     shutil.copytree(finished.folder / "results" / "sweeps", toy.folder / "results" / "sweeps")
@@ -27,4 +29,7 @@ def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_af
     assert COUNTS in after.stdout
     assert "(16 runs of ppo_smac)" in after.stdout
     assert "; 16 of the sweep's runs are done" in after.stdout
-    assert re.search(r"two trials of 4 runs differ visibly from [0-9.]+ on in Sharpe ratio", after.stdout)
+    assert re.search(
+        r"two trials differ +from [0-9.]+ in Sharpe ratio on: 2 folds × 2 seeds, measured on \d trials", after.stdout
+    )
+    assert "(measured on 40 validation days of the best trial of ppo_smac)" in after.stdout

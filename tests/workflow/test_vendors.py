@@ -67,8 +67,24 @@ def test_a_market_goes_from_the_vendor_to_its_folds_and_its_report_without_a_tra
     assert os.environ["APCA_API_SECRET_KEY"] == SECRET  # so that the search looked for what was there
 
 
-def test_the_report_of_dow28_begins_with_its_survivorship(toy):
-    toy.config["markets"]["toy"] |= {"tickers": "dow28", "features_from": []}
+DOW = """
+from workflow_scripts.data.sources.csv import Csv
+
+
+class Dow(Csv):
+    tickers: str | tuple[str, ...] | None = "dow28"
+"""
+
+
+@pytest.mark.parametrize("said", ["in config.yaml", "by the source's default"])
+def test_the_report_of_dow28_begins_with_its_survivorship(toy, said):
+    """The report reads the settings, not what config.yaml spells."""
+    toy.config["markets"]["toy"] |= {"features_from": []}
+    if said == "in config.yaml":
+        toy.config["markets"]["toy"]["tickers"] = "dow28"
+    else:
+        (toy.folder / "my_sources.py").write_text(DOW, encoding="utf-8")
+        toy.config["markets"]["toy"]["source"] = "my_sources:Dow"
     days = pd.bdate_range("2000-01-03", periods=3)
     rows = [(day, ticker, 10.0, 10.0, 10.0, 10.0, 1) for day in days for ticker in DOW28]
     columns = ["date", "ticker", "open", "high", "low", "close", "volume"]

@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
     "training": {"num_envs": 2, "device": "cpu"},
     "seeds": {"tuning": [0, 1], "final": [10, 11]},
     "backtest": {"top": 1, "resamples": 100},
-    "importance": {"resamples": 2},
+    "importance": {"resamples": 2, "permutations": 19},
     "search_spaces": {
         "ppo": {
             "learning_rate": {"lower": 1.0e-5, "upper": 1.0e-3, "log": True, "default": 3.0e-4},

@@ -7,8 +7,7 @@ import matplotlib.pyplot as plt
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
-from workflow_scripts.sweeps.history import read_score
-from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.sweeps.objectives import label, read_scores
 from workflow_scripts.workflow.files import whole_file
 from workflow_scripts.workflow.jobs import command_line, start_job
 
@@ -27,7 +26,7 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
 
     """
     log = start_job("compare_sweeps")
-    judged = {path: read_score(path) for path in scores}
+    judged = dict(zip(scores, read_scores(scores), strict=True))
     compared = []
     for name, settings in json.loads(sweeps).items():
         own = {path: score for path, score in judged.items() if score.sweep == name}

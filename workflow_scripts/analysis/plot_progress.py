@@ -7,7 +7,7 @@ import numpy as np
 from workflow_scripts.analysis.baselines import baseline_scores
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.sweeps import objectives
-from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget
 from workflow_scripts.workflow.jobs import command_line, start_job
 
 REFERENCES = ("benchmark", "equal_weight")
@@ -27,7 +27,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, .
 
     """
     start_job("plot_progress")
-    judged = [read_score(path) for path in scores]
+    judged = objectives.read_scores(scores)
     objective = objectives.find(judged[0].objective)
     places = np.arange(1, len(judged) + 1)
     values = np.asarray([np.nan if score.score is None else score.score for score in judged])
@@ -49,7 +49,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, .
         )
         axes.step(places, best, where="post", color=colour("rank_2"), label="best so far (full budget)")
         for name, worth in baseline_scores(baselines, objective).items():
-            if name in REFERENCES:
+            if name in REFERENCES and not objective.centred:  # a baseline is no trial to be compared with the others
                 axes.axhline(worth, color=colour(name), linestyle="--", label=f"{label(name)} ({worth:.2f})")
         lowest = axes.get_ylim()[0]
         for status, marker in (("undefined", "+"), ("flat", "_"), ("failed", "x")):

@@ -9,7 +9,6 @@ from workflow_scripts.analysis.baselines import baseline_values
 from workflow_scripts.analysis.figures import colour, figure, label
 from workflow_scripts.analysis.leaderboard import default_trial, incumbent
 from workflow_scripts.sweeps import objectives
-from workflow_scripts.sweeps.history import read_score
 from workflow_scripts.workflow.jobs import command_line, start_job
 
 BARS = ("benchmark", "equal_weight", "buy_and_hold", "oracle")
@@ -27,7 +26,7 @@ def plot_sharpe(sweep: str, scores: tuple[Path, ...], default: str, baselines: t
 
     """
     start_job("plot_sharpe")
-    judged = [read_score(path) for path in scores]
+    judged = objectives.read_scores(scores)
     objective = objectives.find(judged[0].objective)
     best, untuned = incumbent(judged), default_trial(judged, json.loads(default))
     marked = {"default": (untuned, -0.22), "rank_1": (best, 0.22)}

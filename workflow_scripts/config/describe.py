@@ -16,7 +16,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line
-from workflow_scripts.workflow.model import Settings
+from workflow_scripts.workflow.model import Settings, shown_number
 from workflow_scripts.workflow.paths import NAME
 
 BEGIN, END = "<!-- generated: settings -->", "<!-- end -->"
@@ -167,10 +167,6 @@ def _shown(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _number(value: float) -> str:
-    return "2^32" if value == 2**32 else f"{value:g}"
-
-
 def _values(entry: Schema) -> str:
     """Return the kinds and bounds of a key's values in words."""
     if "anyOf" in entry:
@@ -180,7 +176,7 @@ def _values(entry: Schema) -> str:
     if "const" in entry:
         return f"`{entry['const']}`"
     limits = [
-        f"{sign} {_number(entry[word])}"
+        f"{sign} {shown_number(entry[word])}"
         for word, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
         if word in entry
     ]

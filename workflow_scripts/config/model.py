@@ -8,23 +8,24 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from workflow_scripts.config.spaces import Space, default_configuration, find_space, in_domain, read_space
+from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
 from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.optimizers.base import MOST_STEPS, Optimizer, Round, pairs
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
-from workflow_scripts.sweeps.optimizers.base import Optimizer, Round, pairs
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.workflow import registry
-from workflow_scripts.workflow.model import SettingError, Settings, unknown_key
+from workflow_scripts.workflow.model import SettingError, Settings, shown_number, unknown_key
 from workflow_scripts.workflow.paths import NAME
 
 # What a market may have of its own; null or absent takes the environment's.
 MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash")
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+MOST_RUNS = 10**6
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Kind = TypeVar("Kind")
 
@@ -55,17 +56,26 @@ class WarmStart(Settings):
     """A sweep of the same agent, on this or another market, whose best trials the first round starts from."""
 
     sweep: str | None = Field(default=None, description="its name; null starts from nothing")
-    top: int = Field(default=3, ge=1, description="how many of its best trials, behind the default configuration")
+    top: int = Field(
+        default=3, ge=1, le=1000, description="how many of its best trials, behind the default configuration"
+    )
 
 
 class Backtest(Settings):
     """The sealed backtest on the test days."""
 
-    top: int = Field(default=3, ge=1, description="best configurations to train anew beside the default configuration")
-    budget: int | None = Field(
-        default=None, ge=1, description="vector steps that the backtest's trainings get; null takes the sweep's budget"
+    top: int = Field(
+        default=3, ge=1, le=1000, description="best configurations to train anew beside the default configuration"
     )
-    resamples: int = Field(default=2000, ge=100, description="bootstrap resamples behind each interval of the verdict")
+    budget: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_STEPS,
+        description="vector steps that the backtest's trainings get; null takes the sweep's budget",
+    )
+    resamples: int = Field(
+        default=2000, ge=100, le=10**6, description="bootstrap resamples behind each interval of the verdict"
+    )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
 
 
@@ -73,10 +83,13 @@ class Importance(Settings):
     """Hyperparameter importance."""
 
     resamples: int = Field(
-        default=20, ge=2, description="bootstraps over trials, folds and seeds that give each importance its spread"
+        default=20,
+        ge=2,
+        le=10_000,
+        description="bootstraps over trials, folds and seeds that give each importance its spread",
     )
     permutations: int = Field(
-        default=39, ge=19, description="times that scores are shuffled among trials, to see what luck shows"
+        default=39, ge=19, le=10_000, description="times that scores are shuffled among trials, to see what luck shows"
     )
 
 
@@ -100,10 +113,13 @@ class SweepKeys(Settings):
     )
     objective: str = Field(default="sharpe", description="what a run's value is, or `module:function` for your own")
     rounds: int = Field(
-        default=3, ge=1, description="rounds of propose, train, score; with Hyperband one rung per round"
+        default=3, ge=1, le=10_000, description="rounds of propose, train, score; with Hyperband one rung per round"
     )
     seed: Seed = Field(default=0, description="seed of the proposals")
     warm_start: WarmStart = Field(default=WarmStart(), description=str(WarmStart.__doc__))
+    proposal_minutes: float = Field(
+        default=30.0, gt=0, le=1440, description="wall minutes after which the proposal of a round is given up"
+    )
 
 
 class TopLevel(Settings):
@@ -234,9 +250,15 @@ def read_config(values: Mapping[str, Any]) -> Config:
     for name, keys in top.sweeps.items():
         with _below("sweeps", name):
             sweeps[name] = _sweep(keys, markets, runs)
-    for name in sweeps:
+    for name, sweep in sweeps.items():
         with _below("sweeps"):
             _check_warm_start(name, sweeps)
+        if top.backtest.top > (distinct := sweep.optimizer.needs(sweep.schedule)):
+            raise SettingError(
+                ("backtest", "top"),
+                f"{top.backtest.top} ranks need as many configurations, and sweep {name} is sure of {distinct}: lower "
+                "it, or raise the sweep's rounds or round_size",
+            )
     return Config(top, markets, sweeps)
 
 
@@ -310,29 +332,69 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
         raise SettingError(error.path, error.reason, str(file)) from None
     except ValueError as error:
         raise SettingError((), str(error), str(file)) from None
-    for place, configuration in enumerate(getattr(chosen, "configurations", ())):
-        for hyperparameter, value in configuration.items():
-            with _below("configurations", place):
-                _check_value(hyperparameter, value, space, agent)
-    return Sweep(common, agent, chosen, space, runs)
+    if written := getattr(chosen, "configurations", ()):
+        chosen = chosen.model_copy(update={"configurations": _written(written, space, agent)})
+    sweep = Sweep(common, agent, chosen, space, runs)
+    _check_size(sweep, str(file))
+    return sweep
 
 
-def _check_value(name: str, value: Any, space: Space, agent: type[Agent]) -> None:
-    """Check a value of a configuration that the user wrote down."""
+def _written(configurations: Sequence[Mapping[str, Any]], space: Space, agent: type[Agent]) -> list[dict[str, Any]]:
+    """Return the configurations that the user wrote down, with their values as the search space has them.
+
+    Raises:
+        SettingError: the space does not have one, it leaves no update, or it is another's twin.
+
+    """
+    read: list[dict[str, Any]] = []
+    places: dict[frozenset[tuple[str, Any]], int] = {}
+    for place, configuration in enumerate(configurations):
+        with _below("configurations", place):
+            read.append({name: _value(name, value, space, agent) for name, value in configuration.items()})
+            whole = {**default_configuration(space), **read[-1]}
+            agent.of(whole)
+            if (first := places.setdefault(frozenset(whole.items()), place)) != place:
+                raise SettingError((), f"is configuration {first} again, which would be judged twice")
+    return read
+
+
+def _value(name: str, value: Any, space: Space, agent: type[Agent]) -> Any:
     if name not in space:
         raise unknown_key((name,), space)
-    entry = space[name]
-    in_domain("default", value, name, agent)
-    outside = (
-        value not in entry.choices
-        if entry.choices
-        else value != entry.default
-        if entry.lower is None or entry.upper is None
-        else not entry.lower <= value <= entry.upper
+    taken = agent.value_of(name, value)
+    with _below(name):
+        return space[name].taken(taken)
+
+
+def _check_size(sweep: Sweep, file: str) -> None:
+    """Check that a sweep's rounds are not more than a machine can plan, nor more than its search space can fill.
+
+    Raises:
+        SettingError: they are; says both numbers.
+
+    """
+    trials = sum(round_.size for round_ in sweep.schedule)
+    runs = sum(round_.size * round_.runs for round_ in sweep.schedule)
+    if runs > MOST_RUNS:
+        raise SettingError(
+            ("rounds",),
+            f"{trials} trials with {runs} runs are more than the {shown_number(MOST_RUNS)} that Snakemake can plan",
+        )
+    longest = max(round_.budget for round_ in sweep.schedule)
+    if longest > MOST_STEPS:
+        raise SettingError(("rounds",), f"{longest} vector steps of a run are not ≤ {shown_number(MOST_STEPS)}")
+    needed, fixed = (
+        sweep.optimizer.needs(sweep.schedule),
+        sweep.agent.fixed if sweep.optimizer.changes_trainings else (),
     )
-    if outside:
-        allowed = list(entry.choices or [entry.default]) if entry.lower is None else [entry.lower, entry.upper]
-        raise SettingError((name,), f"a configuration has {value!r}, which is not in {allowed}")
+    found = extent(sweep.space, sweep.agent, fixed)
+    if found.points < needed:
+        which = f"that change during a training ({', '.join(fixed)} do not)" if fixed else "that leave an update"
+        raise SettingError(
+            ("search_space",),
+            f"the rounds need {needed} configurations that differ, and {file} has {found} {which}: "
+            "lower rounds or round_size, or widen the space",
+        )
 
 
 def _refuse_unknown(keys: Mapping[str, Any], known: list[str], who: str, package: str, kind: type[Any]) -> None:
@@ -359,6 +421,11 @@ def _check_warm_start(name: str, sweeps: Mapping[str, Sweep]) -> None:
             raise SettingError(
                 (chain[-1], "warm_start"),
                 f"{source} tunes {sweeps[source].keys.agent}, and this sweep {sweep.keys.agent}",
+            )
+        if not sweep.optimizer.takes_warm_start:
+            raise SettingError(
+                (chain[-1], "warm_start"),
+                f"optimizer {sweep.keys.optimizer} judges what is listed, and a warm start would take its places",
             )
         top, places = sweep.keys.warm_start.top, sweep.schedule[0].size
         if places <= top:

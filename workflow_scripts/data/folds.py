@@ -114,7 +114,9 @@ class _Scaler:
         return cls(rows.mean(axis=0), np.maximum(rows.std(axis=0), 1e-12))
 
     def apply(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
-        return np.clip((values - self.mean) / self.sd, -CLIP, CLIP).astype(np.float32)
+        scaled = values - self.mean
+        scaled /= self.sd
+        return np.clip(scaled, -CLIP, CLIP, out=scaled).astype(np.float32)
 
     def describe(self, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
         return {name: {"mean": float(m), "sd": float(s)} for name, m, s in zip(names, self.mean, self.sd, strict=True)}

@@ -28,8 +28,8 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
     implied = volatility_column(bars)
     own_names = [name for name in wide if name not in (*COLUMNS, HELD, implied)]
     own = [wide[name].to_numpy() for name in own_names]
-    by_ticker = dict(iter(bars.groupby("ticker")))
-    indicators = np.stack([_indicators(by_ticker[ticker]) for ticker in close.columns], axis=1)
+    of_tickers = {ticker: _indicators(own_bars) for ticker, own_bars in bars.groupby("ticker")}
+    indicators = np.stack([of_tickers[ticker] for ticker in close.columns], axis=1)
     price = close.to_numpy()
     scale_free, names = _scale_free(price, indicators)
     periods_per_year = periods_of(bars.attrs)

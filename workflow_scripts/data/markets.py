@@ -113,7 +113,7 @@ def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFram
 
 
 def _select(bars: pd.DataFrame, source: Source) -> pd.DataFrame:
-    known = set(bars["ticker"])
+    known = set(bars["ticker"].unique())
     wanted = {*(source.tickers or known), *filter(None, [source.volatility_ticker])}
     unknown = sorted(wanted - known)
     if unknown:

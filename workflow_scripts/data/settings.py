@@ -38,6 +38,7 @@ class FeatureSettings(Settings):
     turbulence_days: int = Field(
         default=252,
         ge=20,
+        le=10**6,
         description="trailing days whose mean and covariance turbulence compares a day with; as many first days of a "
         "market are its warm-up",
     )
@@ -46,12 +47,14 @@ class FeatureSettings(Settings):
 class FoldSettings(Settings):
     """How the days before test_start are cut into walk-forward folds: in days or, with n_folds, in fractions."""
 
-    count: int = Field(default=3, ge=1, description="number of folds")
-    train_days: int = Field(default=1008, ge=2, description="days of a training window (of the first one if expanding)")
-    validation_days: int = Field(
-        default=252, ge=2, description="days of a validation window, and the step from fold to fold"
+    count: int = Field(default=3, ge=1, le=10_000, description="number of folds")
+    train_days: int = Field(
+        default=1008, ge=2, le=10**6, description="days of a training window (of the first one if expanding)"
     )
-    purge_days: int = Field(default=5, ge=0, description="days dropped between training and validation")
+    validation_days: int = Field(
+        default=252, ge=2, le=10**6, description="days of a validation window, and the step from fold to fold"
+    )
+    purge_days: int = Field(default=5, ge=0, le=10**6, description="days dropped between training and validation")
     window: Literal["rolling", "expanding"] = Field(
         default="rolling",
         description="`rolling`: training windows of equal length; `expanding`: from the first day",
@@ -59,13 +62,16 @@ class FoldSettings(Settings):
     n_folds: int | None = Field(
         default=None,
         ge=1,
+        le=10_000,
         description="fractions: number of folds, into which the days after the first training go",
     )
     train_ratio: float = Field(
         default=0.7, gt=0, lt=1, description="fractions: share of the days that the first training window takes"
     )
     expanding: bool = Field(default=False, description="fractions: whether all training windows start on the first day")
-    gap_days: int = Field(default=5, ge=0, description="fractions: days dropped between training and validation")
+    gap_days: int = Field(
+        default=5, ge=0, le=10**6, description="fractions: days dropped between training and validation"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -15,13 +15,15 @@ FIRST_DAY = "2000-01-03"
 class Synthetic(Source):
     """A world in which one feature per ticker may predict the next day's return, and nothing else does."""
 
-    ticker_count: int = Field(default=15, ge=2, description="tickers to make")
-    days: int = Field(default=3000, ge=100, description=f"business days to make from {FIRST_DAY} on")
-    half_life_days: float = Field(default=10, gt=0, description="days in which the signal's autocorrelation halves")
-    noise_sd: float = Field(
-        default=0.01, gt=0, description="standard deviation of a ticker's unpredictable daily return"
+    ticker_count: int = Field(default=15, ge=2, le=5000, description="tickers to make")
+    days: int = Field(default=3000, ge=100, le=60_000, description=f"business days to make from {FIRST_DAY} on")
+    half_life_days: float = Field(
+        default=10, gt=0, le=10**6, description="days in which the signal's autocorrelation halves"
     )
-    seed: int = Field(default=0, ge=0, description="seed of the world")
+    noise_sd: float = Field(
+        default=0.01, gt=0, le=1, description="standard deviation of a ticker's unpredictable daily return"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the world")
 
     def strength(self) -> float:
         """Return the next day's expected return per unit of the signal."""

@@ -27,7 +27,8 @@ def expected_best(request: Request) -> Change:
 
     The members that stay and the clones chosen before count as already chosen for this interval.
     """
-    space, numbers, bandit = request.space, free_numbers(request), Bandit.of(request)
+    space, numbers = request.space, free_numbers(request)
+    bandit = Bandit.of(request) if numbers else None  # a space of choices alone is left to PBT's rule
     chosen: list[Floats] = []
 
     def change(parent: Score, staying: Sequence[Score], rng: np.random.Generator) -> dict[str, Any]:

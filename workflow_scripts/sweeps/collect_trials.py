@@ -1,6 +1,7 @@
 """The rule collect_trials: one table of all runs, the incumbent, and the configurations of the backtest."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from workflow_scripts.sweeps.history import Score, at_full_budget, costs, rank, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, costs, identity, rank
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import whole_file, write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
@@ -40,18 +42,24 @@ def collect_trials(
 
     """
     log = start_job("collect_trials")
-    judged = [read_score(path) for path in scores]
+    judged = read_scores(scores)
     costs(judged)
     with whole_file(trials) as beside:
         pd.DataFrame([row for score in judged for row in _rows(agent, score)]).to_csv(beside, index=False)
     full = at_full_budget(judged)
-    best = [score for score in rank(full) if score.status == "ok"]
+    best = [score for score in distinct(rank(full)) if score.status == "ok"]
     if not best:
         raise ValueError(f"no trial of {full[0].sweep} at its full budget of {full[0].budget} vector steps has a score")
     write_text(incumbent, yaml.safe_dump([_summary(score) for score in best[:top]], sort_keys=False))
     untuned = Trial(judged[0].sweep, agent, 0, 0, full[0].budget, json.loads(default))
-    # With fewer scored trials than places the last one stands for the rest, so that every promised file exists.
-    named = {f"rank_{place + 1}": _trial(agent, best[min(place, len(best) - 1)]) for place in range(top)}
+    # With fewer scored trials than places those of a lower budget follow, and then those without a score.
+    others = sorted(rank(judged), key=lambda score: (score.status != "ok", -score.budget, -len(score.runs)))
+    ranked = distinct([*best, *others])[:top]
+    if len(ranked) < top:
+        raise ValueError(f"{len(ranked)} trainings that differ do not fill {top} ranks: lower backtest.top")
+    named = {
+        f"rank_{place + 1}": replace(_trial(agent, score), budget=full[0].budget) for place, score in enumerate(ranked)
+    }
     named["default"] = untuned
     if budget is not None:
         named = {name: replace(trial, budget=budget) for name, trial in named.items()}
@@ -61,6 +69,15 @@ def collect_trials(
         f"{len(judged)} trials, {len(best)} with a score; incumbent round={best[0].round} trial={best[0].trial} "
         f"score={best[0].score:.3f} standard_error={best[0].standard_error}"
     )
+
+
+def distinct(scores: Sequence[Score]) -> list[Score]:
+    """Return the scores without those that repeat the training of one before: its configuration, after equal phases."""
+    first: dict[Any, Score] = {}
+    for score in scores:
+        phases = tuple((phase["budget"], identity(phase["configuration"])) for phase in score.phases)
+        first.setdefault((identity(score.configuration), phases), score)
+    return list(first.values())
 
 
 def _rows(agent: str, score: Score) -> list[dict[str, Any]]:

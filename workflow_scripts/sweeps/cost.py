@@ -1,19 +1,13 @@
-"""What a sweep takes and what it can show, known before it runs: counts, hours, and the smallest difference to see."""
+"""What a sweep takes, known before it runs: counts and hours."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
 
-import numpy as np
-
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
-from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
-
-CONFIDENCE, POWER = 0.95, 0.8
+from workflow_scripts.workflow.paths import RUN, SWEEP, TRIAL, below, folders
 
 
 @dataclass(frozen=True)
@@ -76,45 +70,15 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
 
     """
     runs = []
-    for config in sorted(sweep.glob("round_*/trial_*/config.yaml")):
-        trial = read_trial(config)
+    for folder in folders(below(TRIAL, SWEEP), sweep):
+        finished = [
+            run / "train_agent.tsv" for run in folders(below(RUN, TRIAL), folder) if (run / "sharpe.json").exists()
+        ]
+        if not finished:
+            continue
+        trial = read_trial(folder / "config.yaml")
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
-        for usage in sorted(config.parent.glob("fold_*/seed_*/train_agent.tsv")):
+        for usage in filter(Path.exists, finished):
             head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
-            if usage.with_name("sharpe.json").exists():
-                runs.append((float(row[head.index(column)]), steps))
+            runs.append((float(row[head.index(column)]), steps))
     return runs
-
-
-def run_deviation(scores: Sequence[Score]) -> float | None:
-    """Return the standard deviation of a run's value beyond its trial's level and its fold and seed's.
-
-    Every trial is judged on the same folds with the same seeds, so what those share does not blur a comparison: the
-    residual of the two-way table trials × runs, with (trials − 1)(runs − 1) degrees of freedom. None with fewer than
-    two trials or runs that all have a value.
-    """
-    rows = [[run["value"] for run in score.runs] for score in scores if score.status == "ok"]
-    if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
-        return None
-    table = np.asarray(rows, dtype=np.float64)
-    residual = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
-    return float(np.sqrt((residual**2).sum() / ((len(rows) - 1) * (len(rows[0]) - 1))))
-
-
-def detectable_between_trials(deviation: float, runs: int) -> float:
-    """Return the smallest true difference of two trials' mean values that is seen with power 0.8 at 5 %."""
-    return _noticeable(deviation * math.sqrt(2 / runs))
-
-
-def detectable_on_days(days: int, correlation: float = 0.0) -> float:
-    """Return the smallest difference of two policies' annual Sharpe ratios that so many days show, power 0.8 at 5 %.
-
-    An annual Sharpe ratio of a few tenths has a standard error of √(252 / days) (Lo 2002), and the difference of two
-    whose daily returns correlate has √(2 (1 − correlation)) of that.
-    """
-    return _noticeable(math.sqrt(2 * (1 - correlation) * TRADING_DAYS_A_YEAR / days))
-
-
-def _noticeable(standard_error: float) -> float:
-    normal = NormalDist()
-    return (normal.inv_cdf((1 + CONFIDENCE) / 2) + normal.inv_cdf(POWER)) * standard_error

@@ -6,7 +6,7 @@ from ConfigSpace import Configuration, ConfigurationSpace
 from scipy.stats import qmc
 
 from workflow_scripts.sweeps.optimizers.base import Request
-from workflow_scripts.sweeps.search_space import distinct, from_unit
+from workflow_scripts.sweeps.search_space import distinct, from_unit, is_forbidden
 from workflow_scripts.workflow.seeds import derive_seed
 
 
@@ -28,5 +28,5 @@ def _sobol_points(space: ConfigurationSpace, seed: int) -> Iterator[Configuratio
     while True:
         units = zip(hyperparameters, sobol.random(1)[0], strict=False)
         values = default | {hyperparameter.name: from_unit(hyperparameter, number) for hyperparameter, number in units}
-        if not any(clause.is_forbidden_value(values) for clause in space.forbidden_clauses):
+        if not is_forbidden(space, values):
             yield Configuration(space, values=values)

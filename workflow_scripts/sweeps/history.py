@@ -1,6 +1,6 @@
 """What earlier rounds say: trials with their scores, in the order in which they were proposed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, read_json, write_json
 
+Identity = frozenset[tuple[str, Any]]
 TrialStatus = Literal["ok", "undefined", "flat", "failed"]  # from best to worst
 
 
@@ -25,7 +26,7 @@ class Score:
             traded, and the objective is undefined for one of them or for all together.
         reason: the most common reason of the runs without a value.
         score: what the objective makes of the runs' values, the mean of most; none unless every run has one: survivors
-            would flatter.
+            would flatter. In the file of a centred objective the mean: see ``objectives.read_scores``.
         standard_error: of the mean of the values, over the runs.
         configuration: the hyperparameters.
         runs: of each run fold, seed, status, days, sharpe, its ``value`` by the objective and the ``reason`` where it
@@ -84,6 +85,13 @@ def rank(scores: Sequence[Score]) -> list[Score]:
     order = get_args(TrialStatus)
     return sorted(
         scores, key=lambda score: (order.index(score.status), -(score.score or 0.0), score.round, score.trial)
+    )
+
+
+def identity(configuration: Mapping[str, Any]) -> Identity:
+    """Return what two configurations have in common that are one; numbers are compared to twelve digits."""
+    return frozenset(
+        (name, float(f"{value:.12g}") if isinstance(value, float) else value) for name, value in configuration.items()
     )
 
 

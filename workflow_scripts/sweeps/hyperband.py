@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from workflow_scripts.sweeps.optimizers.base import Budget, Optimizer, Round
+from workflow_scripts.sweeps.optimizers.base import MOST_STEPS, Budget, Optimizer, Round
 from workflow_scripts.workflow.model import SettingError
 
 
@@ -14,10 +14,13 @@ class Hyperband(Optimizer):
 
     budget: Budget = 6144
     min_budget: int | None = Field(
-        None, ge=1, description="vector steps of the lowest rung; needed with `fidelity: steps`"
+        None, ge=1, le=MOST_STEPS, description="vector steps of the lowest rung; needed with `fidelity: steps`"
     )
     eta: int = Field(
-        3, ge=2, description="from rung to rung the budget grows, and the number of trials shrinks, by this factor"
+        3,
+        ge=2,
+        le=1000,
+        description="from rung to rung the budget grows, and the number of trials shrinks, by this factor",
     )
     fidelity: Literal["steps", "runs"] = Field(
         "steps",
@@ -26,6 +29,7 @@ class Hyperband(Optimizer):
     min_runs: int | None = Field(
         None,
         ge=1,
+        le=10**6,
         description="runs (fold and seed) that judge a trial of the lowest rung, all folds with the first seed first; "
         "needed with `fidelity: runs`",
     )

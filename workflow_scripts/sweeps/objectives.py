@@ -1,16 +1,21 @@
-"""Objectives: what a sweep makes as large as it can: what a run is worth, and what a trial of several runs is."""
+"""Objectives: what a sweep makes as large as it can: what a run is worth, and what a trial of several runs is.
+
+A centred objective scores a trial beside the others: score.json, made before they are all known, has the mean of its
+runs, and ``read_scores`` turns the means of a sweep into scores whenever trials are compared.
+"""
 
 import importlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from workflow_scripts.sweeps import measures
-from workflow_scripts.sweeps.history import TrialStatus
+from workflow_scripts.sweeps.history import Score, TrialStatus, read_score
 from workflow_scripts.sweeps.measures import Array, Measure, Record, UndefinedError
 from workflow_scripts.workflow.files import first_line
 
@@ -35,6 +40,7 @@ class Objective:
         value: what a run is worth, from its daily returns.
         score: what a trial is worth, from the values of its runs; more than one of them where ``least_runs`` says so.
         least_runs: runs that a trial needs at least.
+        centred: whether a trial is scored by its runs' values less what the trials have in the same run in the mean.
 
     """
 
@@ -43,6 +49,7 @@ class Objective:
     value: Measure
     score: Callable[[Array], float] = mean
     least_runs: int = 1
+    centred: bool = False
 
 
 def excess_sharpe(record: Record) -> float:
@@ -73,8 +80,36 @@ OBJECTIVES = {
             mean_minus_standard_error,
             least_runs=2,
         ),
+        Objective(
+            "centred_mean_minus_se",
+            "Sharpe ratio (beyond the trials' mean, less standard error)",
+            measures.sharpe,
+            mean_minus_standard_error,
+            least_runs=2,
+            centred=True,
+        ),
     )
 }
+
+
+def read_scores(paths: Iterable[Path]) -> list[Score]:
+    """Return trials from their score.json, in the same order, with scores that compare.
+
+    For a centred objective each value loses the mean of the values that trials of its sweep have in the same run, at
+    the same budget, before the trial is scored: a hard fold or a lucky seed, which all trials share, is then no part of
+    a trial's standard error. So a score changes with the trials that there are.
+
+    Raises:
+        ValueError: a file is damaged.
+
+    """
+    scores = [read_score(path) for path in paths]
+    alike: dict[tuple[Any, ...], list[Score]] = {}
+    for score in scores:
+        if score.status == "ok" and score.objective in OBJECTIVES and OBJECTIVES[score.objective].centred:
+            alike.setdefault((score.sweep, score.fidelity), []).append(score)
+    beside_others = {id(trial): worth for group in alike.values() for trial, worth in _centred(group)}
+    return [replace(score, score=beside_others.get(id(score), score.score)) for score in scores]
 
 
 def find(name: str) -> Objective:
@@ -117,7 +152,8 @@ def summarise_runs(
         return status, max(sorted(set(reasons)), key=reasons.count), None, None
     values = np.asarray([run["value"] for run in runs], dtype=np.float64)
     try:
-        return "ok", None, objective.score(values), standard_error(values)
+        alone = objective.score(values)
+        return "ok", None, mean(values) if objective.centred else alone, standard_error(values)
     except UndefinedError as undefined:
         return "undefined", f"{objective.name} is undefined: {undefined}", None, None
 
@@ -125,6 +161,14 @@ def summarise_runs(
 def label(name: str) -> str:
     """Return how plots and tables spell what a value of an objective is, without a look at the user's module."""
     return OBJECTIVES[name].label if name in OBJECTIVES else name
+
+
+def _centred(trials: Sequence[Score]) -> list[tuple[Score, float]]:
+    """Return trials of one objective with the same runs, each with its score beside the others."""
+    keyed = [sorted(trial.runs, key=lambda run: (run["fold"], run["seed"])) for trial in trials]
+    values = np.asarray([[run["value"] for run in runs] for runs in keyed], dtype=np.float64)
+    score = OBJECTIVES[trials[0].objective].score
+    return [(trial, score(row)) for trial, row in zip(trials, values - values.mean(axis=0), strict=True)]
 
 
 def _own_value(name: str, own: Callable[[Array], float], record: Record) -> float:

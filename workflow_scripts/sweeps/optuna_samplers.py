@@ -20,12 +20,14 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 
 from workflow_scripts.sweeps.designs import remaining_design
-from workflow_scripts.sweeps.history import costs
+from workflow_scripts.sweeps.history import costs, identity
 from workflow_scripts.sweeps.optimizers.base import Request
-from workflow_scripts.sweeps.search_space import REPEATS, allowed
+from workflow_scripts.sweeps.search_space import REPEATS, allowed, is_forbidden, to_dict
 from workflow_scripts.workflow.seeds import derive_seed
 
 Sampler = Literal["tpe", "gp"]
+# The Gaussian process goes through all values of a whole number: of one with more it sees a float, which is rounded.
+MOST_WHOLE = 2**17
 
 
 def propose(request: Request, initial_design: int, sampler: Sampler) -> list[Configuration]:
@@ -47,18 +49,19 @@ def propose(request: Request, initial_design: int, sampler: Sampler) -> list[Con
     for waiting in proposals:
         study.enqueue_trial(_plain(waiting))
         study.ask(distributions)
-    repeats = 0
+    repeats, taken = 0, {*request.taken, *(identity(to_dict(each)) for each in proposals)}
     while len(proposals) < request.size:
         trial = study.ask(distributions)
-        is_forbidden = any(clause.is_forbidden_value(trial.params) for clause in space.forbidden_clauses)
-        configuration = allowed(space, trial.params)
+        params = {name: _value(space[name], value) for name, value in trial.params.items()}
+        configuration = allowed(space, params)
         # The Gaussian process would ask for the same point again.
-        if is_forbidden and sampler == "tpe":
+        if is_forbidden(space, params) and sampler == "tpe":
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        elif configuration in proposals and sampler == "tpe" and repeats < REPEATS:
+        elif sampler == "tpe" and repeats < REPEATS and identity(to_dict(configuration)) in taken:
             repeats += 1  # it stays told as running, which drives TPE away from it
         else:
             proposals.append(configuration)
+            taken.add(identity(to_dict(configuration)))
     return proposals
 
 
@@ -67,6 +70,11 @@ def _sampler(name: Sampler, seed: int) -> BaseSampler:
     if name == "gp":
         return GPSampler(seed=seed, n_startup_trials=0)
     return TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=0)
+
+
+def _value(entry: Hyperparameter, value: Any) -> Any:
+    """Return what a sampler asks for as the space has it."""
+    return round(value) if isinstance(entry, IntegerHyperparameter) else value
 
 
 def _plain(configuration: Configuration) -> dict[str, Any]:
@@ -79,5 +87,7 @@ def _distribution(entry: Hyperparameter) -> BaseDistribution:
     if isinstance(entry, CategoricalHyperparameter):
         return CategoricalDistribution(list(entry.choices))
     if isinstance(entry, IntegerHyperparameter):
+        if entry.size > MOST_WHOLE:
+            return FloatDistribution(entry.lower, entry.upper, log=entry.log)
         return IntDistribution(entry.lower, entry.upper, log=entry.log)
     return FloatDistribution(entry.lower, entry.upper, log=entry.log)

@@ -1,6 +1,7 @@
 """What PBT and PB2 have in common: which members of a population go on, and from whose checkpoint the others do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from ConfigSpace import Configuration
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, Constant, Hyperparameter, IntegerHyperparameter
 
 from workflow_scripts.sweeps.designs import initial_points
-from workflow_scripts.sweeps.history import Score, costs, rank
+from workflow_scripts.sweeps.history import Identity, Score, costs, identity, rank
 from workflow_scripts.sweeps.optimizers.base import Proposal, Request
-from workflow_scripts.sweeps.search_space import allowed
+from workflow_scripts.sweeps.search_space import allowed, every, to_dict, unlike
 from workflow_scripts.workflow.seeds import derive_seed
 
 # What a clone trains with, given its parent, the members that stay as they are, and a generator.
@@ -40,19 +41,35 @@ def next_members(request: Request, quantile: float, name: str, change: Change) -
         return [Proposal(configuration) for configuration in initial_points(space, request.size, request.seed)]
     costs(last)
     ranked = rank(last)
-    count = max(1, int(request.size * quantile))
-    best = [score for score in ranked[:count] if score.status == "ok"]
-    lost = {score.trial for score in ranked[-count:]} | {score.trial for score in last if score.status != "ok"}
+    replaced = max(1, int(request.size * quantile))
+    best = [score for score in ranked[:replaced] if score.status == "ok"]
+    lost = {score.trial for score in ranked[-replaced:]} | {score.trial for score in last if score.status != "ok"}
     lost -= {best[0].trial}
     staying = [score for score in last if score.trial not in lost]
     members = {
         score.trial: Proposal(Configuration(space, values=score.configuration), score.trial) for score in staying
     }
+    seen = {(score.trial, identity(score.configuration)) for score in (*staying, *best)}
     for place in sorted(lost):
         rng = np.random.default_rng(derive_seed(request.seed, name, request.number, place))
         parent = best[int(rng.integers(len(best)))]
-        members[place] = Proposal(allowed(space, change(parent, staying, rng)), parent.trial)
+        members[place] = Proposal(_clone(request, parent, change(parent, staying, rng), seen, rng), parent.trial)
+        seen.add((parent.trial, identity(to_dict(members[place].configuration))))
     return [members[place] for place in range(request.size)]
+
+
+def _clone(
+    request: Request,
+    parent: Score,
+    values: dict[str, Any],
+    seen: Collection[tuple[int, Identity]],
+    rng: np.random.Generator,
+) -> Configuration:
+    """Return what a clone trains with: ``values``, unless they go on from this parent already."""
+    kept = {name: parent.configuration[name] for name in request.fixed if name in parent.configuration}
+    again = (allowed(request.space, perturbed(request, parent, rng)) for _ in count())
+    draws = chain([allowed(request.space, values)], again)
+    return unlike(draws, every(request.space, kept), {each for trial, each in seen if trial == parent.trial})
 
 
 def perturbed(request: Request, parent: Score, rng: np.random.Generator) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from ConfigSpace import Configuration, ConfigurationSpace
 
-from workflow_scripts.sweeps.history import Score, at_full_budget, rank
+from workflow_scripts.sweeps.history import Score, at_full_budget, identity, rank
 from workflow_scripts.sweeps.optimizers.base import Optimizer, Proposal, Request
-from workflow_scripts.sweeps.search_space import adapted, to_dict
+from workflow_scripts.sweeps.search_space import adapted, distinct, to_dict
+from workflow_scripts.workflow.seeds import derive_seed
 
 
 def choose(optimizer: Optimizer, request: Request, warm: Sequence[Score] = (), top: int = 0) -> list[Proposal]:
@@ -29,6 +30,7 @@ def choose(optimizer: Optimizer, request: Request, warm: Sequence[Score] = (), t
             f"{type(optimizer).__name__} proposed {len(proposals)} trials for round {request.number}, which has "
             f"{request.size}: what schedule lays out, propose has to fill"
         )
+    proposals = without_repeats(proposals, request)
     if optimizer.continues:
         proposals = [
             each if each.parent is not None else replace(each, parent=same_below(each.configuration, request))
@@ -40,6 +42,25 @@ def choose(optimizer: Optimizer, request: Request, warm: Sequence[Score] = (), t
         new = [each for each in (*others, *proposals[: len(start)]) if each not in start]
         proposals = [*start, *new, *others][: request.size]
     return proposals
+
+
+def without_repeats(proposals: Sequence[Proposal], request: Request) -> list[Proposal]:
+    """Return the proposals of a round, with a new configuration in place of each that would only be judged again.
+
+    A trial that goes on from another's training is no repeat of it. Sampled at random, the new one is the same for the
+    same request.
+    """
+    seen = set(request.taken)
+    kept: list[Proposal | None] = []
+    for proposal in proposals:
+        named = identity(to_dict(proposal.configuration))
+        kept.append(None if proposal.parent is None and named in seen else proposal)
+        seen.add(named)
+    space = request.space
+    space.seed(derive_seed(request.seed, "repeat", request.number))
+    start = [proposal.configuration for proposal in kept if proposal]
+    others = iter(distinct(iter(space.sample_configuration, None), len(proposals), start, seen)[len(start) :])
+    return [proposal or Proposal(next(others)) for proposal in kept]
 
 
 def warm_start(space: ConfigurationSpace, warm: Sequence[Score], top: int) -> list[Configuration]:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer, Request
 from workflow_scripts.sweeps.proposals import choose
 from workflow_scripts.sweeps.search_space import build_space, to_dict
@@ -15,6 +16,7 @@ from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import write_json, write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.registry import find
+from workflow_scripts.workflow.time_limits import time_limit
 
 # Keys of --settings that are the sweep's; all others are the optimizer's.
 OF_THE_SWEEP = ("agent", "market", "objective", "optimizer", "runs", "search_space", "seed", "warm_start")
@@ -27,6 +29,7 @@ def propose_trials(
     folder: Path,
     scores: tuple[Path, ...] = (),
     warm_scores: tuple[Path, ...] = (),
+    limit_minutes: float = 30.0,
 ) -> None:
     """Write a round's configurations, and last the manifest that makes them a decision.
 
@@ -37,6 +40,7 @@ def propose_trials(
         folder: the round's folder; receives trial_{trial}/config.yaml and proposals.json.
         scores: score.json of every trial of the rounds before, in the order of proposal.
         warm_scores: score.json of every trial of the sweep that the first round starts from.
+        limit_minutes: wall minutes after which the proposal is given up.
 
     """
     log = start_job("propose_trials")
@@ -46,8 +50,8 @@ def propose_trials(
     agent: type[Agent] = find(AGENTS, asked["agent"], Agent)
     runs = asked.get("runs", 1)
     request = Request(
-        space=build_space(asked["search_space"], on_policy=agent.on_policy),
-        history=[read_score(path) for path in scores],
+        space=build_space(asked["search_space"], agent),
+        history=read_scores(scores),
         rounds=optimizer.schedule(number + 1, runs),
         seed=asked["seed"],
         fixed=agent.fixed,
@@ -55,7 +59,13 @@ def propose_trials(
     )
     budget = request.rounds[-1].budget
     top = asked.get("warm_start", {}).get("top", 0)
-    proposals = choose(optimizer, request, [read_score(path) for path in warm_scores], top)
+    warm = read_scores(warm_scores)
+    late = (
+        f"{asked['optimizer']} had not proposed round {number} of {sweep} after {limit_minutes:g} minutes: lower the "
+        "bounds of its whole numbers, or the share of the search space that leaves no update, or raise proposal_minutes"
+    )
+    with time_limit(limit_minutes, late):
+        proposals = choose(optimizer, request, warm, top)
     before = {score.trial: score for score in request.last}
     texts = []
     for place, proposal in enumerate(proposals):

@@ -1,7 +1,8 @@
 """A search space: config.yaml's entries as a ConfigSpace."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from ConfigSpace import (
     ConfigurationSpace,
     Constant,
     Float,
-    ForbiddenLessThanRelation,
     Integer,
 )
+from ConfigSpace.forbidden import ForbiddenRelation
 from ConfigSpace.hyperparameters import (
     BetaFloatHyperparameter,
     BetaIntegerHyperparameter,
@@ -23,65 +24,98 @@ from ConfigSpace.hyperparameters import (
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
+from workflow_scripts.sweeps.history import Identity, identity
+from workflow_scripts.training.agents.base import UPDATE_TERMS, Agent
+
 REPEATS = 50
+# A space of so many points is gone through where draws no longer find a new one.
+MOST_POINTS = 10**6
 
 
-class ForbiddenZeroUpdates(ForbiddenLessThanRelation):  # type: ignore[misc]
-    """Forbids horizon_len × repeat_times < batch_size: such a run would never update its networks."""
+class ForbiddenZeroUpdates(ForbiddenRelation):  # type: ignore[misc]
+    """Forbids what leaves no update: such a run would never change its networks.
 
-    def __init__(self, left: Hyperparameter, right: Hyperparameter, repeat_times: Hyperparameter):
-        super().__init__(left, right)
-        self.terms = (left, right, repeat_times)
-        self.positions: tuple[int, int, int] | None = None
+    Attributes:
+        agent: the agent, which says how many updates there are.
+        terms: those of the update's terms that the space has; the others have the agent's default.
+        positions: where the terms stand in a configuration's vector.
+
+    """
+
+    def __init__(self, agent: type[Agent], terms: Sequence[Hyperparameter], seen: Sequence[Hyperparameter]):
+        """Make a clause.
+
+        Args:
+            agent: the agent.
+            terms: those of the update's terms that the space has.
+            seen: one or two of them: where one of these changes, ConfigSpace's local search asks the clause.
+
+        """
+        super().__init__(seen[0], seen[-1])
+        self.agent, self.terms = agent, tuple(terms)
+        self.positions: dict[str, int] = {}
 
     def __copy__(self) -> "ForbiddenZeroUpdates":
-        return type(self)(*self.terms)
+        return type(self)(self.agent, self.terms, (self.left, self.right))
 
     def __repr__(self) -> str:
-        batch, horizon, repeat = (term.name for term in self.terms)
-        return f"Forbidden: {horizon} * {repeat} < {batch}"
+        return f"Forbidden: a {self.left.name} and {self.right.name} that leave no update"
 
     def set_vector_idx(self, hyperparameter_to_idx: Mapping[str, int]) -> None:
-        """Note where the three terms stand in a configuration's vector."""
+        """Note where the terms stand in a configuration's vector."""
         super().set_vector_idx(hyperparameter_to_idx)
-        batch, horizon, repeat = (hyperparameter_to_idx[term.name] for term in self.terms)
-        self.positions = (batch, horizon, repeat)
+        self.positions = {term.name: hyperparameter_to_idx[term.name] for term in self.terms}
 
     def is_forbidden_value(self, values: dict[str, Any]) -> bool:
         """Return whether the values leave no update."""
-        batch, horizon, repeat = (values[term.name] for term in self.terms)
-        return bool(horizon * repeat < batch)
+        return not self.agent.leaves_update({term.name: values[term.name] for term in self.terms})
 
     def is_forbidden_vector(self, vector: NDArray[np.float64]) -> bool:
         """Return whether a configuration's vector leaves no update."""
-        return bool(self.is_forbidden_vector_array(vector[None, :, None])[0].item())
+        return bool(self.is_forbidden_vector_array(vector[:, None])[0])
 
     def is_forbidden_vector_array(self, arr: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return a mask over configurations, given a row per hyperparameter."""
-        rows = arr[0] if arr.ndim == 3 else arr
-        assert self.positions is not None, "the space sets the positions when the clause is added"
-        batch, horizon, repeat = (
-            np.asarray(term.to_value(rows[position]), dtype=np.float64)
-            for term, position in zip(self.terms, self.positions, strict=True)
-        )
-        return np.asarray(horizon * repeat < batch)
+        values = {
+            term.name: np.asarray(term.to_value(arr[self.positions[term.name]]), dtype=np.float64)
+            for term in self.terms
+        }
+        return ~np.asarray(self.agent.leaves_update(values))
 
 
-def build_space(entries: Mapping[str, Mapping[str, Any]], seed: int = 0, on_policy: bool = True) -> ConfigurationSpace:
+def build_space(entries: Mapping[str, Mapping[str, Any]], agent: type[Agent], seed: int = 0) -> ConfigurationSpace:
     """Return the ConfigSpace of a search space as config.yaml spells it.
 
     Args:
         entries: the search space.
+        agent: the agent whose hyperparameters they are, which says what leaves no update.
         seed: seed of what is sampled from it.
-        on_policy: whether the agent's updates are horizon_len × repeat_times / batch_size, which may leave none.
 
     """
     space = ConfigurationSpace(seed=seed)
     space.add([_hyperparameter(name, entry) for name, entry in entries.items()])
-    if on_policy and all(name in space for name in UPDATE_TERMS):
-        space.add(ForbiddenZeroUpdates(*(space[name] for name in UPDATE_TERMS)))
+    terms = [space[name] for name in UPDATE_TERMS if name in space]
+    if _forbids(terms, agent):
+        space.add(ForbiddenZeroUpdates(agent, terms, terms[:2]))
+        if terms[2:]:
+            space.add(ForbiddenZeroUpdates(agent, terms, terms[1:]))
+    elif agent.on_policy and terms[2:]:
+        # It forbids nothing, and stays: with another number of clauses ConfigSpace draws other configurations.
+        space.add(ForbiddenZeroUpdates(agent, terms, terms[:2]))
     return space
+
+
+def _forbids(terms: Sequence[Hyperparameter], agent: type[Agent]) -> bool:
+    """Return whether a corner of the terms' values leaves no update."""
+    ends = [term.choices if hasattr(term, "choices") else _ends(term) for term in terms]
+    return any(
+        not agent.leaves_update({term.name: value for term, value in zip(terms, corner, strict=True)})
+        for corner in product(*ends)
+    )
+
+
+def _ends(term: Hyperparameter) -> tuple[Any, ...]:
+    return (term.value,) if isinstance(term, Constant) else (term.lower, term.upper)
 
 
 def _hyperparameter(name: str, entry: Mapping[str, Any]) -> Hyperparameter:
@@ -153,19 +187,79 @@ def adapted(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configurati
 def allowed(space: ConfigurationSpace, values: Mapping[str, Any]) -> Configuration:
     """Return a configuration, with the default of the terms that would leave no update where they do."""
     chosen = dict(values)
-    if any(clause.is_forbidden_value(chosen) for clause in space.forbidden_clauses):
+    if is_forbidden(space, chosen):
         default = space.get_default_configuration()
-        chosen |= {name: default[name] for name in UPDATE_TERMS}
+        chosen |= {name: default[name] for name in UPDATE_TERMS if name in default}
     return Configuration(space, values=chosen)
 
 
-def distinct(draws: Iterator[Configuration], count: int, start: Sequence[Configuration] = ()) -> list[Configuration]:
-    """Return ``start``, filled up to ``count`` with draws that it does not hold yet.
+def is_forbidden(space: ConfigurationSpace, values: Mapping[str, Any]) -> bool:
+    """Return whether a clause of the space forbids a configuration."""
+    return any(clause.is_forbidden_value(values) for clause in space.forbidden_clauses)
 
-    After fifty of them in a row that it holds the space has hardly any others, and the next is taken as it comes.
+
+def every(space: ConfigurationSpace, kept: Mapping[str, Any] | None = None) -> Iterator[Configuration]:
+    """Yield all configurations of a space that has an end, and nothing of one that has none, or more than a million.
+
+    Args:
+        space: the search space.
+        kept: values that stay as they are.
+
     """
-    chosen = list(start)
+    kept = kept or {}
+    free = {name: entry for name, entry in space.items() if name not in kept}
+    if math.prod(entry.size for entry in free.values()) > MOST_POINTS:
+        return
+    for chosen in product(*map(_all_values, free.values())):
+        values = {**dict(zip(free, chosen, strict=True)), **kept}
+        if not is_forbidden(space, values):
+            yield Configuration(space, values=values)
+
+
+def _all_values(entry: Hyperparameter) -> Sequence[Any]:
+    if isinstance(entry, IntegerHyperparameter):
+        return range(entry.lower, entry.upper + 1)
+    return tuple(entry.choices) if hasattr(entry, "choices") else _ends(entry)[:1]
+
+
+def unlike(
+    draws: Iterator[Configuration], others: Iterator[Configuration], taken: Collection[Identity]
+) -> Configuration:
+    """Return the first draw that is not taken.
+
+    Args:
+        draws: draws without end.
+        others: all configurations there are, to look at after fifty draws in a row that are taken; none where there is
+            no end of them.
+        taken: what was proposed before.
+
+    Raises:
+        ValueError: every configuration is taken.
+
+    """
+    for each in islice(draws, REPEATS):
+        if identity(to_dict(each)) not in taken:
+            return each
+    looked_at = 0
+    for each in others:
+        looked_at += 1
+        if identity(to_dict(each)) not in taken:
+            return each
+    if looked_at:
+        raise ValueError(
+            f"each of the {looked_at} configurations that there are was proposed before: widen the search space, or "
+            "lower rounds or round_size"
+        )
+    return next(each for each in draws if identity(to_dict(each)) not in taken)
+
+
+def distinct(
+    draws: Iterator[Configuration], count: int, start: Sequence[Configuration], taken: Collection[Identity] = ()
+) -> list[Configuration]:
+    """Return ``start``, filled up to ``count`` with draws that neither it nor ``taken`` holds."""
+    chosen, seen = list(start), {*taken, *(identity(to_dict(each)) for each in start)}
     while len(chosen) < count:
-        fresh = (each for each in islice(draws, REPEATS) if each not in chosen)
-        chosen.append(next(fresh, None) or next(draws))
+        space = chosen[0].config_space if chosen else next(draws).config_space
+        chosen.append(unlike(draws, every(space), seen))
+        seen.add(identity(to_dict(chosen[-1])))
     return chosen

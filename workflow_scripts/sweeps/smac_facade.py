@@ -19,12 +19,13 @@ from smac.acquisition.function import PriorAcquisitionFunction
 from smac.acquisition.maximizer import LocalAndSortedRandomSearch
 from smac.acquisition.maximizer.local_search import LocalSearch
 from smac.main.config_selector import ConfigSelector
+from smac.main.exceptions import ConfigurationSpaceExhaustedException
 from smac.runhistory.dataclasses import TrialInfo, TrialValue
 
 from workflow_scripts.sweeps.designs import remaining_design
 from workflow_scripts.sweeps.history import costs
 from workflow_scripts.sweeps.optimizers.base import Request
-from workflow_scripts.sweeps.search_space import has_prior
+from workflow_scripts.sweeps.search_space import distinct, has_prior
 from workflow_scripts.workflow.seeds import derive_seed
 
 DETERMINISTIC_SEED = 209652396  # SMAC's name for "this target is deterministic"
@@ -64,7 +65,10 @@ def propose(request: Request, initial_design: int, model: Model) -> list[Configu
         for configuration, cost in [*told, *((configuration, lie) for configuration in start)]:
             _tell(facade, configuration, cost)
         while len(proposals) < request.size:
-            proposals.append(facade.ask().config)
+            try:
+                proposals.append(facade.ask().config)
+            except ConfigurationSpaceExhaustedException:  # it draws sixteen points that it knows, and gives up
+                return distinct(iter(space.sample_configuration, None), request.size, proposals, request.taken)
             _tell(facade, proposals[-1], lie)
     return proposals
 

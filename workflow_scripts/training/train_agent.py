@@ -12,7 +12,7 @@ from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.train import train
 from workflow_scripts.training.run.write import write
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.jobs import command_line, kept_log, start_job
 
 
 def train_agent(
@@ -23,6 +23,7 @@ def train_agent(
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
     last_attempt: bool = True,
+    attempt: int | None = None,
     parents: tuple[Path, ...] = (),
     state: Path | None = None,
     usage: Path | None = None,
@@ -37,19 +38,21 @@ def train_agent(
         environment: how an action becomes trades.
         training: what every run has in common.
         last_attempt: whether running out of memory is now a result; before that it is an error, to be tried again.
+        attempt: number of the attempt, whose log is kept if it fails.
         parents: state files of the round before, in the order of its trials, of which the trial continues its parent's.
         state: state file to write for the round after.
         usage: table to write of the wall seconds, memory and CPU seconds that the process took.
 
     """
     log = start_job("train_agent", usage)
-    trial = read_trial(config)
-    log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
-    run = Run.of(trial, read_fold(fold), seed, environment, training)
-    # Where the parent was not judged with this fold and seed there is none to go on from.
-    parent = parents[trial.parent] if trial.parent is not None and parents else None
-    trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt, parent)
-    write(run, trained, judge(run, trained, log, last_attempt), outputs, log, state)
+    with kept_log(attempt):
+        trial = read_trial(config)
+        log.info(f"{trial.sweep} round={trial.round} trial={trial.trial} fold={fold.stem} seed={seed}")
+        run = Run.of(trial, read_fold(fold), seed, environment, training)
+        # Where the parent was not judged with this fold and seed there is none to go on from.
+        parent = parents[trial.parent] if trial.parent is not None and parents else None
+        trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt, parent)
+        write(run, trained, judge(run, trained, log, last_attempt), outputs, log, state)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ PACKAGE = "workflow_scripts"
 ROOT = Path(__file__).resolve().parents[2]
 # The exception whose text is a result: sharpe.json states it. What any other one says stops a job, and changes nothing.
 TEXT_IS_A_RESULT = "TrainingFailedError"
+# A setting's meaning and bounds, which refuse a value and change no result of one that they let pass.
+OF_A_SETTING = ("description", "ge", "gt", "le", "lt")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -60,7 +62,7 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             for call in ast.walk(node):
                 if isinstance(call, ast.Call):
-                    call.keywords = [word for word in call.keywords if word.arg != "description"]  # of a setting
+                    call.keywords = [word for word in call.keywords if word.arg not in OF_A_SETTING]
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):
                 first = int(

@@ -1,8 +1,10 @@
-"""How settings become a job's command line."""
+"""How settings become a job's command line, and which of its flags there are not."""
 
 import json
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -26,3 +28,15 @@ def flags(**groups: Mapping[str, Any]) -> str:
 def canonical(settings: Any) -> str:
     """Return settings as one string of JSON: Snakemake compares params as a set of values, without their names."""
     return json.dumps(settings, sort_keys=True)
+
+
+def wrong_flags(words: Sequence[str], page: str) -> list[str]:
+    """Return a line for each flag of a command line that its help does not name, with the nearest that it does."""
+    known = dict.fromkeys(re.findall(r"(?<![\w-])--\w[\w.-]*", page))
+    asked = [word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--") and word != "--"]
+    lines = []
+    for flag in dict.fromkeys(asked):
+        if flag not in known:
+            near = get_close_matches(flag, known, n=1)
+            lines.append(f"{flag}: unknown flag" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines

@@ -2,8 +2,8 @@
 
 # MB of a job whatever it reads, and MB per MB of its inputs; measured by benchmarks/large_market.py.
 REQUESTS = {
-    "download_bars": (1000, 10),
-    "compute_features": (1000, 20),
+    "download_bars": (2000, 10),
+    "compute_features": (1000, 40),
     "split_folds": (500, 4),
     "train_agent": (1500, 3),
     "backtest_incumbent": (1500, 3),

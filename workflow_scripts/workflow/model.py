@@ -1,5 +1,6 @@
 """Settings: typed, bounded, described, checked where they are made; all their other forms are derived from here."""
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -82,7 +83,7 @@ class Settings(BaseModel):
 @cache
 def _adapter(settings: type[Settings], name: str) -> TypeAdapter[Any]:
     field = settings.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+    return TypeAdapter(Annotated[field.annotation, field], config=ConfigDict(allow_inf_nan=False))  # type: ignore[arg-type]
 
 
 def explained(error: ValidationError, settings: type[Settings]) -> SettingError:
@@ -119,6 +120,17 @@ def unknown_key(path: tuple[str | int, ...], known: Mapping[str, Any]) -> Settin
     return SettingError(path, f"unknown key; {hint}")
 
 
+def shown_number(number: float) -> str:
+    """Return a number as a person reads it: a large power of two or of ten as one."""
+    if number == int(number):
+        for base, least in ((2, 10), (10, 5)):
+            exponent = round(math.log(max(number, 1), base))
+            if exponent >= least and number == base**exponent:
+                return f"{base}^{exponent}"
+        return str(int(number))
+    return f"{number:g}"
+
+
 def _reason(detail: ErrorDetails) -> str:
     shown, limits = detail["input"], detail.get("ctx", {})
     match detail["type"]:
@@ -128,7 +140,7 @@ def _reason(detail: ErrorDetails) -> str:
             return str(limits["error"])
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal" as kind:
             sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
-            return f"{shown!r} is not {sign} {next(iter(limits.values())):g}"
+            return f"{shown!r} is not {sign} {shown_number(next(iter(limits.values())))}"
         case "literal_error":
             return f"{shown!r} is not one of {str(limits['expected']).replace(chr(39), '')}"
         case "string_type":

@@ -17,8 +17,7 @@ BASELINE_RETURNS = f"{MARKET}/baselines/fold_{{fold}}.parquet"
 SWEEP = f"{SWEEPS}/{{sweep}}"
 ROUND = f"{SWEEP}/round_{{round}}"
 TRIAL = f"{ROUND}/trial_{{trial}}"
-RUN_OF_TRIAL = "fold_{fold}/seed_{seed}"
-RUN = f"{TRIAL}/{RUN_OF_TRIAL}"
+RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
 PREREGISTRATION = f"{SWEEP}/preregistration.json"
 BACKTEST = f"{SWEEP}/backtest"
 CANDIDATE = f"{BACKTEST}/{{candidate}}"
@@ -51,7 +50,7 @@ def read_back(level: str, path: Path) -> dict[str, str]:
 
 def fold_and_seed(run: Path) -> tuple[int, int]:
     """Return fold and seed of a run from a path to its folder, or to a file in it."""
-    found = read_back(RUN_OF_TRIAL, run.parent if run.suffix else run)
+    found = read_back(below(RUN, TRIAL), run.parent if run.suffix else run)
     return int(found["fold"]), int(found["seed"])
 
 
@@ -71,6 +70,11 @@ def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:
     """
     pattern = re.sub(r"\{(\w+)\}", lambda wildcard: str(known.get(wildcard[1], "*")), level)
     return sorted(root.glob(pattern), key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
+
+
+def below(level: str, upper: str) -> str:
+    """Return a level as it is named from the folder of a level above it."""
+    return level.removeprefix(f"{upper}/")
 
 
 def _parts(path: Path) -> list[str]:

@@ -47,10 +47,13 @@ def run_warm(module: str, arguments: list[str]) -> NoReturn:
         if stops:
             os.kill(os.getpid(), signal.SIGSTOP)
 
+    # A signal that comes just before poll begins to wait would be handled when poll is done: this ends the wait.
+    woken, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     for number in PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, pass_on)
-    _end_like(_answer(connection, owner_end))
+    _end_like(_answer(connection, owner_end, woken=woken))
 
 
 def _request(owner: int, owner_end: int, request: str) -> socket.socket:
@@ -81,17 +84,28 @@ def _request(owner: int, owner_end: int, request: str) -> socket.socket:
     raise OSError("its server ended before it started the verb")
 
 
-def _answer(connection: socket.socket, owner_end: int, patience_seconds: float | None = None) -> bytes:
+def _answer(
+    connection: socket.socket, owner_end: int, patience_seconds: float | None = None, woken: int | None = None
+) -> bytes:
     """Return a server's next message, nothing where it is gone; end with this process's Snakemake.
+
+    Args:
+        connection: to the server.
+        owner_end: handle of this process's Snakemake.
+        patience_seconds: how long to wait; none waits without end.
+        woken: where a byte comes with every signal, whose handler then runs.
 
     Raises:
         TimeoutError: it says nothing.
 
     """
     ends = select.poll()
-    ends.register(connection, select.POLLIN)
-    ends.register(owner_end, select.POLLIN)
+    for descriptor in (connection.fileno(), owner_end, *([] if woken is None else [woken])):
+        ends.register(descriptor, select.POLLIN)
     ready = ends.poll(None if patience_seconds is None else patience_seconds * 1000)
+    while woken is not None and ready and {descriptor for descriptor, _ in ready} == {woken}:
+        os.read(woken, 4096)
+        ready = ends.poll(None)
     if any(descriptor == owner_end for descriptor, _ in ready):
         os._exit(1)  # which the server sees, and ends the verb
     if not ready:

@@ -1,8 +1,11 @@
 """How a run starts, on which resources, and what a job's shell is told."""
 
 import shlex
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 
 def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
@@ -35,3 +38,17 @@ def shell_prefix(checkout: Path, warm: bool) -> str:
         f"export FOLDSWEEP_PARENT=$PPID PYTHONPATH={shlex.quote(str(checkout))}${{PYTHONPATH:+:$PYTHONPATH}}; "
         f'start() {{ exec {run} "$@"; }}; '
     )
+
+
+def in_a_thread_of_its_own(handler: Callable[..., Any]) -> Callable[..., None]:
+    """Return a signal handler that may wait for a lock which the interrupted thread holds itself.
+
+    Python runs a handler in the main thread, between two steps of what it interrupts. Snakemake's answer to SIGTERM
+    takes the lock of its scheduler: where the main thread holds it, as while jobs end, it would wait for itself.
+    """
+
+    @wraps(handler)
+    def beside(*arguments: Any) -> None:
+        threading.Thread(target=handler, args=arguments, daemon=True).start()
+
+    return beside

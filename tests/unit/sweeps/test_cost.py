@@ -1,17 +1,11 @@
-import pytest
-
 from workflow_scripts.sweeps.cost import (
     Batch,
     cpu_hours,
-    detectable_between_trials,
-    detectable_on_days,
     full_budget,
     hours,
     past_runs,
-    run_deviation,
     sweep_batches,
 )
-from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, Optimizer
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.registry import find
@@ -64,27 +58,6 @@ def test_a_round_waits_for_its_last_runs():
     assert hours(batches, seconds_a_step=1.0, slots=5) == 10
     assert hours(batches, seconds_a_step=1.0, slots=64) == 2
     assert cpu_hours(batches, seconds_a_step=1.0) == 48
-
-
-def score(trial, values, status="ok"):
-    runs = [{"value": value} for value in values]
-    return Score("toy", 0, trial, 100, status, None, None, None, {}, runs)
-
-
-def test_what_all_trials_share_does_not_blur_a_comparison():
-    # 1 2 | 3 6: means of the rows 1.5 and 4.5, of the columns 2 and 4, of all 3; residuals +-0.5, one degree of freedom
-    assert run_deviation([score(0, [1, 2]), score(1, [3, 6])]) == pytest.approx(1.0)
-    assert run_deviation([score(0, [1, 2, 3]), score(1, [4, 5, 6])]) == pytest.approx(0.0)
-    assert run_deviation([score(0, [1, 2]), score(1, [3, None], "failed")]) is None
-    assert run_deviation([]) is None
-
-
-def test_the_smallest_visible_difference_is_2_8_standard_errors():
-    """1.96 for a two-sided test at 5 % and 0.84 for a power of 80 %."""
-    assert detectable_between_trials(deviation=1.0, runs=2) == pytest.approx(1.95996 + 0.84162, abs=1e-4)
-    assert detectable_between_trials(deviation=1.0, runs=8) == pytest.approx(2.80158 / 2, abs=1e-4)
-    assert detectable_on_days(504) == pytest.approx(2.80158, abs=1e-4)
-    assert detectable_on_days(504, correlation=0.91) == pytest.approx(0.3 * 2.80158, abs=1e-4)
 
 
 def test_earlier_runs_say_what_a_run_takes(tmp_path):

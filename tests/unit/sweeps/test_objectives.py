@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.sweeps.measures import Record, UndefinedError, take
-from workflow_scripts.sweeps.objectives import summarise_runs
+from workflow_scripts.sweeps.objectives import read_scores, summarise_runs
 
 
 def value(name, daily_returns, benchmark=None, periods_per_year=1):
@@ -65,6 +66,50 @@ def test_one_failed_run_fails_the_trial_and_one_flat_run_flattens_it():
 def test_a_run_whose_objective_is_undefined_leaves_its_trial_without_a_score():
     assert summarise_runs([run(1.0), UNDEFINED], CALMAR) == ("undefined", UNDEFINED["reason"], None, None)
     assert summarise_runs([FLAT, UNDEFINED], CALMAR)[0] == "flat"
+
+
+def trial(place, values, objective="centred_mean_minus_se", budget=100, sweep="toy", status="ok"):
+    runs = [
+        {"fold": fold, "seed": 0, "status": "ok", "value": value, "reason": None} for fold, value in enumerate(values)
+    ]
+    _, _, score, error = summarise_runs(runs, objectives.find(objective))
+    return Score(sweep, 0, place, budget, status, None, score, error, {}, runs, objective=objective)
+
+
+def read(tmp_path, *trials):
+    for place, score in enumerate(trials):
+        write_score(score, tmp_path / f"{place}.json")
+    return [score.score for score in read_scores([tmp_path / f"{place}.json" for place in range(len(trials))])]
+
+
+def test_a_centred_score_does_not_blame_a_trial_for_what_a_fold_gives_all_of_them(tmp_path):
+    # Folds give 0 and 10; beyond their means of 1 and 10 the trials have ±1 and ±2: means ±1.5, standard errors 0.5.
+    better, worse = trial(0, [2.0, 12.0]), trial(1, [0.0, 8.0])
+    assert (better.score, worse.score) == (7.0, 4.0)  # the files have the means
+    assert read(tmp_path, better, worse) == pytest.approx([1.5 - 0.5, -1.5 - 0.5])
+
+
+def test_a_centred_score_ranks_a_steady_trial_above_one_with_the_same_mean(tmp_path):
+    steady, shaky, other = trial(0, [1.0, 11.0]), trial(1, [-1.0, 13.0]), trial(2, [0.0, 9.0])
+    scores = read(tmp_path, steady, shaky, other)
+    assert steady.score == shaky.score
+    assert scores[0] > scores[1]
+
+
+def test_trials_are_centred_among_those_of_their_sweep_and_budget(tmp_path):
+    pair = [trial(0, [2.0, 12.0]), trial(1, [0.0, 8.0])]
+    others = [
+        trial(2, [50.0, 50.0], budget=10),
+        trial(0, [-50.0, 50.0], sweep="another"),
+        trial(0, [3.0, 5.0], "sharpe"),
+    ]
+    assert read(tmp_path, *pair, *others)[:2] == read(tmp_path, *pair)
+    assert read(tmp_path, *pair, *others)[2:] == [0.0, 0.0, 4.0]
+
+
+def test_one_run_has_no_centred_score_either():
+    reason = "centred_mean_minus_se is undefined: one run has no standard error"
+    assert summarise_runs([run(1.0)], objectives.find("centred_mean_minus_se"))[:2] == ("undefined", reason)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from workflow_scripts.sweeps.optimizers.base import PACKAGE, EqualRounds, Optimi
 from workflow_scripts.sweeps.optimizers.smac_hyperband import informative
 from workflow_scripts.sweeps.propose_trials import propose_trials
 from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.registry import find, names
 
@@ -64,7 +65,7 @@ def judged(configurations, round_=0, budget=90, status="ok"):
 
 def ask(name, history, number, size=3, seed=0, space=None):
     optimizer = optimizer_of(name, round_size=size)
-    space = build_space(SPACE) if space is None else space
+    space = build_space(SPACE, PPO) if space is None else space
     request = Request(space, history, optimizer.schedule(number + 1, 1), seed)
     return [proposal.configuration for proposal in optimizer.propose(request)]
 
@@ -95,16 +96,17 @@ SMALL = {
 
 
 @pytest.mark.parametrize("optimizer", ["smac", "tpe", "random"])
-def test_a_round_of_a_small_space_holds_each_point_once_and_again_only_where_there_is_no_other(optimizer):
-    space = build_space(SMALL)
+def test_a_round_of_a_small_space_holds_each_point_once_and_more_than_there_are_is_an_error(optimizer):
+    space = build_space(SMALL, PPO)
     for seed in range(3):
         asked = ask(optimizer, [], 0, size=6, seed=seed, space=space)
         assert len({json.dumps(to_dict(proposal)) for proposal in asked}) == 6
-    assert len(ask(optimizer, [], 0, size=8, space=space)) == 8
+    with pytest.raises(ValueError, match="each of the 6 configurations that there are was proposed before"):
+        ask(optimizer, [], 0, size=8, space=space)
 
 
 def test_tpe_proposes_no_point_twice_in_a_round_where_it_has_another():
-    space = build_space(SMALL)
+    space = build_space(SMALL, PPO)
     history = [
         Score("toy", 0, place, 90, "ok", None, float(point["layers"]), None, to_dict(point))
         for place, point in enumerate(initial_points(space, 6, seed=0))
@@ -115,12 +117,12 @@ def test_tpe_proposes_no_point_twice_in_a_round_where_it_has_another():
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp", "random", "smac_hyperband"])
 def test_the_first_trial_is_the_default_configuration(optimizer):
-    assert ask(optimizer, [], 0)[0] == build_space(SPACE).get_default_configuration()
+    assert ask(optimizer, [], 0)[0] == build_space(SPACE, PPO).get_default_configuration()
 
 
 @pytest.mark.parametrize("optimizer", ["smac_gp", "tpe", "optuna_gp"])
 def test_a_model_goes_where_the_scores_are_better(optimizer):
-    history = judged(build_space(SPACE).sample_configuration(30))
+    history = judged(build_space(SPACE, PPO).sample_configuration(30))
     rates = [proposal["learning_rate"] for proposal in ask(optimizer, history, 5)]
     assert sorted(rates)[1] > 5e-4
 
@@ -146,21 +148,21 @@ def test_the_best_of_a_rung_are_promoted(optimizer):
 
 
 def test_hyperbands_model_reads_the_highest_budget_that_has_enough_trials():
-    configurations = build_space(SPACE).sample_configuration(9)
+    configurations = build_space(SPACE, PPO).sample_configuration(9)
     history = judged(configurations, 0, 10) + judged(configurations[:3], 1, 30) + judged(configurations[:1], 2, 90)
     assert {score.budget for score in informative(history, 3)} == {30}
     assert {score.budget for score in informative(history, 4)} == {10}
 
 
 def test_hyperbands_model_reads_every_configuration_where_rungs_differ_in_runs():
-    configurations = build_space(SPACE).sample_configuration(9)
+    configurations = build_space(SPACE, PPO).sample_configuration(9)
     low = [replace(score, runs=[{}]) for score in judged(configurations, 0, 90)]
     high = [replace(score, runs=[{}] * 3) for score in judged(configurations[:3], 1, 90)]
     assert informative(low + high, 4) == high + low[3:]
 
 
 def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):
-    free = build_space({name: entry for name, entry in SPACE.items() if name != "repeat_times"}, seed=4)
+    free = build_space({name: entry for name, entry in SPACE.items() if name != "repeat_times"}, PPO, seed=4)
     live = DEHB(
         cs=free,
         f=print,

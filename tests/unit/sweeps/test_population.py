@@ -10,6 +10,7 @@ from workflow_scripts.sweeps.optimizers.pb2 import PB2
 from workflow_scripts.sweeps.optimizers.pbt import PBT
 from workflow_scripts.sweeps.populations import moved
 from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.training.agents.ppo import PPO
 
 SPACE = {
     "learning_rate": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4},
@@ -41,7 +42,7 @@ def judged(members, round_, score):
 
 def ask(history, round_, method="pb2", seed=0):
     optimizer = {"pbt": PBT, "pb2": PB2}[method](round_size=SIZE, interval=50, quantile=0.25)
-    request = Request(build_space(SPACE), history, optimizer.schedule(round_ + 1, 1), seed, fixed=("net_dims_0",))
+    request = Request(build_space(SPACE, PPO), history, optimizer.schedule(round_ + 1, 1), seed, fixed=("net_dims_0",))
     return optimizer.propose(request)
 
 

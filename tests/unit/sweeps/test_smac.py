@@ -11,6 +11,7 @@ from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.optimizers.base import Request
 from workflow_scripts.sweeps.optimizers.smac import Smac
 from workflow_scripts.sweeps.search_space import build_space, to_dict
+from workflow_scripts.training.agents.ppo import PPO
 
 SPACE = {
     "learning_rate": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4},
@@ -35,13 +36,13 @@ def propose(space, history, round_, size, seed, initial_design):
 
 
 def test_the_first_trial_is_the_default_configuration():
-    first = propose(build_space(SPACE), [], 0, 3, seed=0, initial_design=5)
+    first = propose(build_space(SPACE, PPO), [], 0, 3, seed=0, initial_design=5)
     assert to_dict(first[0]) == {"gamma": 0.95, "learning_rate": 3e-4, "net_dims_0": 64}
     assert len({json.dumps(to_dict(configuration)) for configuration in first}) == 3
 
 
 def test_the_initial_design_goes_on_where_the_last_round_stopped():
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     points = initial_points(space, 5, seed=0)
     history = judged(points[:3])
     second = propose(space, history, 1, 3, seed=0, initial_design=5)
@@ -50,7 +51,7 @@ def test_the_initial_design_goes_on_where_the_last_round_stopped():
 
 
 def test_a_batch_holds_distinct_configurations_near_the_better_half():
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     history = judged(initial_points(space, 12, seed=0))
     batch = propose(space, history, 3, 4, seed=0, initial_design=5)
     assert len({json.dumps(to_dict(configuration)) for configuration in batch}) == 4
@@ -59,7 +60,7 @@ def test_a_batch_holds_distinct_configurations_near_the_better_half():
 
 
 def test_the_bound_on_leaves_that_saves_memory_changes_no_proposal(monkeypatch):
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     history = judged(initial_points(space, 40, seed=0))
     bounded = propose(space, history, 8, 2, seed=0, initial_design=5)
     monkeypatch.setattr(smac_facade, "MOST_LEAVES", 2**20)
@@ -67,14 +68,14 @@ def test_the_bound_on_leaves_that_saves_memory_changes_no_proposal(monkeypatch):
 
 
 def test_other_rounds_and_seeds_draw_other_candidates():
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     history = judged(initial_points(space, 6, seed=0))
     draws = [propose(space, history, round_, 1, seed, 5)[0] for round_, seed in ((2, 0), (3, 0), (2, 1))]
     assert len({json.dumps(to_dict(configuration)) for configuration in draws}) == 3
 
 
 def test_failed_trials_are_told_and_a_history_of_nothing_else_is_refused():
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     points = initial_points(space, 6, seed=0)
     mixed = judged(points[:4]) + judged(points[4:], status="failed")
     assert len(propose(space, mixed, 2, 2, seed=0, initial_design=5)) == 2
@@ -83,7 +84,7 @@ def test_failed_trials_are_told_and_a_history_of_nothing_else_is_refused():
 
 
 def test_proposals_are_byte_identical_in_processes_with_other_hash_seeds(tmp_path):
-    space = build_space(SPACE)
+    space = build_space(SPACE, PPO)
     scores = []
     for score in judged(initial_points(space, 6, seed=0)):
         path = tmp_path / f"score_{score.trial}.json"

@@ -5,6 +5,7 @@ import numpy as np
 from tests.unit.sweeps.test_optimizers import SPACE, ask, judged
 from tests.unit.sweeps.test_search_space import PRIOR
 from workflow_scripts.sweeps.search_space import build_space
+from workflow_scripts.training.agents.ppo import PPO
 
 UNIFORM = {
     name: {"type": "float", "lower": 0.0, "upper": 1.0, "log": False, "default": 0.5} for name in ("left", "right")
@@ -12,13 +13,13 @@ UNIFORM = {
 
 
 def rounds(space, count, size, seed=0):
-    asked = [ask("sobol", [], number, size, seed, build_space(space)) for number in range(count)]
+    asked = [ask("sobol", [], number, size, seed, build_space(space, PPO)) for number in range(count)]
     return [configuration for round_ in asked for configuration in round_]
 
 
 def test_rounds_continue_one_sequence_after_the_default_configuration():
     assert rounds(SPACE, 3, 4) == rounds(SPACE, 1, 12)
-    assert rounds(SPACE, 1, 12)[0] == build_space(SPACE).get_default_configuration()
+    assert rounds(SPACE, 1, 12)[0] == build_space(SPACE, PPO).get_default_configuration()
     assert len(set(rounds(SPACE, 3, 4))) == 12
     assert rounds(SPACE, 3, 4)[1:] != rounds(SPACE, 3, 4, seed=1)[1:]
 

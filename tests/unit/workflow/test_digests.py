@@ -61,7 +61,7 @@ COVERED = {
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
-        "sweeps": "collect_trials history",
+        "sweeps": "(room) collect_trials history measures objectives",
         "training": "trials",
         "workflow": "files jobs",
     },

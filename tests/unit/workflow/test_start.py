@@ -1,4 +1,6 @@
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,32 @@ def test_a_job_knows_the_code_wherever_it_lies_and_runs_start_warm_where_they_ma
     prefix = shell_prefix(Path("/ein Übungs ordner"), warm)
     assert "PYTHONPATH='/ein Übungs ordner'${PYTHONPATH:+:$PYTHONPATH}" in prefix
     assert f"start() {{ exec {start}" in prefix
+
+
+STOP = """
+import os, signal, sys, threading
+from snakemake.scheduling.job_scheduler import JobScheduler
+from workflow_scripts.workflow.start import in_a_thread_of_its_own
+JobScheduler.exit_gracefully = in_a_thread_of_its_own(JobScheduler.exit_gracefully)
+scheduler = object.__new__(JobScheduler)
+scheduler._lock, scheduler._open_jobs, scheduler._user_kill = threading.Lock(), threading.Semaphore(0), None
+signal.signal(signal.SIGTERM, scheduler.exit_gracefully)
+for held in (scheduler._lock, scheduler._open_jobs._cond):
+    with held:
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert scheduler._open_jobs.acquire(timeout=20)
+print(scheduler._user_kill)
+"""
+
+
+def test_a_stop_while_snakemakes_own_thread_holds_the_lock_is_answered(request):
+    """Its handler takes the lock of the scheduler, which is not reentrant, in the thread that may hold it."""
+    done = subprocess.run(
+        [sys.executable, "-c", STOP],
+        cwd=request.config.rootpath,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stdout == "graceful\n", done.stderr

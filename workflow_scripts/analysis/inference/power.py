@@ -29,12 +29,38 @@ def sharpe_difference_error(days: int, correlation: float, first: float = 0.0, s
     return math.sqrt((2 - 2 * correlation + levels) / days)
 
 
+def detectable(error: float, power: float = 0.8, size: float = 0.05) -> float:
+    """Return the effect that a two-sided test finds with probability ``power``: (z₁₋ₛᵢ𝓏ₑ/₂ + z_power) errors.
+
+    Args:
+        error: standard error of the estimate.
+        power: probability to find the effect.
+        size: probability of the test to find what is not there.
+
+    """
+    return float(norm.isf(size / 2) + norm.ppf(power)) * error
+
+
+def power_to_detect(effect: float, error: float, size: float = 0.05) -> float:
+    """Return the probability that a two-sided test finds an effect, in the right direction.
+
+    Args:
+        effect: the true one.
+        error: standard error of the estimate.
+        size: of the test.
+
+    """
+    if error == 0:
+        return 1.0 if effect else size / 2
+    return float(norm.sf(norm.isf(size / 2) - abs(effect) / error))
+
+
 def detectable_sharpe_difference(
     days: int, correlation: float, power: float = 0.8, size: float = 0.05, days_a_year: int = TRADING_DAYS_A_YEAR
 ) -> float:
     """Return the annual Sharpe difference that a two-sided test finds with probability ``power``.
 
-    (z₁₋ₛᵢ𝓏ₑ/₂ + z_power) times Memmel's error at Sharpe ratios near zero.
+    By Memmel's error at Sharpe ratios near zero.
 
     Args:
         days: number of paired returns.
@@ -44,8 +70,7 @@ def detectable_sharpe_difference(
         days_a_year: days per year of the market.
 
     """
-    quantiles = float(norm.isf(size / 2) + norm.ppf(power))
-    return quantiles * sharpe_difference_error(days, correlation) * math.sqrt(days_a_year)
+    return detectable(sharpe_difference_error(days, correlation) * math.sqrt(days_a_year), power, size)
 
 
 def power_of_sharpe_difference(
@@ -61,10 +86,7 @@ def power_of_sharpe_difference(
         days_a_year: days per year of the market.
 
     """
-    error = sharpe_difference_error(days, correlation) * math.sqrt(days_a_year)
-    if error == 0:
-        return 1.0 if difference else size / 2
-    return float(norm.sf(norm.isf(size / 2) - abs(difference) / error))
+    return power_to_detect(difference, sharpe_difference_error(days, correlation) * math.sqrt(days_a_year), size)
 
 
 def days_to_detect(

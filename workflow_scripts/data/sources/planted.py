@@ -13,7 +13,7 @@ class Planted(Synthetic):
     planted: ClassVar[bool] = True
 
     signal_strength: float = Field(
-        default=0.0015, ge=0, description="next day's expected return per unit of the signal"
+        default=0.0015, ge=0, le=1, description="next day's expected return per unit of the signal"
     )
 
     def strength(self) -> float:

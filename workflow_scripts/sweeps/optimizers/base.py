@@ -5,7 +5,7 @@ Snakemake's own process imports the modules of this package: they import heavy p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -14,14 +14,17 @@ from workflow_scripts.workflow.model import Settings
 if TYPE_CHECKING:
     from ConfigSpace import Configuration, ConfigurationSpace
 
-    from workflow_scripts.sweeps.history import Score
+    from workflow_scripts.sweeps.history import Identity, Score
 
 PACKAGE = "workflow_scripts.sweeps.optimizers"
 
 # Keys that several optimizers read.
-RoundSize = Annotated[int, Field(ge=1, description="trials proposed together in a round")]
-Budget = Annotated[int, Field(ge=1, description="vector steps that a run trains for")]
-InitialDesign = Annotated[int, Field(ge=1, description="first trials: the default configuration and Sobol points")]
+MOST_STEPS = 10**9
+RoundSize = Annotated[int, Field(ge=1, le=10_000, description="trials proposed together in a round")]
+Budget = Annotated[int, Field(ge=1, le=MOST_STEPS, description="vector steps that a run trains for")]
+InitialDesign = Annotated[
+    int, Field(ge=1, le=10_000, description="first trials: the default configuration and Sobol points")
+]
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,16 @@ class Request:
         return self.number > 0 and self.rounds[-2].fidelity < self.rounds[-1].fidelity
 
     @property
+    def taken(self) -> set["Identity"]:
+        """What was judged before at this round's fidelity, and would only be judged again."""
+        from workflow_scripts.sweeps.history import identity
+
+        fidelity = self.rounds[-1].fidelity
+        return {
+            identity(score.configuration) for score in self.history if self.rounds[score.round].fidelity == fidelity
+        }
+
+    @property
     def last(self) -> list["Score"]:
         """The trials of the round before."""
         return [score for score in self.history if score.round == self.number - 1]
@@ -111,7 +124,15 @@ class Optimizer(Settings):
 
     Each class of this kind has a module of this package, by whose name config.yaml knows it, or is the user's own. Its
     fields are the keys of a sweep that it reads.
+
+    Attributes:
+        changes_trainings: whether a trial goes on from another's training with other hyperparameters.
+        takes_warm_start: whether another sweep's trials may stand in place of the first that it proposes.
+
     """
+
+    changes_trainings: ClassVar[bool] = False
+    takes_warm_start: ClassVar[bool] = True
 
     @property
     def continues(self) -> bool:
@@ -135,6 +156,11 @@ class Optimizer(Settings):
             SettingError: they do not go with these settings.
 
         """
+
+    def needs(self, rounds: Sequence[Round]) -> int:
+        """Return how many configurations have to differ: as many as are judged at one budget by as many runs."""
+        fidelities = {round_.fidelity for round_ in rounds}
+        return max(sum(round_.size for round_ in rounds if round_.fidelity == fidelity) for fidelity in fidelities)
 
     def decisions(self, runs: int) -> dict[str, Any]:
         """Return the settings that proposals depend on, as a round's manifest keeps them.

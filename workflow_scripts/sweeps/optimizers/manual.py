@@ -1,5 +1,7 @@
 """Configurations that the user lists."""
 
+from typing import ClassVar
+
 from pydantic import Field, StrictFloat, StrictInt, StrictStr
 
 from workflow_scripts.sweeps.optimizers.base import EqualRounds, Proposal, Request
@@ -8,6 +10,8 @@ from workflow_scripts.workflow.model import SettingError
 
 class Manual(EqualRounds):
     """Judges the user's configurations, in their order."""
+
+    takes_warm_start: ClassVar[bool] = False
 
     configurations: list[dict[str, StrictInt | StrictFloat | StrictStr]] = Field(
         [], description="configurations to judge, in order; a hyperparameter left out keeps its default"

@@ -24,12 +24,12 @@ class SmacHyperband(Hyperband):
         """Return the best of the rung below, or SMAC's for a lowest rung."""
         from ConfigSpace import Configuration
 
-        from workflow_scripts.sweeps.history import rank
+        from workflow_scripts.sweeps.history import identity, rank
         from workflow_scripts.sweeps.smac_facade import propose
 
         if request.is_promotion:
-            best = rank(request.last)[: request.size]
-            return [Proposal(Configuration(request.space, values=score.configuration)) for score in best]
+            best = sorted(rank(request.last), key=lambda score: identity(score.configuration) in request.taken)
+            return [Proposal(Configuration(request.space, values=each.configuration)) for each in best[: request.size]]
         read = replace(request, history=informative(request.history, self.initial_design))
         return [Proposal(each) for each in propose(read, self.initial_design, "forest")]
 

@@ -1,6 +1,7 @@
 """What all agents have: their hyperparameters, with bounds and defaults, and what decides how often they update."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
 
 PACKAGE = "workflow_scripts.training.agents"
-LearningRate = Annotated[float, Field(gt=0, description="step size of AdamW")]
-Width = Annotated[int, Field(ge=1, description="width of a hidden layer")]
-BatchSize = Annotated[int, Field(ge=1, description="transitions that an update draws")]
-HorizonLen = Annotated[int, Field(ge=1, description="vector steps collected between updates")]
-RepeatTimes = Annotated[float, Field(gt=0, description="how often updates repeat what was collected")]
+LearningRate = Annotated[float, Field(gt=0, le=1, description="step size of AdamW")]
+Width = Annotated[int, Field(ge=1, le=2**14, description="width of a hidden layer")]
+BatchSize = Annotated[int, Field(ge=1, le=2**20, description="transitions that an update draws")]
+HorizonLen = Annotated[int, Field(ge=1, le=2**20, description="vector steps collected between updates")]
+RepeatTimes = Annotated[float, Field(gt=0, le=10_000, description="how often updates repeat what was collected")]
+# What decides whether an update follows a collection.
+UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
 
 
 class Agent(Settings):
@@ -51,7 +54,23 @@ class Agent(Settings):
 
     def updates(self, steps: int) -> int:
         """Return how many updates follow ``steps`` collected vector steps; the number of envs does not matter."""
+        return int(self.update_count(steps, self.repeat_times, self.batch_size))
+
+    @staticmethod
+    def update_count(steps: Any, repeat_times: Any, batch_size: Any) -> Any:
+        """Return how many updates follow ``steps`` vector steps, before it is rounded down; of numbers or of arrays."""
         raise NotImplementedError
+
+    @classmethod
+    def leaves_update(cls, values: Mapping[str, Any]) -> Any:
+        """Return whether a configuration leaves an update; of numbers, or of arrays for each of their places.
+
+        Args:
+            values: its ``UPDATE_TERMS``; one that it lacks has its default.
+
+        """
+        batch, horizon, repeat = (values.get(term, cls.model_fields[term].default) for term in UPDATE_TERMS)
+        return cls.update_count(horizon, repeat, batch) >= 1
 
     def without_updates(self) -> str:
         """Say why these hyperparameters leave no update."""

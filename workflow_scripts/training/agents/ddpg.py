@@ -18,6 +18,7 @@ class DDPG(OffPolicy):
     explore_noise_std: float = Field(
         default=0.3,
         ge=0,
+        le=10,
         description="standard deviation of the noise on actions while collecting, in units of [-1, 1]",
     )
 

@@ -17,7 +17,7 @@ class PPO(A2C):
     learning_rate: LearningRate = 3e-4
     horizon_len: HorizonLen = 512
     repeat_times: RepeatTimes = 16
-    ratio_clip: float = Field(default=0.25, gt=0, description="clip of the probability ratio around 1")
+    ratio_clip: float = Field(default=0.25, gt=0, le=1, description="clip of the probability ratio around 1")
 
     def objective(self, logprob: "Tensor", collected: "Tensor", advantage: "Tensor") -> "Tensor":
         """Return PPO's clipped objective of each transition (Schulman et al. 2017, eq. 7)."""

@@ -19,10 +19,15 @@ class SAC(OffPolicy):
     alpha: float = Field(
         default=0.01,
         gt=0,
+        le=1000,
         description="temperature at the start, the weight of the entropy, which is then adjusted by itself",
     )
     target_entropy: float = Field(
-        default=-1.0, description="entropy that the adjustment aims at, in nats per action dimension"
+        default=-1.0,
+        ge=-20,
+        le=0.6931,
+        description="entropy that the adjustment aims at, in nats per action dimension, which has ln 2 at most: an "
+        "action is within [-1, 1]",
     )
 
     def learner(self) -> "type[TradingAgent]":

@@ -15,9 +15,10 @@ class TD3(DDPG):
     policy_noise_std: float = Field(
         default=0.2,
         ge=0,
+        le=10,
         description="standard deviation of the noise that smooths the target policy, clipped at 0.5",
     )
-    update_freq: int = Field(default=2, ge=1, description="updates of the critics for one of the actor")
+    update_freq: int = Field(default=2, ge=1, le=1000, description="updates of the critics for one of the actor")
 
     def target_noise_std(self) -> float:
         """Return the standard deviation of the noise that smooths the target policy."""

@@ -37,18 +37,20 @@ class EnvironmentSettings(Settings):
     min_fee: float = Field(
         default=0.0,
         ge=0,
+        le=1e12,
         description="the least fee of an order, in the market's currency; above 0 every mode orders whole lots",
     )
     lot_size: int = Field(
         default=0,
         ge=0,
+        le=10**9,
         description="shares per lot, which orders are multiples of, rounded towards none; 0 lets `tilt` and `weights` "
         "trade fractions of shares",
     )
     initial_cash: float = Field(
-        default=1e6, gt=0, description="cash at the start of an episode, in the market's currency"
+        default=1e6, gt=0, le=1e15, description="cash at the start of an episode, in the market's currency"
     )
-    max_stock: int = Field(default=100, ge=1, description="shares that an action of 1 orders (`shares`)")
+    max_stock: int = Field(default=100, ge=1, le=10**9, description="shares that an action of 1 orders (`shares`)")
 
     @property
     def lot(self) -> int:

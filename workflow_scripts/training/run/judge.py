@@ -14,10 +14,14 @@ from workflow_scripts.training.environment.baselines import run_episode, run_epi
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent, TrainingFailedError
+from workflow_scripts.training.networks.market import Rollout
 from workflow_scripts.training.networks.shape import Architecture
 from workflow_scripts.training.run.runs import Run, out_of_memory_is_a_failure
 from workflow_scripts.training.run.train import Trained
 from workflow_scripts.training.sharpe import Episode, RunResult, failed_run, judge_episode, sharpe_ratio
+
+# Days whose market part a policy adds up at once: of a long window with many tickers all take much memory.
+DAYS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,14 @@ def evaluate_policy(
     env = make_env(segment, environment, architecture, num_envs=1, device=agent.device)
     agent.act.show(segment)
     try:
-        with torch.no_grad():
-            infer = agent.act.rollout(env.days_ahead(env.last_day))
+        infer: Rollout
 
         def policy(state: Tensor) -> Tensor:
-            return agent.to_env(infer(slice(env.day, env.day + 1), state[None])[0, :, :, 0])
+            nonlocal infer
+            place = env.day % DAYS_AT_ONCE
+            if place == 0:
+                infer = agent.act.rollout(env.days_ahead(min(DAYS_AT_ONCE, env.last_day - env.day)))
+            return agent.to_env(infer(slice(place, place + 1), state[None])[0, :, :, 0])
 
         return run_episode(env, segment, policy)
     finally:

@@ -10,6 +10,7 @@ from workflow_scripts.workflow.model import Settings
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 # Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
+MINUTES_A_YEAR = 525_600
 CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "warm_workers")
 
 
@@ -19,6 +20,7 @@ class TrainingSettings(Settings):
     num_envs: int = Field(
         default=16,
         ge=2,
+        le=2**16,
         description="portfolios that train side by side on the one market path; a budget of B vector steps is "
         "B × num_envs env-steps",
     )
@@ -46,6 +48,7 @@ class TrainingSettings(Settings):
     runs_per_gpu: int = Field(
         default=1,
         ge=1,
+        le=256,
         description="runs that share a GPU and its memory; `--resources gpu=` then counts GPUs × runs_per_gpu",
     )
     snapshot: Literal["last", "best_in_training"] = Field(
@@ -56,11 +59,13 @@ class TrainingSettings(Settings):
     limit_minutes: float | None = Field(
         default=None,
         gt=0,
+        le=MINUTES_A_YEAR,
         description="wall minutes after which a training is given up as failed; null gives it all the time it takes",
     )
     checkpoint_minutes: float = Field(
         default=5.0,
         ge=0,
+        le=MINUTES_A_YEAR,
         description="wall minutes between two checkpoints, from which a killed run goes on",
     )
     warm_workers: bool = Field(

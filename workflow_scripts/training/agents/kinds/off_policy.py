@@ -1,6 +1,6 @@
 """What the agents have that learn from a buffer of past transitions."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -22,14 +22,15 @@ class OffPolicy(Agent):
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
     repeat_times: RepeatTimes = 0.5
-    buffer_size: int = Field(default=8192, ge=1, description="vector steps that the buffer remembers")
+    buffer_size: int = Field(default=8192, ge=1, le=2**24, description="vector steps that the buffer remembers")
     soft_update_tau: float = Field(
         default=0.005, ge=0, le=1, description="how far a target network follows its network at every update"
     )
 
-    def updates(self, steps: int) -> int:
-        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times."""
-        return int(steps * self.repeat_times)
+    @staticmethod
+    def update_count(steps: Any, repeat_times: Any, batch_size: Any) -> Any:
+        """Return steps × repeat_times."""
+        return steps * repeat_times
 
     def without_updates(self) -> str:
         """Say why these hyperparameters leave no update."""

@@ -1,6 +1,6 @@
 """What the agents have that learn from what their present policy collected."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -17,11 +17,12 @@ class OnPolicy(Agent):
 
     on_policy = True
 
-    lambda_entropy: float = Field(default=0.01, ge=0, description="weight of the entropy bonus")
+    lambda_entropy: float = Field(default=0.01, ge=0, le=1000, description="weight of the entropy bonus")
 
-    def updates(self, steps: int) -> int:
-        """Return how many updates follow ``steps`` collected vector steps: steps × repeat_times / batch_size."""
-        return int(steps * self.repeat_times / self.batch_size)
+    @staticmethod
+    def update_count(steps: Any, repeat_times: Any, batch_size: Any) -> Any:
+        """Return steps × repeat_times / batch_size."""
+        return steps * repeat_times / batch_size
 
     def without_updates(self) -> str:
         """Say why these hyperparameters leave no update."""

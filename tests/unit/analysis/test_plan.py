@@ -1,6 +1,6 @@
 import json
 
-from workflow_scripts.sweeps import plan as verb
+from workflow_scripts.analysis import plan as verb
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 
 ROUND = {"size": 2, "budget": 64, "runs": 1}
@@ -10,7 +10,7 @@ SWEEP = {"agent": "ppo", "optimizer": "smac", "rounds": [ROUND], "continues": Fa
 def test_a_sweep_is_timed_with_its_own_markets_lots_and_fees(tmp_path, monkeypatch, capsys):
     timed = []
     monkeypatch.setattr(verb, "read_fold", lambda path: path)
-    monkeypatch.setattr(verb, "visible_differences", lambda *_: [])
+    monkeypatch.setattr(verb, "what_it_shows", lambda *_: [])
     monkeypatch.setattr(verb, "seconds_per_step", lambda *given: timed.append(given) or 0.001)
     asked = {
         "sweeps": {name: SWEEP | {"market": name} for name in ("here", "there")},
