@@ -25,5 +25,6 @@ rule all:
         verdicts,
         figures,
         leaderboard,
+        page,
         scores,
         runs,

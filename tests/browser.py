@@ -40,10 +40,10 @@ class Browser:
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         port = Path(self._profile.name, "DevToolsActivePort")
         until = time.monotonic() + 120
-        while not port.exists() or not port.read_text().count("\n"):
+        while not port.exists() or not port.read_text(encoding="utf-8").count("\n"):
             assert self._process.poll() is None and time.monotonic() < until, "Chromium did not start"
             time.sleep(0.05)
-        number, path = port.read_text().split()
+        number, path = port.read_text(encoding="utf-8").split()
         self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None, proxy=None)
         self._session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import tyro
-
 from workflow_scripts.analysis.report.calendar import calendar_section
-from workflow_scripts.analysis.report.elements import Table, shown
+from workflow_scripts.analysis.report.elements import Table, signed, span
 from workflow_scripts.analysis.report.failures import failures_section
 from workflow_scripts.analysis.report.market import data_section
 from workflow_scripts.analysis.report.page import Part, render
@@ -14,14 +12,14 @@ from workflow_scripts.analysis.report.runs import runs_section
 from workflow_scripts.analysis.report.search import search_section
 from workflow_scripts.analysis.report.trading import trading_section
 from workflow_scripts.analysis.report.training import training_section
-from workflow_scripts.analysis.report.tree import Sweep, read_market, read_sweeps
+from workflow_scripts.analysis.report.tree import Market, Sweep, read_market, read_sweeps
 from workflow_scripts.analysis.report.verdict import QUESTIONS, WORDS, verdict_section
 from workflow_scripts.workflow.files import write_text
-from workflow_scripts.workflow.jobs import start_job
+from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> None:
-    """Write one page of what there is: verdicts, sweeps, trainings, trades, folds, data, failures, provenance, all runs.
+    """Write one page of what there is: verdicts, sweeps, trainings, trades, failures, provenance, runs, markets.
 
     A tree that is half made gives a page that says what is missing.
 
@@ -35,7 +33,9 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
     found = read_sweeps(results.resolve().parent, sweeps)
     if not found:
         raise ValueError(f"{results} holds no sweep: run Snakemake first")
-    page = render(_title(found), _summary(found), [_part(sweep) for sweep in found], versions())
+    markets = [read_market(results.resolve().parent, name) for name in sorted({sweep.market for sweep in found})]
+    parts = [*(_part(sweep) for sweep in found), *(_part_of_market(market) for market in markets)]
+    page = render(_title(found), _summary(found), parts, versions())
     write_text(report, page)
     log.info(f"{len(found)} sweeps, {len(page.encode()) / 1e6:.2f} MB")
 
@@ -52,10 +52,9 @@ def _summary(sweeps: list[Sweep]) -> Table | None:
     for sweep in sweeps:
         answers = [WORDS[sweep.verdict[name]["answer"]] if sweep.verdict else None for name in QUESTIONS]
         skill = sweep.verdict["skill"] if sweep.verdict else {}
-        interval = skill.get("interval")
-        span = f"{shown(skill['estimate'])} [{shown(interval[0])}, {shown(interval[1])}]" if interval else None
+        estimate = f"{signed(skill['estimate'])} {span(skill['interval'])}" if skill else None
         best = sweep.incumbent
-        rows.append((sweep.name, sweep.market, *answers, span, len(sweep.scores), best.score if best else None))
+        rows.append((sweep.name, sweep.market, *answers, estimate, len(sweep.scores), best.score if best else None))
     columns = ("sweep", "market", *QUESTIONS, "skill, estimate and interval", "trials", "best validation score")
     return Table("The answers", columns, rows)
 
@@ -67,8 +66,6 @@ def _part(sweep: Sweep) -> Part:
         search_section(sweep, market),
         training_section(sweep),
         trading_section(sweep),
-        calendar_section(market),
-        data_section(market),
         failures_section(sweep),
         provenance_section(sweep, market),
         runs_section(sweep),
@@ -76,5 +73,9 @@ def _part(sweep: Sweep) -> Part:
     return Part(f"{sweep.name} on {sweep.market}", sweep.name, sections)
 
 
+def _part_of_market(market: Market) -> Part:
+    return Part(f"market {market.name}", f"market-{market.name}", [calendar_section(market), data_section(market)])
+
+
 if __name__ == "__main__":
-    tyro.cli(write_report)
+    command_line(write_report)

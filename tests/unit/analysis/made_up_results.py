@@ -142,7 +142,10 @@ class MadeUp:
         from workflow_scripts.training.environment.baselines import write_baselines
 
         write_baselines(
-            {each: Episode(dates, move + shift, np.zeros(len(dates))) for each, shift in (("benchmark", 0), ("equal_weight", 1e-5), ("buy_and_hold", 2e-5))},
+            {
+                each: Episode(dates, move + shift, np.zeros(len(dates)))
+                for each, shift in (("benchmark", 0), ("equal_weight", 1e-5), ("buy_and_hold", 2e-5))
+            },
             path,
         )
 
@@ -154,7 +157,9 @@ class MadeUp:
                 fails = broken and seed == seeds[-1]
                 episode = None if fails else self.episode(self.days(fold), move, skill)
                 self.write_run(folder / f"fold_{number}/seed_{seed}", episode)
-                values, undefined = take_all(Record(episode.daily_returns, move, episode.turnover)) if episode else ({}, {})
+                values, undefined = (
+                    take_all(Record(episode.daily_returns, move, episode.turnover)) if episode else ({}, {})
+                )
                 result = read_json(folder / f"fold_{number}/seed_{seed}/sharpe.json")
                 runs.append(
                     {
@@ -181,7 +186,15 @@ class MadeUp:
         folder, market = self.results / "sweeps" / name, self.results / "markets" / self.market
         scores = tuple(sorted(folder.glob("round_*/trial_*/score.json")))
         default = {key: entry["default"] for key, entry in SPACE.items()}
-        collect_trials("ppo", json.dumps(default), scores, 1, folder / "trials.csv", folder / "incumbent.yaml", folder / "candidates.yaml")
+        collect_trials(
+            "ppo",
+            json.dumps(default),
+            scores,
+            1,
+            folder / "trials.csv",
+            folder / "incumbent.yaml",
+            folder / "candidates.yaml",
+        )
         dates = self.days(market / "sealed.json")
         move = self.rng.normal(0.0004, 0.01, len(dates))
         rows = {}

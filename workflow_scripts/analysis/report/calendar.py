@@ -23,7 +23,7 @@ def calendar_section(market: Market) -> Section:
     if market.sealed:
         rows.append(("backtest", market.sealed))
     data, cells = [], []
-    spans = {name: [] for name in PARTS}
+    spans: dict[str, list[tuple[str, str, str]]] = {name: [] for name in PARTS}
     for label, fold in rows:
         train, judged = fold["train"], fold["validation"]
         last = "test" if label == "backtest" else "validation"

@@ -43,6 +43,16 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Small figures side by side, as many in a row as there is room for."""
+
+    title: str
+    figures: Sequence[Figure]
+    note: str
+    kind: str = field(default="group", init=False)
+
+
+@dataclass(frozen=True)
 class Table:
     """A table; numbers stand to the right.
 
@@ -80,7 +90,7 @@ class Note:
     kind: str = field(default="note", init=False)
 
 
-Block = Figure | Table | Facts | Note
+Block = Figure | Group | Table | Facts | Note
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,11 @@ def rounded(value: float) -> float:
 def days(values: NDArray[np.datetime64]) -> list[str]:
     """Return days as plotly reads them."""
     return [str(value) for value in values.astype(str)]
+
+
+def choices(values: Sequence[Any]) -> dict[str, Any]:
+    """Return what an axis of choices has, in their order."""
+    return {"type": "category", "categoryorder": "array", "categoryarray": list(map(str, values))}
 
 
 def axis(title: str, unit: str, **more: Any) -> dict[str, Any]:
@@ -156,6 +171,16 @@ def level(value: float, name: str, first: Any, last: Any, colour: str) -> dict[s
     return line(name, [first, last], [value, value], colour, line={"width": 1.5})
 
 
+def signed(value: float | None) -> str:
+    """Return a difference as text, with its sign and three digits."""
+    return "none" if value is None else f"{value:+.3g}"
+
+
+def span(interval: Sequence[float] | None) -> str:
+    """Return an interval as text."""
+    return f"[{signed(interval[0])}, {signed(interval[1])}]" if interval else "none"
+
+
 def shown(value: Any) -> str:
     """Return a cell's text: four digits of a number, a dash of nothing."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -167,5 +192,5 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(shown, value))
+        return ", ".join(map(shown, value)) or "none"
     return str(value)

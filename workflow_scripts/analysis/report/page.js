@@ -75,14 +75,14 @@ function draw(plot) {
   const { data, layout } = JSON.parse(coloured(JSON.stringify(plot.figure), colours));
   const narrow = plot.clientWidth < 480;
   const axis = {
-    gridcolor: colours.rule, zerolinecolor: colours.faint, linecolor: colours.faint, automargin: true,
+    gridcolor: colours.rule, zerolinecolor: colours.faint, linecolor: colours.faint, automargin: true, exponentformat: "power", minexponent: 6, separatethousands: true,
     title: { standoff: 8, font: { size: narrow ? 11 : 12 } }, tickfont: { size: narrow ? 10 : 11 },
   };
   const template = {
     layout: {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colours.ink },
-      xaxis: axis, yaxis: axis, hovermode: "x unified", margin: { l: 8, r: 12, t: 8, b: 8 },
+      xaxis: axis, yaxis: axis, hovermode: "x unified", dragmode: narrow ? false : "zoom", margin: { l: 8, r: 12, t: 8, b: 8 },
       hoverlabel: { bgcolor: colours.paper, bordercolor: colours.faint, font: { color: colours.ink } },
       legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: narrow ? 10 : 11 } },
     },
@@ -90,7 +90,7 @@ function draw(plot) {
   };
   if (narrow) Object.keys(layout).filter((key) => key.startsWith("xaxis")).forEach((key) => { layout[key].nticks ??= 5; });
   plot.drawn = true;
-  return Plotly.react(plot, data, { ...layout, template }, { responsive: true, displaylogo: false, displayModeBar: narrow ? false : "hover" });
+  return Plotly.react(plot, data, { ...layout, template }, { responsive: true, displayModeBar: false });
 }
 
 // A table that sorts, filters and is downloaded.

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from workflow_scripts.analysis.report.elements import Figure, Section, Table, shown
+from workflow_scripts.analysis.report.elements import Figure, Group, Section, Table, shown
 
 FOLDER = Path(__file__).parent
 TEMPLATE, STYLE, SCRIPT = "page.html", "page.css", "page.js"
@@ -51,7 +51,8 @@ def render(title: str, summary: Table | None, parts: Sequence[Part], versions: S
         if isinstance(block, Figure):
             payload[numbered[id(block)]] = {"data": block.data, "layout": block.layout}
         elif isinstance(block, Table) and block.every:
-            payload[numbered[id(block)]] = {"columns": list(block.columns), "rows": list(block.rows), "name": block.title}
+            content = {"columns": list(block.columns), "rows": list(block.rows), "name": block.title}
+            payload[numbered[id(block)]] = content
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=select_autoescape(["html"]),
@@ -88,4 +89,5 @@ def unpacked(page: str, name: str) -> bytes:
 
 
 def _blocks(parts: Sequence[Part]) -> list[Any]:
-    return [block for part in parts for section in part.sections for block in section.blocks]
+    blocks = [block for part in parts for section in part.sections for block in section.blocks]
+    return [each for block in blocks for each in (block.figures if isinstance(block, Group) else [block])]

@@ -22,20 +22,22 @@ def provenance_section(sweep: Sweep, market: Market) -> Section:
         ("final seeds", stated.get("seeds") or sorted({run.seed for each in sweep.backtests.values() for run in each})),
         ("sha256 of the bars", market.lock.get("sha256")),
         ("openings of the test days", market.openings),
+        ("digest of the code that trained", stated.get("code")),
     ]
-    rows += [(f"digest: {name}", value) for name, value in sorted(_digests(stated).items())]
     rows += [
         (f"sha256 of {path.name}", sha256(path))
         for path in (sweep.folder / "preregistration.json", sweep.folder / "verdict.json")
         if path.exists()
     ]
+    rows.append(("made by", "make run with the same config.yaml; make report writes this page anew"))
     rounds = [
         (int(folder.name.removeprefix("round_")), sha256(folder / MANIFEST))
         for folder in folders(ROUND, sweep.root, sweep=sweep.name)
         if (folder / MANIFEST).exists()
     ]
     blocks: list[Block] = [Facts("Settings, seeds and digests", rows)]
-    blocks.append(Table("Rounds", ("round", f"sha256 of {MANIFEST}"), rounds, note="A proposed round is a decision, and kept."))
+    note = "A proposed round is a decision, and kept."
+    blocks.append(Table("Rounds", ("round", f"sha256 of {MANIFEST}"), rounds, note=note))
     for group, values in stated.get("settings", {}).items():
         if isinstance(values, dict):
             blocks.append(Facts(f"Settings: {group}", sorted(values.items())))
@@ -45,8 +47,3 @@ def provenance_section(sweep: Sweep, market: Market) -> Section:
 def versions() -> list[tuple[str, str]]:
     """Return the versions of what made the page."""
     return [("Python", platform.python_version()), *((name, version(name)) for name in PACKAGES)]
-
-
-def _digests(stated: dict[str, Any]) -> dict[str, str]:
-    """Return the digests that a preregistration states, by name."""
-    return {name: value for name, value in stated.items() if isinstance(value, str) and len(value) == 64}

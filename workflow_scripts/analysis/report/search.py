@@ -1,4 +1,4 @@
-"""The sweep itself: how the score grew, where the good configurations lie, which hyperparameters matter, what it cost."""
+"""The sweep itself: how the score grew, where good configurations lie, which hyperparameters matter, what it cost."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,12 @@ from workflow_scripts.analysis.leaderboard import anytime, vector_steps
 from workflow_scripts.analysis.report.elements import (
     Block,
     Figure,
+    Group,
     Note,
     Section,
     Table,
     axis,
+    choices,
     layout,
     level,
     line,
@@ -27,7 +29,7 @@ from workflow_scripts.analysis.report.elements import (
     rounded,
     shown,
 )
-from workflow_scripts.analysis.report.surface import Surface, coded
+from workflow_scripts.analysis.report.surface import Surface
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.history import Score, at_full_budget
@@ -78,7 +80,7 @@ def _progress(sweep: Sweep, market: Market, objective: str) -> Figure:
             x, y = [steps for steps, _ in own], [score.score for _, score in own]
             more = {"text": texts, "hovertemplate": "%{text}<extra></extra>", "marker": {"symbol": symbol}}
             data.append(points(name, x, y, colour, **more))
-    data.append(line("best so far", curve.steps, curve.best, "rank_2", line={"shape": "hv"}))
+    data.append(line("best so far", curve.steps.tolist(), curve.best, "rank_2", line={"shape": "hv"}))
     worth = {}
     if market.baselines:
         found = objectives.find(sweep.scores[0].objective)
@@ -92,8 +94,8 @@ def _progress(sweep: Sweep, market: Market, objective: str) -> Figure:
         + "".join(f"; {name_of(name)} {shown(value)}" for name, value in worth.items())
         + ".",
         data,
-        layout(axis("cost so far", "vector steps"), axis(objective, "annual, validation days")),
-        note="A point is a trial: the mean over its folds and seeds.",
+        layout(axis("cost so far", "vector steps"), axis(objective, "annual")),
+        note="A point is a trial: the mean over its validation days of all folds and seeds.",
     )
 
 
@@ -160,48 +162,44 @@ def _parallel(scored: Sequence[Score], varying: Mapping[str, Mapping[str, Any]],
 
 def _slices(
     scored: Sequence[Score], varying: Mapping[str, Mapping[str, Any]], surface: Surface, objective: str
-) -> Figure:
+) -> Group:
     """Return the scores over each hyperparameter, with a forest's partial dependence."""
-    data, drawn = [], {}
-    names = list(varying)
-    columns = min(3, len(names))
-    rows = -(-len(names) // columns)
-    for place, name in enumerate(names):
-        entry, at = varying[name], "" if place == 0 else str(place + 1)
-        axes = {"xaxis": f"x{at}", "yaxis": f"y{at}", "showlegend": place == 0}
+    figures, scores = [], [score.score or 0.0 for score in scored]
+    room = 0.06 * (max(scores) - min(scores)) or 1.0
+    up = axis(objective, "annual", range=[rounded(min(scores) - room), rounded(max(scores) + room)], nticks=5)
+    texts = [f"{label_of(score)}: {shown(score.score)}" for score in scored]
+    for name, entry in varying.items():
         chosen = entry["type"] == "categorical"
         values = [str(score.configuration[name]) if chosen else score.configuration[name] for score in scored]
-        texts = [f"{label_of(score)}: {shown(score.score)}" for score in scored]
         hover = {"text": texts, "hovertemplate": f"{name} %{{x}}<br>%{{text}}<extra></extra>"}
-        data.append(points("trial", values, [score.score for score in scored], "rank_1", **hover, **axes))
         where, means = surface.partial(name)
-        mode = {"mode": "lines+markers"} if chosen else {}
-        data.append(line("partial dependence", where, means, "default", **mode, **axes))
-        row, column = divmod(place, columns)
-        gap = 0.07 if columns > 1 else 0.0
-        width, height = (1 - gap * (columns - 1)) / columns, 1 / rows
-        left, top = column * (width + gap), 1 - row * height
-        kind = {"type": "category"} if chosen else {"type": "log" if entry["log"] else "linear"}
+        more = {"mode": "lines+markers" if chosen else "lines", "hoverinfo": "skip"}
+        data = [
+            points("trial", values, scores, "rank_1", **hover),
+            line("partial dependence", where, means, "default", **more, line={"dash": "solid"}),
+        ]
         unit = "choice" if chosen else "log scale" if entry["log"] else "value"
-        drawn[f"xaxis{at}"] = axis(
-            name, unit, **kind, domain=[rounded(left), rounded(left + width)], anchor=f"y{at}", nticks=4
-        )
-        drawn[f"yaxis{at}"] = axis(
-            objective, "annual", domain=[rounded(top - height + 0.24 / rows), rounded(top)], anchor=f"x{at}", nticks=5
-        )
-        if column:
-            drawn[f"yaxis{at}"] |= {"matches": "y", "showticklabels": False, "title": None}
-        elif place:
-            drawn[f"yaxis{at}"] |= {"matches": "y"}
-    return Figure(
+        across = axis(name, unit, **(choices(entry["choices"]) if chosen else scale(entry)))
+        low, high = shown(float(means.min())), shown(float(means.max()))
+        alt = f"Scores of {len(scored)} trials over {name}; where it alone moves, a forest predicts {low} to {high}."
+        drawn = layout(across, up, hovermode="closest", showlegend=False)
+        figures.append(Figure(name, alt, data, drawn, height=230))
+    return Group(
         "Score over each hyperparameter",
-        f"Scores of {len(scored)} trials over {', '.join(names)}, each with the mean of a forest's predictions.",
-        data,
-        {**drawn, "hovermode": "closest"},
-        height=60 + 240 * rows,
-        note="The orange line is a random forest's mean prediction where this hyperparameter alone moves (partial "
-        "dependence); with few trials it follows noise.",
+        figures,
+        "A point is a trial. The line is a random forest's mean prediction where this hyperparameter alone moves "
+        "(partial dependence); with few trials it follows noise.",
     )
+
+
+def scale(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an axis over a hyperparameter's range has; of two decades or more its powers of ten are marked."""
+    ends = float(entry["lower"]), float(entry["upper"])
+    if not entry["log"]:
+        return {"type": "linear", "range": list(ends)}
+    logarithms = [rounded(math.log10(end)) for end in ends]
+    marked = {"dtick": 1} if logarithms[1] - logarithms[0] >= 2 else {}
+    return {"type": "log", "range": logarithms, **marked}
 
 
 def most_important(sweep: Sweep, varying: Mapping[str, Any]) -> list[str]:
@@ -230,11 +228,6 @@ def _contour(
     if len(names) < 2:
         return []
     (x, y), (across, up, means) = names, surface.partial_of_two(*names)
-    kinds = ["log" if varying[name]["log"] else "linear" for name in names]
-    ranges = []
-    for values, kind in zip((across, up), kinds, strict=True):
-        ends = [min(values), max(values)]
-        ranges.append([rounded(math.log10(end)) for end in ends] if kind == "log" else ends)
     data: list[dict[str, Any]] = [
         {
             "type": "contour",
@@ -254,10 +247,7 @@ def _contour(
     marker = {"color": "#ffffff", "size": 8, "line": {"color": "#000000", "width": 1.5}}
     more = {"text": texts, "hovertemplate": "%{text}<extra></extra>", "showlegend": False, "marker": marker}
     data.append(points("trial", where[0], where[1], "ink", **more))
-    axes = [
-        axis(name, "log scale" if kind == "log" else "value", type=kind, range=ends)
-        for name, kind, ends in zip(names, kinds, ranges, strict=True)
-    ]
+    axes = [axis(name, "log scale" if varying[name]["log"] else "value", **scale(varying[name])) for name in names]
     return [
         Figure(
             f"The two that matter most: {x} and {y}",
@@ -290,27 +280,38 @@ def _importance(sweep: Sweep) -> list[Block]:
                 "x": numbers(_importance_of(shares[name]) for name in names),
                 "error_x": {"type": "data", "array": numbers(shares[name]["sd"] for name in names), "color": "$ink"},
                 "marker": {"color": f"${METHOD_COLOURS[method]}"},
+                "offsetgroup": method,
             }
         )
         data.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": f"shuffled scores, {METHOD_NAMES[method]}",
+                "name": "what shuffled scores reach",
+                "orientation": "h",
+                "offsetgroup": method,
+                "showlegend": method == next(iter(methods)),
                 "y": names,
                 "x": numbers(shares[name]["shuffled_high"] for name in names),
                 "marker": {
                     "symbol": "line-ns-open",
-                    "size": 14,
-                    "color": f"${METHOD_COLOURS[method]}",
+                    "size": 16,
+                    "color": "$ink",
                     "line": {"width": 3},
                 },
             }
         )
+    ends = [
+        max(said["importance"] + said["sd"], said["shuffled_high"]) for of in methods.values() for said in of.values()
+    ]
     drawn = layout(
-        axis("importance", "share, 0 to 1", rangemode="tozero"),
+        axis("importance", "share, 0 to 1", range=[0, rounded(1.05 * max(ends))]),
         axis("hyperparameter", "name", type="category", autorange="reversed"),
         barmode="group",
+        scattermode="group",
+        bargap=0.25,
+        scattergap=0.25,
+        hovermode="y unified",
     )
     figure = Figure(
         "Importance of the hyperparameters",
@@ -323,8 +324,8 @@ def _importance(sweep: Sweep) -> list[Block]:
         data,
         drawn,
         height=140 + 26 * len(methods) * len(names),
-        note="A bar's error is the standard deviation over bootstraps. The tick is what shuffled scores reach in one of "
-        "twenty sweeps: a bar below it is not known to matter.",
+        note="A bar's error is the standard deviation over bootstraps. The tick is what shuffled scores reach in one "
+        "of twenty sweeps: a bar below it is not known to matter.",
     )
     return [*([Note(content["conclusion"])] if content["conclusion"] else []), figure]
 
@@ -334,10 +335,7 @@ def _heat(sweep: Sweep, objective: str) -> Figure:
     pairs = sorted({(run["fold"], run["seed"]) for score in sweep.scores for run in score.runs})
     values = [{(run["fold"], run["seed"]): run for run in score.runs} for score in sweep.scores]
     table = [numbers(own[pair]["value"] if pair in own else None for pair in pairs) for own in values]
-    texts = [
-        [f"{own[pair]['status']}: {own[pair]['reason'] or shown(own[pair]['value'])}" if pair in own else "no run" for pair in pairs]
-        for own in values
-    ]
+    texts = [[_told(own.get(pair)) for pair in pairs] for own in values]
     known = [value for row in table for value in row if value is not None]
     far = max(map(abs, known), default=1.0)
     trials = [f"{score.round}.{score.trial}" for score in sweep.scores]
@@ -371,6 +369,10 @@ def _heat(sweep: Sweep, objective: str) -> Figure:
         height=max(300, 130 + 14 * len(trials)),
         note="A column that has one colour says that the fold decides; a row that has one, that the trial does.",
     )
+
+
+def _told(run: Mapping[str, Any] | None) -> str:
+    return f"{run['status']}: {run['reason'] or shown(run['value'])}" if run else "no run"
 
 
 def _difference(sweep: Sweep) -> list[Block]:

@@ -31,7 +31,7 @@ TUNED, BENCHMARK = "rank_1", "benchmark"
 BASELINES = (BENCHMARK, "equal_weight", "buy_and_hold")
 ROLLING = 63  # days, a quarter
 MOST_TICKERS = 7  # with a colour of their own
-SHARES = {
+MEASURES = {
     "sharpe": "Sharpe ratio (annual)",
     "total_return": "total return (%)",
     "max_drawdown": "deepest drawdown (%)",
@@ -51,7 +51,9 @@ def trading_section(sweep: Sweep) -> Section:
     returns = {name: sweep.test_returns[name] for name in (*DRAWN, *BASELINES) if name in sweep.test_returns}
     if TUNED not in returns:
         missing = (sweep.verdict or {}).get("not_judged", {}).get(TUNED)
-        text = f"The tuned configuration has no test days to show: {missing}." if missing else "No backtest is done yet."
+        text = (
+            f"The tuned configuration has no test days to show: {missing}." if missing else "No backtest is done yet."
+        )
         return Section("Trading on the test days", [Note(text)], "trading")
     tuned = returns[TUNED]
     blocks: list[Block] = [_measures(returns), _growth(returns), _drawdown(returns), *_rolling(returns)]
@@ -74,43 +76,46 @@ def _rows(table: Daily, column: str = "daily_return") -> Array:
 def _measures(returns: Mapping[str, Daily]) -> Table:
     """Return measures, each the mean over the seeds."""
     benchmark = _rows(returns[BENCHMARK])[0] if BENCHMARK in returns else None
-    rows = []
+    taken = {}
     for name, table in returns.items():
         against = None if name == BENCHMARK else benchmark
-        turnovers, cells = _rows(table, "turnover"), []
         records = [
             Record(own, against, turnover, table.periods_per_year)
-            for own, turnover in zip(_rows(table), turnovers, strict=True)
+            for own, turnover in zip(_rows(table), _rows(table, "turnover"), strict=True)
         ]
-        taken = [take_all(record)[0] for record in records]
-        for measure in SHARES:
-            values = [own[measure] for own in taken]
-            known = [value for value in values if value is not None]
-            mean = float(np.mean(known)) if len(known) == len(values) else None
-            cells.append(mean if mean is None or measure not in IN_PERCENT else 100 * mean)
-        rows.append((name_of(name), len(records), *cells))
-    return Table(
-        "Measures",
-        ("", "seeds", *SHARES.values()),
-        rows,
-        note="Means over the seeds, after fees, on the test days. The verdict above says which differences these days show.",
-    )
+        taken[name] = [take_all(record)[0] for record in records]
+    rows = [
+        (title, *(_mean_of([own[measure] for own in of_seeds], measure) for of_seeds in taken.values()))
+        for measure, title in MEASURES.items()
+    ]
+    names = [f"{name_of(name)}, {len(own)} seeds" if len(own) > 1 else name_of(name) for name, own in taken.items()]
+    note = "Means over the seeds, after fees, on the test days. The verdict says which differences these days show."
+    return Table("Measures", ("measure", *names), rows, note=note)
+
+
+def _mean_of(values: list[float | None], measure: str) -> float | None:
+    """Return a mean, none where a seed has no value."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return float(np.mean(known)) * (100 if measure in IN_PERCENT else 1)
 
 
 def _growth(returns: Mapping[str, Daily]) -> Figure:
     """Return the growth of one unit of money: mean over the seeds, and their range."""
-    data, told = [], []
-    for name, table in returns.items():
+    data: list[dict[str, Any]] = []
+    told: list[str] = []
+    for name, table in reversed(list(returns.items())):
         paths, x = np.cumprod(1 + _rows(table), axis=1), days(table.days)
         if len(paths) > 1:
             data += band(x, paths.min(axis=0), paths.max(axis=0), name)
         data.append(line(name_of(name), x, paths.mean(axis=0), name))
-        told.append(f"{name_of(name)} {shown(float(paths.mean(axis=0)[-1]))}")
+        told.insert(0, f"{name_of(name)} {shown(float(paths.mean(axis=0)[-1]))}")
     return Figure(
         "Growth",
         "Value of 1 at the end of the test days: " + ", ".join(told) + ".",
         data,
-        layout(axis("test day", "date"), axis("value", "of 1 invested")),
+        layout(axis("test day", "date"), axis("value", "of 1 invested"), legend={"traceorder": "reversed"}),
         height=400,
         note="Lines are means over the final seeds; bands reach from the lowest to the highest seed.",
     )
@@ -119,7 +124,7 @@ def _growth(returns: Mapping[str, Daily]) -> Figure:
 def _drawdown(returns: Mapping[str, Daily]) -> Figure:
     """Return how far each lies below its highest value so far."""
     data, told = [], []
-    for name in (each for each in (TUNED, "default", BENCHMARK) if each in returns):
+    for name in (each for each in (BENCHMARK, "default", TUNED) if each in returns):
         table = returns[name]
         path = np.cumprod(1 + _rows(table), axis=1).mean(axis=0)
         below = 100 * (path / np.maximum.accumulate(np.maximum(path, 1.0)) - 1)
@@ -130,7 +135,7 @@ def _drawdown(returns: Mapping[str, Daily]) -> Figure:
         "Drawdown",
         "Deepest fall from a peak: " + ", ".join(told) + ".",
         data,
-        layout(axis("test day", "date"), axis("below the highest value so far", "%")),
+        layout(axis("test day", "date"), axis("below the peak", "%"), legend={"traceorder": "reversed"}),
         note="Of the mean path over the seeds.",
     )
 
@@ -141,7 +146,7 @@ def _rolling(returns: Mapping[str, Daily]) -> list[Figure]:
     if count <= ROLLING:
         return []
     data = []
-    for name in (each for each in (TUNED, "default", BENCHMARK) if each in returns):
+    for name in (each for each in (BENCHMARK, "default", TUNED) if each in returns):
         table = returns[name]
         windows = np.lib.stride_tricks.sliding_window_view(_rows(table), ROLLING, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -154,7 +159,11 @@ def _rolling(returns: Mapping[str, Daily]) -> list[Figure]:
             f"Rolling Sharpe ratio, {ROLLING} days",
             f"Sharpe ratio over the last {ROLLING} days of tuned, default and benchmark on {count} test days.",
             data,
-            layout(axis("last day of the window", "date"), axis("Sharpe ratio", "annual")),
+            layout(
+                axis("last day of the window", "date"),
+                axis("Sharpe ratio", "annual"),
+                legend={"traceorder": "reversed"},
+            ),
             note="Its standard error is about 2: only long stretches mean something.",
         )
     ]
@@ -164,7 +173,8 @@ def _distribution(returns: Mapping[str, Daily]) -> Figure:
     """Return how daily returns are distributed."""
     shown_names = [each for each in (TUNED, BENCHMARK) if each in returns]
     every = np.concatenate([100 * _rows(returns[name]).ravel() for name in shown_names])
-    edges = np.linspace(*np.quantile(every, [0.002, 0.998]), 41)
+    first, last = np.quantile(every, [0.002, 0.998])
+    edges = np.linspace(first, last, 41)
     middles, data = (edges[1:] + edges[:-1]) / 2, []
     for name in shown_names:
         rows = 100 * _rows(returns[name])
@@ -223,7 +233,11 @@ def _weights(kept: list[Weights]) -> Figure:
         "What the tuned policy held",
         f"Mean weights over the test days: {largest}, cash {parts['cash'].mean():.1f} %.",
         data,
-        layout(axis("test day", "date"), axis("weight", "% of value", range=[0, 100])),
+        layout(
+            axis("test day", "date"),
+            axis("weight", "% of value", range=[0, 100]),
+            legend={"traceorder": "normal"},
+        ),
         height=400,
         note="Mean over the final seeds, after each day's trades.",
     )
@@ -238,10 +252,12 @@ def _exposure(kept: list[Weights], returns: Mapping[str, Daily]) -> Figure:
     data.append(line("traded", x, traded.mean(axis=0), "default", line={"dash": "solid", "width": 1.2}, yaxis="y2"))
     drawn = layout(axis("test day", "date"), axis("invested", "% of value", domain=[0.55, 1], rangemode="tozero"))
     drawn["yaxis2"] = axis("traded", "% of value a day", domain=[0, 0.42], rangemode="tozero")
+    drawn |= {"legend": {"traceorder": "normal"}}
+    means = float(invested.mean()), float(traded[:, 1:].mean())
     drawn["xaxis"]["anchor"] = "y2"
     return Figure(
         "Exposure and turnover",
-        f"On average {shown(float(invested.mean()))} % invested and {shown(float(traded[:, 1:].mean()))} % traded a day.",
+        f"On average {shown(means[0])} % invested, and {shown(means[1])} % traded a day.",
         data,
         drawn,
         height=400,

@@ -15,11 +15,15 @@ CURVES = {
     "reward": ("reward of a day", "100 × log return", "What the exploring policy earned, after fees."),
     "turnover": ("turnover of a day", "fraction of value", "What the exploring policy traded."),
     "critic_loss": ("critic loss", "smooth L1", "Rising without end: the values diverge."),
-    "actor_objective": ("actor objective", "as the agent states it", "Its level means nothing; its trend may."),
+    "actor_objective": ("actor objective", "agent's own", "Its level means nothing; its trend may."),
     "entropy": ("entropy of the policy", "nats", "Falling: the policy explores less."),
-    "log_std": ("log of the exploration's deviation", "log of action units", "Falling: the policy explores less."),
-    "explained_variance": ("explained variance of the returns", "1 is all", "Below zero: the critic is worse than none."),
-    "kl": ("change of the policy by an update", "KL, nats", "Far above 0.1: updates are too large."),
+    "log_std": ("log deviation of actions", "log of action units", "Falling: the policy explores less."),
+    "explained_variance": (
+        "explained variance",
+        "1 is all",
+        "Of the returns. Below zero: the critic is worse than none.",
+    ),
+    "kl": ("KL of an update", "nats", "How far the policy moved. Far above 0.1: updates are too large."),
     "alpha": ("temperature", "weight of the entropy", ""),
     "actor_updates": ("actor updates", "per critic update", ""),
 }
@@ -64,7 +68,8 @@ def _groups(sweep: Sweep, runs: Sequence[Run]) -> dict[tuple[str, str, float], l
 
 def _figure(name: str, title: str, unit: str, note: str, groups: Any, curves: Any) -> Figure:
     """Return the curves of one number: a line per run, gaps between the runs of a group."""
-    data, told = [], []
+    data: list[dict[str, Any]] = []
+    told = []
     for (label, colour, width), runs in groups.items():
         x: list[float | None] = []
         y: list[float | None] = []
@@ -97,7 +102,7 @@ def _figure(name: str, title: str, unit: str, note: str, groups: Any, curves: An
         told.append(f"{label} {shown(float(np.median(ends)))}")
     up = axis(title, unit)
     if name == "explained_variance":
-        lowest = min((value for trace in data for value in trace["y"] if value is not None), default=0.0)
+        lowest: float = min((value for trace in data for value in trace["y"] if value is not None), default=0.0)
         up |= {"range": [max(LEAST_EXPLAINED, lowest) - 0.05, 1.05]}
     return Figure(
         title[0].upper() + title[1:],
@@ -107,5 +112,3 @@ def _figure(name: str, title: str, unit: str, note: str, groups: Any, curves: An
         height=300,
         note=note,
     )
-
-

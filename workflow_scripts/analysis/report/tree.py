@@ -138,7 +138,8 @@ class Sweep:
     @property
     def space(self) -> Mapping[str, Mapping[str, Any]]:
         """The search space."""
-        return self.settings.get("search_space", {})
+        entries: dict[str, dict[str, Any]] = self.settings.get("search_space", {})
+        return entries
 
     @property
     def market(self) -> str:
@@ -158,7 +159,8 @@ class Sweep:
     @cached_property
     def verdict(self) -> dict[str, Any] | None:
         """The verdict; none before there is one."""
-        return _json(self.folder / "verdict.json")
+        said: dict[str, Any] | None = _json(self.folder / "verdict.json")
+        return said
 
     @cached_property
     def preregistration(self) -> dict[str, Any]:
@@ -168,7 +170,8 @@ class Sweep:
     @cached_property
     def importance(self) -> dict[str, Any] | None:
         """The importance of hyperparameters; none before it was estimated."""
-        return _json(self.folder / "importance.json")
+        said: dict[str, Any] | None = _json(self.folder / "importance.json")
+        return said
 
     @cached_property
     def runs(self) -> list[Run]:

@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workflow_scripts.analysis.leaderboard import vector_steps
-from workflow_scripts.analysis.report.elements import Block, Facts, Figure, Note, Section, axis, layout, rounded, shown
+from workflow_scripts.analysis.report.elements import (
+    Block,
+    Facts,
+    Figure,
+    Note,
+    Section,
+    axis,
+    layout,
+    rounded,
+    shown,
+    signed,
+    span,
+)
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
 
 QUESTIONS = {
@@ -51,11 +63,10 @@ def verdict_section(sweep: Sweep, market: Market) -> Section:
 
 
 def _answer(name: str, said: Mapping[str, Any], confidence: float) -> Answer:
-    interval = said["interval"]
     numbers = [
-        ("estimate", f"{shown(said['estimate'])} in {said['estimand']}"),
-        (f"{confidence:.0%} interval", f"{shown(interval[0])} to {shown(interval[1])}" if interval else "none"),
-        ("p-value", shown(said["p_value"])),
+        ("estimate", f"{signed(said['estimate'])} in {said['estimand']}"),
+        (f"{confidence:.0%} interval", span(said["interval"])),
+        ("p-value", "none" if said["p_value"] is None else f"{said['p_value']:.2g}"),
     ]
     numbers += [("why not", said["reason"])] if said["reason"] else []
     word, sign = WORDS[said["answer"]], SIGNS[said["answer"]]
@@ -95,7 +106,7 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
                 **error,
             }
         )
-        told.append(f"{name} {shown(estimate)}" + (f" [{shown(interval[0])}, {shown(interval[1])}]" if interval else ""))
+        told.append(f"{name} {signed(estimate)}, interval {span(interval)}")
     x = axis("difference", verdict["estimand"], zeroline=True, zerolinewidth=2)
     drawn = layout(x, axis("answer", "name", type="category"), hovermode="closest")
     return [
@@ -105,8 +116,9 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
             data,
             drawn,
             height=240,
-            note="An interval to the right of zero is a yes. Skill: tuned less benchmark on the test days. Tuning: tuned "
-            "less default. Selection: the best trial less the best of as many without skill, on the validation days.",
+            note="An interval to the right of zero is a yes. Skill: tuned less benchmark, on the test days. Tuning: "
+            "tuned less default, on the test days. Selection: the best trial less the best of as many without skill, "
+            "on the validation days.",
         )
     ]
 
