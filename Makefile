@@ -29,8 +29,9 @@ plan: setup ## what the sweeps take and what they can show, before any of it run
 	@$(SNAKEMAKE) plan --quiet host progress reason rules
 
 # From the files alone, so that it may look at another machine's run on a shared disk: make watch RESULTS=/path/to/results.
-watch: setup ## a live view of a running or finished sweep; q ends it
-	@$(BIN)/python -m workflow_scripts.analysis.watch_results --results $(RESULTS) $(if $(ONCE),--once)
+watch: setup ## a live view of a running or finished sweep, q ends it; ONCE=1: one picture; HTML=1: the report too, every minute
+	@$(BIN)/python -m workflow_scripts.analysis.watch_results --results $(RESULTS) $(if $(ONCE),--once) \
+		$(if $(HTML),--html $(RESULTS)/report.html)
 
 explain: setup ## how many jobs of each rule would run, and why; starts nothing
 	@$(SNAKEMAKE) --dry-run

@@ -24,6 +24,7 @@ rule all:
     input:
         verdicts,
         figures,
+        paths,
         leaderboard,
         page,
         scores,

@@ -13,6 +13,13 @@ figures = expand(
     figure=["progress", "sharpe", "importance", "equity"],
 )
 
+# Folds that train before they validate have one path, which the scores know.
+paths = (
+    expand(f"{SWEEP}/paths.json", sweep=settings.sweeps)
+    if settings.top.folds.scheme == "combinatorial"
+    else []
+)
+
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 page = f"{RESULTS}/report.html"
 
@@ -224,6 +231,32 @@ rule judge_sweep:
         " --preregistration {input.preregistration:q} --ledger {params.ledger:q} --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " {params.settings} > {log:q} 2>&1"
+
+
+rule recombine_paths:
+    """Join the validation parts of combinatorial folds to whole backtest paths, with the Sharpe ratio of each."""
+    input:
+        scores=scores_of_sweep,
+        runs=returns_of_sweep,
+        folds=descriptions_of_sweep,
+        benchmarks=baselines_of_sweep,
+    output:
+        paths=report(
+            f"{SWEEP}/paths.json",
+            caption="../report/paths.rst",
+            category="{sweep}",
+            labels={"result": "6. backtest paths"},
+        ),
+    log:
+        f"{SWEEP}/recombine_paths.log",
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        code=code("analysis.recombine_paths"),
+    shell:
+        "exec python -m workflow_scripts.analysis.recombine_paths --scores {input.scores:q}"
+        " --folds {input.folds:q} --benchmarks {input.benchmarks:q} --paths {output.paths:q} > {log:q} 2>&1"
 
 
 rule compare_sweeps:

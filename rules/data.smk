@@ -51,15 +51,16 @@ checkpoint compute_features:
         test_start=test_start_of_market,
         turbulence_days=settings.top.features.turbulence_days,
         purge_days=settings.top.folds.dropped_days,
+        by_run="--by-run" if settings.top.folds.scheme == "combinatorial" else "",
         code=code("data.compute_features"),
     shell:
         "exec python -m workflow_scripts.data.compute_features --bars {input.bars:q}"
         " --features {output.features:q} --sealed {output.sealed:q} --test-start {params.test_start:q}"
-        " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} > {log:q} 2>&1"
+        " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} {params.by_run} > {log:q} 2>&1"
 
 
 checkpoint split_folds:
-    """Cut a market's days before its test days into walk-forward folds."""
+    """Cut a market's days before its test days into folds."""
     input:
         features=f"{FEATURES}.npz",
     output:

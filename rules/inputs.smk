@@ -86,6 +86,11 @@ def baselines_of_sweep(wildcards):
     )
 
 
+def descriptions_of_sweep(wildcards):
+    """What every fold's json says of its days."""
+    return expand(f"{FOLD}.json", market=market_name(wildcards), fold=range(FOLD_COUNT))
+
+
 def benchmarks_of_trial(wildcards):
     """What the baselines earned on the folds that judge a trial."""
     judged = settings.pairs[

@@ -17,6 +17,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         settings = self.common_settings
         self.own: logging.Handler | None = None
+        self.closed = False
         if os.environ.get("VERBOSE") or settings.verbose or settings.printshellcmds or settings.debug_dag:
             self.own = self._snakemakes_own()
         quiet = {str(each) for each in settings.quiet or ()}
@@ -48,9 +49,10 @@ class LogHandler(LogHandlerBase):
     def close(self) -> None:
         """Say how the run ended, and leave the terminal as it was."""
         try:
-            if self.own is None:
+            if self.own is None and not self.closed:
                 self.screen.close()
         finally:
+            self.closed = True  # Snakemake closes a handler when it ends, and Python does so again
             super().close()
 
     @property

@@ -47,7 +47,7 @@ COLUMNS = {
     "round": 5,
     "trial": 5,
     "score": 7,
-    "against the default": 23,
+    "against default (±95 %)": 23,
     "best so far": 24,
     "time left": 0,
 }
@@ -322,7 +322,8 @@ class Screen:
         if not failed.indent:  # a job of a group says nothing of its own
             job = self.jobs.get(failed.jobid) or Job(failed.rule_name, {})
             self._end(failed.jobid, well=False)
-            self._show_failure(str(job), failed.log, failed.rule_msg or self.how_it_ended)
+            logs = [_kept(log, job.attempt) for log in failed.log]
+            self._show_failure(str(job), logs, failed.rule_msg or self.how_it_ended)
         self.how_it_ended = ""
 
     def _group_failed(self, record: LogRecord) -> None:
@@ -361,9 +362,18 @@ class Screen:
             return
         from workflow_scripts.workflow.reruns import Job as Rerun
         from workflow_scripts.workflow.reruns import explain
+        from workflow_scripts.workflow.wording import several
 
-        for line in explain(Rerun(*reason) for reason in self.reasons):
+        jobs = [Rerun(*reason) for reason in self.reasons if reason[0] != "all"]
+        self._say(f"{several(len(jobs), 'job')} would run, of these rules for these reasons:")
+        for line in explain(jobs):
             self._say(line)
+
+
+def _kept(log: str, attempt: int) -> str:
+    """Return the log of an attempt that stays when the next one begins, where the job keeps one."""
+    kept = Path(log).with_suffix(f".attempt_{attempt}{Path(log).suffix}")
+    return str(kept) if kept.exists() else log
 
 
 def _reason(logs: list[str]) -> str | None:

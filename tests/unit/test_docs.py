@@ -87,6 +87,14 @@ def test_every_make_target_that_is_named_exists(root, page):
         assert set(names.split()) <= set(targets), f"make {names}"
 
 
+def test_make_help_has_a_line_for_every_command(root):
+    targets = re.findall(r"^([a-z][a-z0-9-]*):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    done = subprocess.run(["make", "help"], cwd=root, capture_output=True, text=True, check=True)
+    lines = dict(re.findall(r"^make ([a-z0-9-]+) +(\S.*)$", done.stdout, re.MULTILINE))
+    assert list(lines) == targets
+    assert {"run", "plan", "watch", "report", "explain", "resume", "adopt", "diff", "test", "clean"} <= lines.keys()
+
+
 def test_every_example_of_yaml_can_be_read(page):
     for example in fences(page.read_text(encoding="utf-8"), "yaml"):
         assert isinstance(yaml.safe_load(example), dict), example

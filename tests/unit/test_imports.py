@@ -10,6 +10,7 @@ import pytest
     ("module", "spared"),
     [
         ("data.download_bars", ("torch", "scipy.stats", "matplotlib")),
+        ("data.compute_features", ("torch", "scipy.stats", "sklearn", "matplotlib")),
         ("data.split_folds", ("torch", "scipy.stats", "matplotlib")),
         ("sweeps.propose_trials", ("torch", "smac", "dehb", "optuna", "sklearn", "pandas")),
         ("sweeps.score_trial", ("torch", "scipy.stats", "pandas")),

@@ -24,6 +24,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "estimate_importance": 1,
         "evaluate_baselines": 1,
         "judge_sweep": 1,
+        "open_test_days": 1,
         "plot_equity": 1,
         "plot_importance": 1,
         "compare_sweeps": 1,

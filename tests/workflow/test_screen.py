@@ -1,6 +1,8 @@
 """What a person sees of a run through a pipe."""
 
 import re
+import subprocess
+import sys
 
 from tests.workflow.toy import snakemake
 
@@ -13,6 +15,20 @@ def test_a_whole_sweep_is_at_most_sixty_lines_with_one_a_trial(finished):
     assert sorted(place.split()[1:] for place in places) == [["0", "0"], ["0", "1"], ["1", "0"], ["1", "1"]]
     assert lines[-1].startswith("done: ")
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_finished_tree_is_watched_once_with_all_that_is_done_and_the_verdict(finished):
+    watch = [sys.executable, "-m", "workflow_scripts.analysis.watch_results", "--once"]
+    done = subprocess.run(watch, cwd=finished.folder, capture_output=True, text=True, check=True)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0].partition(" ")[2].startswith("all trainings have ended; the last one ended at ")
+    assert "ppo_smac ppo on toy, proposed by smac" in lines
+    rows = [line.split()[:3] for line in lines if line.startswith(("0 ", "1 ", "backtest "))]
+    runs = [row[1] if row[0] == "backtest" else row[2] for row in rows]
+    assert [row[:2] for row in rows[:2]] == [["0", "2/2"], ["1", "2/2"]]
+    assert all(run.split("/")[0] == run.split("/")[1] for run in runs)
+    assert any(line.startswith("best so far: round ") for line in lines)
+    assert any(line.startswith("verdict: ") for line in lines)
 
 
 def test_a_failed_job_shows_its_reason_in_one_line_and_the_path_of_its_log(toy):

@@ -14,6 +14,7 @@ from workflow_scripts.analysis.openings import openings_of_sweep
 from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
+from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.sweeps.scoring import score_of
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import read_result, sharpe_or_none
@@ -77,7 +78,7 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
         own = score_of(trial / "config.yaml", runs, benchmarks, kept.objective)
         scores.append(own)
         yield from _of_numbers(trial / "score.json", vars(kept), vars(own))
-    best = rank(at_full_budget(scores))[0]
+    best = rank(at_full_budget(beside_each_other(scores)))[0]
     tuned = read_trial(folder / "backtest" / TUNED / "config.yaml")
     if (tuned.configuration, tuned.phases) != (best.configuration, best.phases):
         yield (

@@ -43,9 +43,8 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
             curve = anytime(sweep.scores)
             drawn = LINES[place // 10 % len(LINES)]
             colour = plt.get_cmap("tab10")(place % 10)
-            axes.step(
-                curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({sweep.market})"
-            )
+            where = f"{sweep.market}, {sweep.scores[0].periods_per_year} periods per year"
+            axes.step(curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({where})")
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
         axes.set_ylabel(f"{score} over folds and seeds")

@@ -187,6 +187,7 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
                 "agent": sweep.agent,
                 "optimizer": sweep.optimizer,
                 "market": sweep.market,
+                "periods_per_year": sweep.scores[0].periods_per_year,
                 "trials": len(sweep.scores),
                 "without_score": sum(trial.status != "ok" for trial in sweep.scores),
                 "objective": sweep.objective,

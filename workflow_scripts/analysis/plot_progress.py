@@ -62,7 +62,7 @@ def plot_progress(sweep: str, scores: tuple[Path, ...], baselines: tuple[Path, .
             axes.annotate(f"round {number}", (first - 0.4, 0.98), xycoords=("data", "axes fraction"), fontsize=8)
         axes.set_xticks(places if len(places) <= 30 else places[:: len(places) // 15])
         axes.set_xlabel("trial, in the order of proposal")
-        axes.set_ylabel(f"{objective.label} over folds and seeds")
+        axes.set_ylabel(objective.axis("over folds and seeds", judged[0].periods_per_year))
 
 
 def _error_of_difference(score: Score, first: Score) -> float:

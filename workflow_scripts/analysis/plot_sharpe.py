@@ -50,7 +50,7 @@ def plot_sharpe(sweep: str, scores: tuple[Path, ...], default: str, baselines: t
         axes.axhline(0, color="#888888", linewidth=0.8)
         folds = sorted({run["fold"] for score in judged for run in score.runs})
         axes.set_xticks(folds, [f"fold {fold}" for fold in folds])
-        axes.set_ylabel(f"{objective.label} of a run")
+        axes.set_ylabel(objective.axis("of a run", judged[0].periods_per_year))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ class SweepProgress:
         rounds: its rounds.
         best: the best trial so far at full budget.
         interval: half-width of the 95 % interval of its score over the runs.
-        against_default: its difference from the default configuration and the half-width of that one's 95 % interval.
+        against_default: its difference from the default configuration with the 95 % interval; none before both scored.
         objective: what a score is.
         backtest_done: runs of the backtest that have ended.
         backtest_runs: all of them, where they are known.
@@ -112,7 +112,7 @@ class SweepProgress:
     rounds: list[RoundProgress]
     best: Score | None
     interval: float | None
-    against_default: tuple[float | None, float | None]
+    against_default: Gap | None
     objective: str
     backtest_done: int
     backtest_runs: int | None
@@ -231,7 +231,7 @@ class Results:
         seen.ends += ends
         best = incumbent(scores) if scores else None
         default = {key: entry["default"] for key, entry in settings.get("search_space", {}).items()}
-        beyond = gap(best, default_trial(scores, default), at_full_budget(scores), len(scores)) if best else Gap()
+        rival = default_trial(scores, default) if scores else None
         verdict = self._json(folder / "verdict.json")
         return SweepProgress(
             name,
@@ -239,7 +239,7 @@ class Results:
             rounds,
             best,
             reach_of_incumbent(scores) if best else None,
-            (beyond.estimate, beyond.interval),
+            gap(best, rival, at_full_budget(scores), len(scores)) if rival else None,
             scores[0].objective if scores else "",
             len(ends),
             plan.backtest_runs if plan else None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.analysis.leaderboard import default_trial, gap, incumbent
+from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incumbent
 from workflow_scripts.sweeps.history import Score, read_score
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import MANIFEST, TRIAL
@@ -61,8 +61,7 @@ def _against_default(trial: Score, others: Sequence[Score], default: dict[str, A
         return "default not scored"
     if (rival.round, rival.trial) == (trial.round, trial.trial):
         return "is the default"
-    beyond = gap(trial, rival, alike, count=1)
-    return with_interval(beyond.estimate, beyond.interval)
+    return difference(gap(trial, rival, alike, count=1))
 
 
 def place(trial: Score) -> str:
@@ -75,11 +74,11 @@ def number(value: float | None) -> str:
     return "none" if value is None else f"{value:#.3g}"
 
 
-def with_interval(value: float | None, half: float | None) -> str:
-    """Return a difference with its sign and the half-width of its interval, where there is one."""
-    if value is None:
-        return "no run in common"
-    return f"{value:+#.3g}" + (f" ± {half:#.3g}" if half is not None else "")
+def difference(gap: Gap) -> str:
+    """Return a difference with its sign and the half-width of its interval, or why there is none."""
+    if gap.estimate is None:
+        return gap.reason or "unknown"
+    return f"{gap.estimate:+#.3g} " + (f"± {gap.interval:#.3g}" if gap.interval is not None else f"({gap.reason})")
 
 
 def read_default(sweep: Path) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Show how far the sweeps are, from their files alone: live, until q is pressed, or once."""
 
 import select
+import subprocess
 import sys
 import termios
 import time
@@ -18,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from workflow_scripts.analysis.progress import Plan, Progress, Results, Run, SweepProgress, words
-from workflow_scripts.analysis.standing import number, place, with_interval
+from workflow_scripts.analysis.standing import difference, number, place
 from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
@@ -26,13 +27,18 @@ from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import RESULTS
 from workflow_scripts.workflow.wording import several, spell
 
+REPORT, PAGE_SECONDS = "workflow_scripts.analysis.write_report", 60
 BARS = "▁▂▃▄▅▆▇█"
 # How much of each is shown, so that a picture fits a terminal of 80 columns.
 CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 10, 2, 4, 8, 5
 
 
 def watch_results(
-    results: Path = Path("results"), config: Path | None = None, once: bool = False, seconds: float = 5.0
+    results: Path = Path("results"),
+    config: Path | None = None,
+    once: bool = False,
+    seconds: float = 5.0,
+    html: Path | None = None,
 ) -> None:
     """Show sweeps, rounds, trials, speed, time left, the best so far, running trainings and the last failures.
 
@@ -41,6 +47,7 @@ def watch_results(
         config: the configuration that says what is planned; none takes the config.yaml beside the results.
         once: whether to print one picture and end.
         seconds: between two looks.
+        html: a page to write of what there is, every minute in which a training ended.
 
     """
     file = config or results.absolute().parent / "config.yaml"
@@ -53,10 +60,56 @@ def watch_results(
         console.print(picture(tree.look(), note, time.time()))
         return
     with keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+        page = Page(results, html) if html is not None else None
         while True:
-            live.update(picture(tree.look(), note, time.time()), refresh=True)
+            progress = tree.look()
+            notes = [note, page.keep_up(progress, time.monotonic()) if page is not None else ""]
+            live.update(picture(progress, "\n".join(filter(None, notes)), time.time()), refresh=True)
             if pressed(seconds) in ("q", "Q", "\x03"):
                 return
+
+
+class Page:
+    """The report, written anew by a process of its own while somebody watches.
+
+    Args:
+        results: the folder of the results.
+        html: the page to write.
+
+    """
+
+    def __init__(self, results: Path, html: Path):
+        self.html = html
+        self.command = [sys.executable, "-m", REPORT, "--results", str(results), "--report", str(html)]
+        self.process: subprocess.Popen[str] | None = None
+        self.began: float | None = None
+        self.of: Progress | None = None
+        self.error = ""
+
+    def keep_up(self, progress: Progress, now: float) -> str:
+        """Start to write the page where it is older than a minute and than the last training; say how it stands.
+
+        Args:
+            progress: what there is.
+            now: seconds of a clock that never goes back.
+
+        """
+        written = self.process is None or self.process.poll() is not None
+        stale = self.of is None or self.of.last_change != progress.last_change
+        if written and stale and (self.began is None or now - self.began >= PAGE_SECONDS):
+            self.began, self.of = now, progress
+            self.process = subprocess.Popen(
+                self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+            )
+            written = False
+        if not written or self.process is None:
+            return f"{self.html} is being written"
+        if self.process.returncode == 0:
+            return f"{self.html} is of {clock(self.html.stat().st_mtime)}"
+        if self.process.stderr is not None and not self.process.stderr.closed:
+            self.error = (self.process.stderr.read().strip().splitlines() or ["no reason is known"])[-1]
+            self.process.stderr.close()
+        return f"{self.html} cannot be written: {self.error}"
 
 
 @contextmanager
@@ -147,8 +200,7 @@ def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
     lines: list[RenderableType] = [Text(f"{sweep.name}  {sweep.about}", style="bold"), table]
     if sweep.best is not None:
         score = number(sweep.best.score) + (f" ± {sweep.interval:#.3g}" if sweep.interval is not None else "")
-        beyond, half = sweep.against_default
-        against = f", against the default {with_interval(beyond, half)}" if beyond is not None else ""
+        against = f", against the default {difference(sweep.against_default)}" if sweep.against_default else ""
         lines.append(f"best so far: {place(sweep.best)}: {label(sweep.objective)} {score}{against} (±: 95 % interval)")
     if sweep.verdict is not None:
         lines.append(f"verdict: {sweep.verdict}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, model_validator
 
 from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
+from workflow_scripts.data.periods import DAILY
 from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
@@ -128,8 +129,8 @@ class TopLevel(Settings):
     markets: dict[Name, dict[str, Any]] = Field(min_length=1, description="the markets by name")
     folds: FoldSettings = Field(
         default=FoldSettings(),
-        description="walk-forward folds of the days before test_start, in days (`count`, …) or in fractions "
-        "(`n_folds`, …)",
+        description="folds of the days before test_start: walk-forward ones, in days (`count`, …) or in fractions "
+        "(`n_folds`, …), or combinatorial ones (`scheme`, …)",
     )
     features: FeatureSettings = Field(default=FeatureSettings(), description="features of every market")
     environment: EnvironmentSettings = Field(
@@ -241,12 +242,20 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
     """
     top = TopLevel.of(values)
+    with _below("folds"):
+        top.folds.require_look_back(top.features.turbulence_days)
     runs = top.folds.number * len(top.seeds.tuning)
     markets: dict[str, Market] = {}
     sweeps: dict[str, Sweep] = {}
     for name, keys in top.markets.items():
         with _below("markets", name):
             markets[name] = _market(keys, top.environment)
+            if top.folds.scheme == "combinatorial" and markets[name].source.bar != DAILY:
+                raise SettingError(
+                    ("interval",),
+                    f"{markets[name].source.bar!r} does not go with folds.scheme combinatorial, whose parts are cut in "
+                    "bars of a day: take folds.scheme walk_forward",
+                )
     for name, keys in top.sweeps.items():
         with _below("sweeps", name):
             sweeps[name] = _sweep(keys, markets, runs)

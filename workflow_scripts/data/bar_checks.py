@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER, PRICES, volatility_column
+from workflow_scripts.data.bars import MEMBER, PRICES, volatility_column, when
 from workflow_scripts.data.doors.series import check_series
 
 
@@ -38,7 +38,7 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
     if len(gaps) and MEMBER not in bars:
         day, column = gaps[0]
         raise ValueError(
-            f"{close.columns[column]} has no row on {close.index[day]:%Y-%m-%d}, a day that other tickers have "
+            f"{close.columns[column]} has no row on {when(close.index[day])}, a day that other tickers have "
             f"({len(gaps)} such gaps in {len(set(gaps[:, 1]))} tickers): start later, leave those tickers out, "
             "or say what to do with missing: drop_ticker or missing: hold"
         )
@@ -53,4 +53,4 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
 
 def _first(bars: pd.DataFrame, rows: pd.Series) -> str:
     row = bars[rows].iloc[0]
-    return f"{row['ticker']} on {row['date']:%Y-%m-%d}"
+    return f"{row['ticker']} on {when(row['date'])}"

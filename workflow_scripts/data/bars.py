@@ -1,9 +1,11 @@
-"""Bars: one long table of daily prices."""
+"""Bars: one long table of prices, a row per ticker and day, or per ticker and time stamp where a bar is shorter."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.workflow.files import damaged, first_line, whole_file
 
 PRICES = ["open", "high", "low", "close"]
@@ -20,12 +22,13 @@ SIGNAL = "signal"
 INDICATORS = ("macd", "boll_ub", "boll_lb", "rsi_30", "cci_30", "dx_30", "close_30_sma", "close_60_sma")
 
 
-def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
+def arrange_bars(table: pd.DataFrame, origin: str, interval: Interval = DAILY) -> pd.DataFrame:
     """Return the table as bars: typed columns, sorted by date and ticker, further numeric columns after the seven.
 
     Args:
         table: a row a day and ticker, with the columns of ``COLUMNS`` in any order and letter case.
         origin: where it comes from, for the messages.
+        interval: length of a bar; where it is a day a time stamp is its day.
 
     Raises:
         ValueError: a column is missing or cannot be read as what it should be.
@@ -42,12 +45,24 @@ def arrange_bars(table: pd.DataFrame, origin: str) -> pd.DataFrame:
     for name in bars.columns:
         try:
             if name == "date":
-                bars[name] = pd.to_datetime(bars[name]).dt.tz_localize(None).dt.normalize().astype("datetime64[ns]")
+                moments = pd.to_datetime(bars[name]).dt.tz_localize(None)
+                bars[name] = as_dates(moments, interval)
             else:
                 bars[name] = bars[name].astype("str" if name == "ticker" else "float64")
         except (ValueError, TypeError) as error:
             raise ValueError(f"{origin}, column {name}: {error}") from error
     return bars.sort_values(["date", "ticker"], ignore_index=True)
+
+
+def as_dates(moments: pd.Series, interval: Interval) -> pd.Series:
+    """Return the dates of bars: the days of their moments, or the moments where a bar is shorter than a day."""
+    return (moments.dt.normalize() if interval == DAILY else moments).astype("datetime64[ns]")
+
+
+def when(moment: Any) -> str:
+    """Return a day, or a moment of a day, as messages have it."""
+    stamp = pd.Timestamp(moment)
+    return f"{stamp:%Y-%m-%d}" if stamp == stamp.normalize() else f"{stamp:%Y-%m-%d %H:%M}"
 
 
 def bars_of_closes(wide: pd.DataFrame) -> pd.DataFrame:

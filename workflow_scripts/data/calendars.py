@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import HELD, PRICES, VOLATILITY
+from workflow_scripts.data.bars import HELD, PRICES, VOLATILITY, when
 
 Missing = Literal["error", "drop_ticker", "hold"]
 SHOWN = 5
@@ -40,8 +40,8 @@ def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False
     if late and not come_and_go:
         first = close[late[0]].first_valid_index()
         raise ValueError(
-            f"{late[0]} {'has no close' if first is None else f'begins on {pd.Timestamp(str(first)):%Y-%m-%d}'}, and "
-            f"the market begins on {close.index[0]:%Y-%m-%d} ({len(late)} tickers begin late): "
+            f"{late[0]} {'has no close' if first is None else f'begins on {when(first)}'}, and "
+            f"the market begins on {when(close.index[0])} ({len(late)} tickers begin late): "
             f"missing: hold has no close to repeat; start later, or leave them out"
         )
     filled = stand_still(bars, pd.DatetimeIndex(close.index), ~lacking)

@@ -13,7 +13,13 @@ from workflow_scripts.workflow.jobs import command_line, start_job
 
 
 def compute_features(
-    bars: Path, features: Path, sealed: Path, test_start: str, turbulence_days: int, purge_days: int
+    bars: Path,
+    features: Path,
+    sealed: Path,
+    test_start: str,
+    turbulence_days: int,
+    purge_days: int,
+    by_run: bool = False,
 ) -> None:
     """Write the features of the days before the test days, and, apart from them, the backtest's fold.
 
@@ -25,12 +31,14 @@ def compute_features(
         test_start: first test day (YYYY-MM-DD).
         turbulence_days: look-back of turbulence in days.
         purge_days: days dropped before the test days.
+        by_run: whether the folds compute the features of each run of days from its own bars, which are then kept.
 
     """
     log = start_job("compute_features")
     threadpool_limits(1)  # so that the number of cores is not seen in a last bit
-    market = MarketFeatures.of(read_bars(bars), turbulence_days)
-    known = market.before(test_start)
+    table = read_bars(bars)
+    market = MarketFeatures.of(table, turbulence_days)
+    known = (MarketFeatures.of(table, turbulence_days, by_run) if by_run else market).before(test_start)
     known.write(features)
     described = known.describe()
     write_json(features.with_suffix(".json"), {**described, "sha256": sha256(features)})

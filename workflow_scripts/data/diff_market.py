@@ -51,7 +51,10 @@ def diff_market(
     for line in lines or ["the vendor has changed nothing since the lock"]:
         log.info(line)
     old, new = (MarketFeatures.of(table, turbulence_days) for table in (before, after))
-    folds = touched_folds(old.before(test_start), new.before(test_start), settings)
+    known = [old, new]
+    if settings.scheme == "combinatorial":
+        known = [MarketFeatures.of(table, turbulence_days, by_run=True) for table in (before, after)]
+    folds = touched_folds(known[0].before(test_start), known[1].before(test_start), settings)
     sealed = [fold_bytes(sealed_of_market(each, test_start, settings.dropped_days)[0]) for each in (old, new)]
     backtest = sealed[0] != sealed[1]
     write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})

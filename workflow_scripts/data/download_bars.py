@@ -9,6 +9,7 @@ import pandas as pd
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import read_bars, write_bars
 from workflow_scripts.data.markets import SourceFlag, load_market
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, periods_of
 from workflow_scripts.data.revisions import compare_bars
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
@@ -57,13 +58,22 @@ def download_bars(market: SourceFlag, bars: Path, lock: Path, refreshed: str = N
             "member_since": loaded.member_since,
             "first_day": f"{table['date'].min():%Y-%m-%d}",
             "last_day": f"{table['date'].max():%Y-%m-%d}",
+            "calendar": loaded.calendar,
+            PERIODS_PER_YEAR: periods_of(table.attrs),
             "warnings": warnings,
             "refreshed": refreshed,
             "sha256": sha256(bars),
         },
     )
     rmtree(parts, ignore_errors=True)
-    log.info(f"rows={len(table)} tickers={table['ticker'].nunique()} days={table['date'].nunique()} ({note})")
+    log.info(
+        f"rows={len(table)} tickers={table['ticker'].nunique()} "
+        f"days={table['date'].dt.normalize().nunique()} bars={table['date'].nunique()} ({note})"
+    )
+    log.info(
+        f"periods_per_year={periods_of(table.attrs)}{' (set)' if market.periods_per_year else ''}; the calendar of the "
+        f"rows: {loaded.calendar}"
+    )
 
 
 def _revised(bars: Path, table: pd.DataFrame) -> list[str]:

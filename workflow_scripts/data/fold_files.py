@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from workflow_scripts.data.periods import PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, read_json, sha256, write_bytes, write_json
 
+STARTS = "starts"
+
 
 @dataclass(frozen=True)
 class Segment:
-    """What an agent trades and sees on contiguous days.
+    """What an agent trades and sees on days that are contiguous, or several runs of such days one after the other.
 
     Attributes:
         dates: (days,) the days, ISO 8601.
@@ -24,7 +27,8 @@ class Segment:
         market_features: (days, 2) float32, logarithms standardised over the training window.
         flat_features: (days, tickers × (1 + indicators) + 2) float32: closes, indicators, turbulence and volatility,
             each column standardised over the training window.
-        periods_per_year: days a year of the market.
+        periods_per_year: periods per year of the market.
+        starts: positions of the first day of each run of contiguous days; an episode ends where its run does.
 
     """
 
@@ -34,10 +38,20 @@ class Segment:
     market_features: NDArray[np.float32]
     flat_features: NDArray[np.float32]
     periods_per_year: int = TRADING_DAYS_A_YEAR
+    starts: tuple[int, ...] = (0,)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+
+    def runs(self) -> list["Segment"]:
+        """Return a segment for each run of contiguous days."""
+
+        def run(first: int, stop: int) -> Segment:
+            arrays: dict[str, Any] = {name: array[first:stop] for name, array in self.arrays().items()}
+            return replace(self, starts=(0,), **arrays)
+
+        return [run(first, stop) for first, stop in pairwise((*self.starts, len(self.dates)))]
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,8 @@ def fold_bytes(data: FoldData) -> bytes:
     }
     for name, segment in (("train", data.train), ("validation", data.validation)):
         arrays |= {f"{name}_{field}": array for field, array in segment.arrays().items()}
+        if len(segment.starts) > 1:
+            arrays[f"{name}_{STARTS}"] = np.asarray(segment.starts)
     content = io.BytesIO()
     np.savez(content, **arrays)
     return content.getvalue()
@@ -83,10 +99,12 @@ def read_fold(path: Path) -> FoldData:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             periods_per_year = int(arrays[PERIODS_PER_YEAR])
-            fields = Segment.__dataclass_fields__.keys() - {PERIODS_PER_YEAR}
+            fields = Segment.__dataclass_fields__.keys() - {PERIODS_PER_YEAR, STARTS}
             segments = {
                 name: Segment(
-                    **{field: arrays[f"{name}_{field}"] for field in fields}, periods_per_year=periods_per_year
+                    **{field: arrays[f"{name}_{field}"] for field in fields},
+                    periods_per_year=periods_per_year,
+                    starts=tuple(map(int, arrays.get(f"{name}_{STARTS}", (0,)))),
                 )
                 for name in ("train", "validation")
             }

@@ -1,13 +1,15 @@
 """Walk-forward folds: which days train and which validate, and the arrays that are cut from them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.features import Features
+from workflow_scripts.data.features import BY_DAY, Features
 from workflow_scripts.data.fold_files import FoldData, Segment
 
 CLIP = 5.0
@@ -19,6 +21,26 @@ class Fold:
 
     train: range
     validation: range
+
+    def in_bars(self, starts: NDArray[np.int64]) -> "Fold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        return Fold(*(range(int(starts[days.start]), int(starts[days.stop])) for days in (self.train, self.validation)))
+
+
+@dataclass(frozen=True)
+class CombinatorialFold:
+    """The days of a combinatorial fold, as positions on the market's calendar.
+
+    Attributes:
+        train: runs of contiguous days, in their order.
+        validation: the parts that validate, in their order.
+        paths: for each of them the backtest path that it belongs to: a path has every part once.
+
+    """
+
+    train: tuple[range, ...]
+    validation: tuple[range, ...]
+    paths: tuple[int, ...]
 
 
 def walk_forward(
@@ -51,6 +73,59 @@ def walk_forward(
     return folds
 
 
+def day_starts(dates: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Return the position of each day's first bar (days,), and behind the last day the end (1,).
+
+    A first day that begins later than the second was cut by the warm-up, and is left out.
+    """
+    days = dates.normalize()
+    starts = np.flatnonzero(np.r_[True, days[1:] != days[:-1]])
+    if len(starts) > 1 and dates[0] - days[0] > dates[starts[1]] - days[starts[1]]:
+        starts = starts[1:]
+    return np.append(starts, len(dates))
+
+
+def combinatorial(
+    days: int, n_folds: int, n_test_folds: int, purge_days: int, embargo_days: int
+) -> list[CombinatorialFold]:
+    """Return a fold for each choice of parts that validate: combinatorial purged cross-validation.
+
+    López de Prado (2018), "Advances in Financial Machine Learning", chapter 12; the index sets are skfolio's. Before
+    validation ``purge_days`` are dropped, and after it ``embargo_days``, or ``purge_days`` where these are more.
+
+    Raises:
+        ValueError: a part is too short, or a fold is left without training days.
+
+    """
+    from skfolio.model_selection import CombinatorialPurgedCV
+
+    part, after = days // n_folds, max(purge_days, embargo_days)
+    remedy = "lower folds.n_folds, start the market earlier, or lower features.turbulence_days and with it the two"
+    if after >= part - 1:
+        raise ValueError(
+            f"{n_folds} parts of {days} days have {part} each, and {purge_days} purged and {embargo_days} embargo days "
+            f"leave none of a part to train on: {remedy}"
+        )
+    split = CombinatorialPurgedCV(n_folds, n_test_folds, purge_days, after - purge_days)
+    folds = []
+    for (train, tests), paths in zip(split.split(np.empty((days, 1))), split.get_path_ids(), strict=True):
+        # An episode needs two days.
+        runs = tuple(run for run in _runs(train) if len(run) > 1)
+        if not runs:
+            raise ValueError(
+                f"where {n_test_folds} of {n_folds} parts of {part} days validate, {purge_days} purged and "
+                f"{embargo_days} embargo days leave a fold no training days: {remedy}"
+            )
+        folds.append(CombinatorialFold(runs, tuple(_runs(test)[0] for test in tests), tuple(map(int, paths))))
+    return folds
+
+
+def _runs(positions: NDArray[np.intp]) -> list[range]:
+    """Return the runs of contiguous days among positions."""
+    ends = np.flatnonzero(np.diff(positions) > 1) + 1
+    return [range(int(run[0]), int(run[-1]) + 1) for run in np.split(positions, ends) if len(run)]
+
+
 def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
     """Return the position of the first test day.
 
@@ -70,38 +145,67 @@ def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
 def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int) -> Fold:
     """Return the fold of the backtest: all days before the test days, and in place of validation the test days."""
     test = first_test_day(dates, test_start)
-    if test <= purge_days + 1:
-        raise ValueError(f"{test} days before test_start {test_start} leave none to train on after {purge_days} purged")
-    return Fold(range(test - purge_days), range(test, len(dates)))
+    starts = day_starts(dates)
+    days = int(np.searchsorted(starts, test))
+    if days <= purge_days + 1:
+        raise ValueError(f"{days} days before test_start {test_start} leave none to train on after {purge_days} purged")
+    return Fold(range(int(starts[0]), int(starts[days - purge_days])), range(test, len(dates)))
 
 
 def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:
     """Return the arrays of a fold, scaled by its training window alone, and the scalers."""
-    train = list(fold.train)
-    ticker_scaler = _Scaler.fit(features.scale_free[train].reshape(-1, features.scale_free.shape[2]))
-    market = np.log1p(features.market)
-    market_scaler = _Scaler.fit(market[train])
-    flat = np.concatenate(
-        [features.close, features.indicators.reshape(len(features.close), -1), features.market], axis=1
-    )
-    flat_scaler = _Scaler.fit(flat[train])
+    return scale_fold([_days(features, fold.train)], [_days(features, fold.validation)])
 
-    def segment(days: range) -> Segment:
-        positions = list(days)
+
+def scale_fold(train: Sequence[Features], validation: Sequence[Features]) -> tuple[FoldData, dict[str, Any]]:
+    """Return the arrays of a fold of runs of contiguous days, scaled by those that train alone, and the scalers."""
+    trained, judged = _joined(train), _joined(validation)
+    ticker_scaler = _Scaler.fit(trained.scale_free.reshape(-1, trained.scale_free.shape[2]))
+    market_scaler = _Scaler.fit(np.log1p(trained.market))
+    flat_scaler = _Scaler.fit(_flat(trained))
+
+    def segment(features: Features, runs: Sequence[Features]) -> Segment:
         return Segment(
-            dates=np.asarray(features.dates[positions].strftime("%Y-%m-%d"), dtype="U10"),
-            close=features.close[positions],
-            ticker_features=ticker_scaler.apply(features.scale_free[positions]),
-            market_features=market_scaler.apply(market[positions]),
-            flat_features=flat_scaler.apply(flat[positions]),
+            dates=_spelled(features.dates),
+            close=features.close,
+            ticker_features=ticker_scaler.apply(features.scale_free),
+            market_features=market_scaler.apply(np.log1p(features.market)),
+            flat_features=flat_scaler.apply(_flat(features)),
             periods_per_year=features.periods_per_year,
+            starts=(0, *accumulate(len(run.dates) for run in runs[:-1])),
         )
 
     scalers = {
-        "ticker_features": ticker_scaler.describe(features.scale_free_names),
+        "ticker_features": ticker_scaler.describe(trained.scale_free_names),
         "market_features": market_scaler.describe(("log_turbulence", "log_volatility")),
     }
-    return FoldData(features.tickers, segment(fold.train), segment(fold.validation)), scalers
+    return FoldData(trained.tickers, segment(trained, train), segment(judged, validation)), scalers
+
+
+def _days(features: Features, days: range) -> Features:
+    within = slice(days.start, days.stop)
+    return replace(features, **{name: getattr(features, name)[within] for name in BY_DAY})
+
+
+def _joined(runs: Sequence[Features]) -> Features:
+    """Return the features of runs of days one after the other."""
+    if len(runs) == 1:
+        return runs[0]
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(run, name) for run in runs]) for name in BY_DAY}
+    return replace(runs[0], **arrays | {"dates": pd.DatetimeIndex(arrays["dates"])})
+
+
+def _flat(features: Features) -> NDArray[np.float64]:
+    """Return (days, …) closes, indicators, turbulence and volatility of each day in a row."""
+    by_ticker = features.indicators.reshape(len(features.close), -1)
+    flat: NDArray[np.float64] = np.concatenate([features.close, by_ticker, features.market], axis=1)
+    return flat
+
+
+def _spelled(dates: pd.DatetimeIndex) -> NDArray[np.str_]:
+    """Return dates in ISO 8601, with their time where a bar is shorter than a day."""
+    daily = bool((dates == dates.normalize()).all())
+    return np.asarray(dates.strftime("%Y-%m-%d" if daily else "%Y-%m-%dT%H:%M"), dtype=np.str_)
 
 
 @dataclass(frozen=True)

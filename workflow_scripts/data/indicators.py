@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column
+from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column, when
 from workflow_scripts.data.features import Array, Features
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, periods_of
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
 from workflow_scripts.data.turbulence import describe_covariance, turbulence
 
-LONGEST_AVERAGE_DAYS = 60
 VOLATILITY_DAYS = 21
 REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"
 
@@ -58,7 +57,7 @@ def warm_up(turbulence_days: int, days: int) -> int:
         ValueError: the market has no more days than these.
 
     """
-    needed = max(turbulence_days, LONGEST_AVERAGE_DAYS) + 1
+    needed = look_back(turbulence_days)
     if days <= needed:
         raise ValueError(
             f"the market has {days} days, and its features need a warm-up of {needed}: "
@@ -120,9 +119,9 @@ def _require_finite(features: Features) -> None:
         if len(bad):
             day, ticker, column = bad[0]
             raise ValueError(
-                f"{features.tickers[ticker]} on {features.dates[day]:%Y-%m-%d}: the feature {names[column]} "
+                f"{features.tickers[ticker]} on {when(features.dates[day])}: the feature {names[column]} "
                 f"is not a finite number ({len(bad)} such values); does its price stand still?"
             )
     bad = np.argwhere(~np.isfinite(features.market))
     if len(bad):
-        raise ValueError(f"turbulence or volatility is not a finite number on {features.dates[bad[0][0]]:%Y-%m-%d}")
+        raise ValueError(f"turbulence or volatility is not a finite number on {when(features.dates[bad[0][0]])}")

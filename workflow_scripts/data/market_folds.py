@@ -1,11 +1,23 @@
 """A market's folds as its settings ask for them; apart from the arithmetic, on which the backtest depends, too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
+
+import pandas as pd
 
 from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
-from workflow_scripts.data.folds import Fold, cut_fold, sealed_fold, walk_forward
+from workflow_scripts.data.folds import (
+    Fold,
+    combinatorial,
+    cut_fold,
+    day_starts,
+    scale_fold,
+    sealed_fold,
+    walk_forward,
+)
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 
@@ -17,7 +29,11 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         ValueError: the market has fewer days than its folds need.
 
     """
-    days = len(features.dates)
+    if settings.scheme == "combinatorial":
+        yield from _combinatorial_folds(features, len(features.dates), settings)
+        return
+    starts = day_starts(features.dates)
+    days = len(starts) - 1
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -28,7 +44,7 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         resolved.window,
     )
     for fold in cuts:
-        own, cut = features.of_fold(fold)
+        own, cut = features.of_fold(fold.in_bars(starts))
         data, scalers = cut_fold(own, cut)
         yield (
             data,
@@ -37,6 +53,51 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
                 **describe_fold(own, cut, scalers),
             },
         )
+
+
+def _combinatorial_folds(
+    features: MarketFeatures, days: int, settings: FoldSettings
+) -> Iterator[tuple[FoldData, dict[str, Any]]]:
+    settings.require_look_back(features.turbulence_days)
+    assert settings.n_folds is not None
+    of_run = cache(features.of_run)
+    for fold in combinatorial(
+        days, settings.n_folds, settings.n_test_folds, settings.purge_days, settings.embargo_days
+    ):
+        train, validation = ([of_run(run) for run in runs] for runs in (fold.train, fold.validation))
+        data, scalers = scale_fold(train, validation)
+        yield (
+            data,
+            {
+                "settings": settings.of_form(),
+                "tickers": list(data.tickers),
+                "volatility": train[0].volatility,
+                PERIODS_PER_YEAR: train[0].periods_per_year,
+                "train": _describe_runs(train),
+                "validation": _describe_runs(validation) | {"paths": list(fold.paths)},
+                "scalers": scalers,
+            },
+        )
+
+
+def _describe_runs(runs: Sequence[Features]) -> dict[str, Any]:
+    """Return the days of all runs together as those of one window, and those of each run."""
+    described = [_describe_days(run.dates) for run in runs]
+    return {
+        "first_day": described[0]["first_day"],
+        "last_day": described[-1]["last_day"],
+        "days": sum(run["days"] for run in described),
+        "runs": described,
+    }
+
+
+def _describe_days(dates: pd.DatetimeIndex) -> dict[str, Any]:
+    return {
+        "first_day": f"{dates[0]:%Y-%m-%d}",
+        "last_day": f"{dates[-1]:%Y-%m-%d}",
+        "days": dates.normalize().nunique(),
+        "bars": len(dates),
+    }
 
 
 def sealed_of_market(features: MarketFeatures, test_start: str, purge_days: int) -> tuple[FoldData, dict[str, Any]]:
@@ -72,13 +133,10 @@ def describe_fold(features: Features, fold: Fold, scalers: dict[str, Any]) -> di
     return {
         "tickers": list(features.tickers),
         "volatility": features.volatility,
+        PERIODS_PER_YEAR: features.periods_per_year,
         "covariance": features.covariance,
         **{
-            name: {
-                "first_day": f"{features.dates[days[0]]:%Y-%m-%d}",
-                "last_day": f"{features.dates[days[-1]]:%Y-%m-%d}",
-                "days": len(days),
-            }
+            name: _describe_days(features.dates[days.start : days.stop])
             for name, days in (("train", fold.train), ("validation", fold.validation))
         },
         "scalers": scalers,

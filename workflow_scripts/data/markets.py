@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 from tyro.constructors import PrimitiveConstructorSpec
 
-from workflow_scripts.data.bars import VOLATILITY, arrange_bars
+from workflow_scripts.data.bars import VOLATILITY, arrange_bars, when
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.memberships import mark_members, read_universe
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.sources.base import Findings, Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
+from workflow_scripts.data.years import check_interval, periods_by_calendar
 
 LONGEST_HOLIDAYS = pd.Timedelta(days=14)  # as the Golden Week of an exchange
 # A source on a command line: its settings as one JSON object.
@@ -40,6 +42,7 @@ class Loaded:
         warnings: what a reader of results must know of them.
         member_since: the day since when each ticker of a named list is a member of its index.
         details: what the source states of them beside the note.
+        calendar: their calendar in words; how many periods it gives a year stands in the attributes of the bars.
 
     """
 
@@ -48,6 +51,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     member_since: dict[str, str] | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    calendar: str = ""
 
 
 def load_market(source: Source, parts: Path | None = None) -> Loaded:
@@ -71,7 +75,8 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
         source = source.model_copy(update={"tickers": tuple(universe["ticker"].unique())})
     table, note, *more = source.read(parts)
     found = more[0] if more else Findings({})
-    bars = _select(arrange_bars(table, source.origin), source)
+    bars = _select(arrange_bars(table, source.origin, source.bar), source)
+    check_interval(pd.DatetimeIndex(bars["date"]), source.bar)
     if source.volatility_ticker:
         bars = _with_volatility(bars, source.volatility_ticker, hold=source.missing == "hold")
     first = bars["date"].min()
@@ -81,7 +86,10 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     bars, notices = fill_missing(bars, source.missing, come_and_go=universe is not None)
     if universe is not None:
         bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
-    return Loaded(bars, note, (*found.warnings, *warnings, *notices), LISTS[name] if name else None, found.details)
+    counted, calendar = periods_by_calendar(pd.DatetimeIndex(bars["date"]))
+    bars.attrs[PERIODS_PER_YEAR] = source.periods_per_year or counted
+    said = (*found.warnings, *warnings, *notices)
+    return Loaded(bars, note, said, LISTS[name] if name else None, found.details, calendar)
 
 
 def members_between(source: Source, path: Path) -> pd.DataFrame:
@@ -104,7 +112,7 @@ def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFram
     by_day = own.reindex(days, method="ffill" if hold else None)
     if len(lacking := days[by_day.isna()]):
         raise ValueError(
-            f"{ticker}, the volatility_ticker, has no row on {lacking[0]:%Y-%m-%d} and {len(lacking) - 1} more days "
+            f"{ticker}, the volatility_ticker, has no row on {when(lacking[0])} and {len(lacking) - 1} more days "
             f"that the market has; its own "
             f"{f'run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}' if len(own) else 'are none'}: start the "
             f"market later, take missing: hold, or set volatility_ticker: null for the basket's realised volatility"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER
+from workflow_scripts.data.bars import MEMBER, when
 from workflow_scripts.workflow.files import first_line
 
 
@@ -51,12 +51,12 @@ def mark_members(bars: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
     rows = {ticker: pd.DatetimeIndex(group["date"]) for ticker, group in bars.groupby("ticker")}
     member = pd.Series(0.0, index=pd.MultiIndex.from_frame(bars[["date", "ticker"]]))
     for ticker, first, last in universe.itertuples(index=False):
-        span = days[(days >= first) & (days <= last)]
+        span = days[(days >= first) & (days.normalize() <= last)]
         if not len(span):
             continue
         if len(lacking := span.difference(rows.get(ticker, span[:0]))):
             raise ValueError(
-                f"{ticker} has no row on {lacking[0]:%Y-%m-%d}, a day of its membership ({len(lacking)} of {len(span)} "
+                f"{ticker} has no row on {when(lacking[0])}, a day of its membership ({len(lacking)} of {len(span)} "
                 f"such days): end its membership before, or give the days with missing: hold"
             )
         member.loc[pd.MultiIndex.from_product([span, [ticker]])] = 1.0

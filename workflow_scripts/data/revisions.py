@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.data.bars import when
+
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 
 
@@ -46,14 +48,14 @@ class Revisions:
     def _runs(self, days: pd.DatetimeIndex) -> list[list[str]]:
         breaks = np.flatnonzero(np.diff(self.calendar.get_indexer(days)) > 1) + 1
         bounds = zip([0, *breaks], [*(breaks - 1), len(days) - 1], strict=True)
-        return [[f"{days[first]:%Y-%m-%d}", f"{days[last]:%Y-%m-%d}"] for first, last in bounds]
+        return [[when(days[first]), when(days[last])] for first, last in bounds]
 
     def lines(self) -> list[str]:
         """Return a line a ticker and kind of difference; none for equal bars."""
         said = [f"columns that one of the two lacks: {', '.join(self.columns)}"] if self.columns else []
         for name, part in (("added", self.added), ("removed", self.removed), ("revised", self.revised)):
             for ticker, days in part.items():
-                line = f"{ticker}: {len(days)} days {name}, {days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+                line = f"{ticker}: {len(days)} days {name}, {when(days[0])} to {when(days[-1])}"
                 if name == "revised":
                     detail = self.detail[ticker]
                     line += f", {', '.join(detail['columns'])} by up to {detail['largest_change']:.2%}"

@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from workflow_scripts.data.bars import SIGNAL, bars_of_closes
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.data.sources.base import Source
 
 FIRST_DAY = "2000-01-03"
@@ -24,6 +25,9 @@ class Synthetic(Source):
         default=0.01, gt=0, le=1, description="standard deviation of a ticker's unpredictable daily return"
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the world")
+    periods_per_year: int | None = Field(
+        default=TRADING_DAYS_A_YEAR, ge=1, le=10**6, description="periods per year, by which everything is annualised"
+    )
 
     def strength(self) -> float:
         """Return the next day's expected return per unit of the signal."""

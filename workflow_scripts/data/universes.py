@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER
+from workflow_scripts.data.bars import MEMBER, when
 from workflow_scripts.data.calendars import stand_still
 from workflow_scripts.data.features import Features, arrays_of, features_of, read_arrays, write_arrays
 from workflow_scripts.data.folds import Fold, first_test_day
@@ -26,7 +26,7 @@ class MarketFeatures:
     Attributes:
         turbulence_days: look-back of turbulence in days.
         dates: the days after the warm-up, on which folds are cut.
-        whole: the features of a market whose tickers do not change.
+        whole: the features of a market whose tickers do not change; none where each run of days has its own.
         bars: the bars of any other market.
 
     """
@@ -37,14 +37,19 @@ class MarketFeatures:
     bars: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
-    def of(cls, bars: pd.DataFrame, turbulence_days: int) -> "MarketFeatures":
+    def of(cls, bars: pd.DataFrame, turbulence_days: int, by_run: bool = False) -> "MarketFeatures":
         """Return the features of bars; with a universe they wait until a fold says which tickers it has.
+
+        Args:
+            bars: the bars.
+            turbulence_days: look-back of turbulence in days.
+            by_run: whether the features of each run of days are to come from its own bars (``of_run``).
 
         Raises:
             ValueError: see ``compute_features``.
 
         """
-        if MEMBER not in bars:
+        if MEMBER not in bars and not by_run:
             whole = compute_features(bars, turbulence_days)
             return cls(turbulence_days, whole.dates, whole)
         days = pd.DatetimeIndex(np.sort(bars["date"].unique()))
@@ -64,7 +69,7 @@ class MarketFeatures:
         return replace(self, dates=self.dates[:count], bars=known)
 
     def write(self, path: Path) -> None:
-        """Write the features as .npz; with a universe the bars that each fold computes its own from."""
+        """Write the features as .npz; with a universe, or by run, the bars that each fold computes its own from."""
         arrays = arrays_of(self.whole) if self.whole is not None else _arrays_of_bars(self.bars)
         write_arrays(path, {"turbulence_days": np.asarray(self.turbulence_days), **arrays})
 
@@ -79,7 +84,7 @@ class MarketFeatures:
         arrays = read_arrays(path)
         turbulence_days = int(arrays.pop("turbulence_days"))
         if BARS_DATE in arrays:
-            return cls.of(_bars_of_arrays(arrays), turbulence_days)
+            return cls.of(_bars_of_arrays(arrays), turbulence_days, by_run=True)
         whole = features_of(arrays)
         return cls(turbulence_days, whole.dates, whole)
 
@@ -119,8 +124,8 @@ class MarketFeatures:
         if len(chosen) < 2:
             members = int((known.iloc[-1] == 1).sum())
             raise ValueError(
-                f"the universe has {members} members on {days[last_training]:%Y-%m-%d}, the last training day of a "
-                f"fold, and {len(chosen)} of them have bars on all days from {days[0]:%Y-%m-%d} on: a fold needs two"
+                f"the universe has {members} members on {when(days[last_training])}, the last training day of a "
+                f"fold, and {len(chosen)} of them have bars on all days from {when(days[0])} on: a fold needs two"
             )
         stays = (present[chosen] == 1).to_numpy(copy=True)
         stays[: last_training + 1] = True
@@ -133,6 +138,24 @@ class MarketFeatures:
             train=range(fold.train.start - shift, fold.train.stop - shift),
             validation=range(fold.validation.start - shift, fold.validation.stop - shift),
         )
+
+    def of_run(self, days: range) -> Features:
+        """Return the features of a run of contiguous days, from their bars and those of the warm-up before them alone.
+
+        Averages without end, as those of macd and rsi_30, so begin with the warm-up: no day before it is in them.
+
+        Raises:
+            ValueError: a universe says which tickers there are, which may be others for each run of days.
+
+        """
+        if MEMBER in self.bars:
+            raise ValueError(
+                "the tickers of a market with a universe are chosen on the last training day before validation, which "
+                "no combinatorial fold has: name the market's tickers, or set folds.scheme to walk_forward"
+            )
+        calendar = pd.DatetimeIndex(np.sort(self.bars["date"].unique()))
+        window = calendar[days.start : days.stop + len(calendar) - len(self.dates)]
+        return compute_features(self.bars[self.bars["date"].isin(window)], self.turbulence_days)
 
 
 def _arrays_of_bars(bars: pd.DataFrame) -> dict[str, Any]:

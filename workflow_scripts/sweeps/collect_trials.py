@@ -87,6 +87,7 @@ def _rows(agent: str, score: Score) -> list[dict[str, Any]]:
         "round": score.round,
         "trial": score.trial,
         "budget": score.budget,
+        "periods_per_year": score.periods_per_year,
     }
     # A measure has a prefix: SAC has a hyperparameter alpha too.
     return [

@@ -20,7 +20,7 @@ class Daily:
     Attributes:
         days: (periods,) the days; time stamps, to the second, where a period is shorter than a day.
         columns: (periods,) numbers by name.
-        periods_per_year: periods a year, of the table's market.
+        periods_per_year: periods per year, of the table's market.
 
     """
 

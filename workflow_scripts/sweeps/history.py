@@ -34,7 +34,7 @@ class Score:
         parent: place in the round before of the trial whose training this one continues.
         phases: budget and configuration of each phase before.
         objective: the name of what the sweep makes as large as it can.
-        periods_per_year: days a year of the market, by which every number of a year is counted.
+        periods_per_year: days per year of the market, by which every number of a year is counted.
 
     """
 

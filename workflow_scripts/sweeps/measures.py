@@ -33,7 +33,7 @@ class Record:
         daily_returns: (days,) simple returns after fees, as fractions.
         benchmark: (days,) the benchmark's on the same days; none where there is no benchmark.
         turnover: (days,) traded value as a fraction of the portfolio's; none where nobody kept it.
-        periods_per_year: days a year.
+        periods_per_year: days per year.
 
     """
 

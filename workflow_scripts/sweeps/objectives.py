@@ -40,6 +40,7 @@ class Objective:
         value: what a run is worth, from its daily returns.
         score: what a trial is worth, from the values of its runs; more than one of them where ``least_runs`` says so.
         least_runs: runs that a trial needs at least.
+        annualised: whether the value counts by the periods of a year.
         centred: whether a trial is scored by its runs' values less what the trials have in the same run in the mean.
 
     """
@@ -49,7 +50,12 @@ class Objective:
     value: Measure
     score: Callable[[Array], float] = mean
     least_runs: int = 1
+    annualised: bool = True
     centred: bool = False
+
+    def axis(self, what: str, periods_per_year: int) -> str:
+        """Return what an axis of values says: whose they are, and the year that they count by."""
+        return f"{self.label} {what}" + (f" ({periods_per_year} periods per year)" if self.annualised else "")
 
 
 def excess_sharpe(record: Record) -> float:
@@ -95,15 +101,20 @@ OBJECTIVES = {
 def read_scores(paths: Iterable[Path]) -> list[Score]:
     """Return trials from their score.json, in the same order, with scores that compare.
 
-    For a centred objective each value loses the mean of the values that trials of its sweep have in the same run, at
-    the same budget, before the trial is scored: a hard fold or a lucky seed, which all trials share, is then no part of
-    a trial's standard error. So a score changes with the trials that there are.
-
     Raises:
         ValueError: a file is damaged.
 
     """
-    scores = [read_score(path) for path in paths]
+    return beside_each_other([read_score(path) for path in paths])
+
+
+def beside_each_other(scores: Sequence[Score]) -> list[Score]:
+    """Return trials, each alone as its score.json has it, with scores that compare.
+
+    For a centred objective each value loses the mean of the values that trials of its sweep have in the same run, at
+    the same budget, before the trial is scored: a hard fold or a lucky seed, which all trials share, is then no part of
+    a trial's standard error. So a score changes with the trials that there are.
+    """
     alike: dict[tuple[Any, ...], list[Score]] = {}
     for score in scores:
         if score.status == "ok" and score.objective in OBJECTIVES and OBJECTIVES[score.objective].centred:
@@ -138,7 +149,7 @@ def find(name: str) -> Objective:
         ) from error
     if not callable(own):
         raise ValueError(f"{name!r} is no function")
-    return Objective(name, name, lambda record: _own_value(name, own, record))
+    return Objective(name, name, lambda record: _own_value(name, own, record), annualised=False)
 
 
 def summarise_runs(

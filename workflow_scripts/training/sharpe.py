@@ -21,7 +21,7 @@ NO_DISPERSION = 1e-12
 
 
 def sharpe_ratio(daily_returns: NDArray[np.float64], periods_per_year: int = TRADING_DAYS_A_YEAR) -> float:
-    """Return mean / standard deviation (ddof=1) × √periods a year of simple daily returns, risk-free rate 0.
+    """Return mean / standard deviation (ddof=1) × √periods per year of simple daily returns, risk-free rate 0.
 
     Raises:
         ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
@@ -50,7 +50,7 @@ class Episode:
         dates: (days,) the days on which the returns were earned, ISO 8601.
         daily_returns: (days,) simple returns after fees.
         turnover: (days,) traded value as a fraction of the portfolio's.
-        periods_per_year: days a year.
+        periods_per_year: days per year.
         weights: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
             the rest is cash. None where nobody noted it.
         traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
@@ -134,12 +134,12 @@ def read_result(path: Path) -> RunResult:
 
 
 def write_returns(episode: Episode | None, path: Path, periods_per_year: int = TRADING_DAYS_A_YEAR) -> None:
-    """Write the daily returns of a run: date, daily_return, turnover; the table's attributes state the days a year.
+    """Write the daily returns of a run: date, daily_return, turnover; the table's attributes state the days per year.
 
     Args:
         episode: of the run; none of a failed one.
         path: the parquet file to write.
-        periods_per_year: days a year of the market of a run without an episode.
+        periods_per_year: days per year of the market of a run without an episode.
 
     """
     import pandas as pd
@@ -156,7 +156,7 @@ def write_returns(episode: Episode | None, path: Path, periods_per_year: int = T
 
 
 def read_returns(path: Path) -> "pd.Series":
-    """Read the daily returns of a run, indexed by date; its attributes state the days a year.
+    """Read the daily returns of a run, indexed by date; its attributes state the days per year.
 
     Raises:
         ValueError: the file is damaged.

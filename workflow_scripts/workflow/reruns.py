@@ -44,8 +44,6 @@ def explain(jobs: Iterable[Job]) -> list[str]:
     spared: Counter[str] = Counter()
     checkpoints = False
     for job in jobs:
-        if job.rule == "all":
-            continue
         checkpoints |= job.is_checkpoint
         words = KNOWN.findall(job.reason) or [job.reason.partition(":")[0]]
         for word in words:

@@ -2,14 +2,16 @@
 
 import io
 import os
+import sys
 import time
+from time import process_time
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from workflow_scripts.analysis.progress import Plan, Results, error_of, words
-from workflow_scripts.analysis.watch_results import curve, picture, watch_results
+from workflow_scripts.analysis.watch_results import Page, curve, picture, watch_results
 from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.workflow.files import write_json
 
@@ -101,8 +103,8 @@ def test_the_best_so_far_stands_with_its_interval_and_against_the_default(tree):
     # 2 and 4 have a standard error of 1; Student's t with one degree of freedom is 12.706. So have 1 and 3 above 1. The
     # best of several trials is less sure than one that nobody chose.
     assert sweep.interval == pytest.approx(16.620, abs=1e-3)
-    assert sweep.against_default[0] == pytest.approx(2.0)
-    assert sweep.against_default[1] > 12.706
+    assert sweep.against_default.estimate == pytest.approx(2.0)
+    assert sweep.against_default.interval > 12.706
 
 
 def test_a_running_training_shows_its_steps_and_its_learning_curves(tree):
@@ -217,3 +219,50 @@ def test_without_a_terminal_one_picture_is_printed(tree, capsys):
 def test_a_folder_without_sweeps_is_named(tmp_path):
     with pytest.raises(SystemExit, match=r"there are no sweeps in .*nowhere, and there is no config\.yaml"):
         watch_results(tmp_path / "nowhere")
+
+
+def page(tree, code):
+    made = Page(tree.root / "results", tree.root / "report.html")
+    made.command = [sys.executable, "-c", code, str(made.html)]
+    return made
+
+
+def test_the_page_is_written_anew_a_minute_later_where_a_training_has_ended(tree):
+    made = page(tree, "import sys; open(sys.argv[1], 'a').write('x')")
+    before = tree.look()
+    for now, progress, length in ((0, before, 1), (30, before, 1), (61, before, 1)):
+        made.keep_up(progress, now)
+        made.process.wait()
+        assert len(made.html.read_text(encoding="utf-8")) == length
+        assert made.keep_up(progress, now).startswith(f"{made.html} is of ")
+    tree.run(1, 1, 0, ended=5)
+    after = tree.look()
+    assert made.keep_up(after, 62) == f"{made.html} is being written"
+    made.process.wait()
+    assert made.html.read_text(encoding="utf-8") == "xx"
+
+
+def test_a_page_that_cannot_be_written_says_why(tree):
+    made = page(tree, "raise ValueError('no sweep')")
+    made.keep_up(tree.look(), 0)
+    made.process.wait()
+    for _ in range(2):
+        assert made.keep_up(tree.look(), 1) == f"{made.html} cannot be written: ValueError: no sweep"
+
+
+def test_a_look_at_the_shipped_sweep_every_five_seconds_takes_less_than_a_hundredth_of_a_core(tmp_path):
+    tree = Tree(tmp_path)
+    for number in (0, 1, 2):
+        tree.propose(number)
+        for trial in range(4):
+            if number < 2:
+                tree.trial(number, trial, [1.0] * 6, 0.9 - trial / 10, ends=range(6))
+            else:
+                for seed in range(6):
+                    tree.run(number, trial, seed, log=f"{stamp(20)} INFO vector_steps=32/64 loss=2\n" * 10)
+    results, looks = Results(tmp_path, {"ppo_smac": Plan([(4, 6)] * 3, backtest_runs=25)}), 20
+    shown(results.look())
+    began = process_time()
+    for _ in range(looks):
+        shown(results.look())
+    assert (process_time() - began) / looks < 0.01 * 5

@@ -66,7 +66,9 @@ def change(config, path, value):
         ("search_spaces/ppo/batch_size/default", 64, f"{SPACE}, horizon_len: 32 × repeat_times 1 / batch"),
         ("search_spaces/ppo/net_dims_0/default", 0, f"{SPACE}, net_dims_0.default: 0 is not "),
         ("seeds/final", [1, 2], "config.yaml, seeds: [1] are both tuning and final seeds"),
-        ("seeds/final", [10], "config.yaml, seeds.final: "),
+        ("seeds/final", [10], "config.yaml, seeds.final: 2 are needed, and there are 1"),
+        ("seeds/tuning", [], "config.yaml, seeds.tuning: 1 are needed, and there are 0"),
+        ("markets/toy/tickers", ["KO"], "config.yaml, markets.toy.tickers: "),
         ("markets/toy/test_start", "2000-13-01", "config.yaml, markets.toy.test_start: "),
         ("markets/toy", {"source": "alpaca", "test_start": "2000-10-02"}, "config.yaml, markets.toy"),
         ("markets/toy/source", "csvv", "config.yaml, markets.toy.source: 'csvv' is no source; did you mean csv?"),
@@ -97,3 +99,14 @@ def read(config, folder, monkeypatch):
     monkeypatch.chdir(folder)
     write_config(folder, config)
     return read_config({key: value for key, value in config.items() if key != "search_spaces"})
+
+
+def test_what_the_command_line_says_in_text_is_what_it_means(tmp_path, monkeypatch):
+    """Snakemake hands `--config seeds="{tuning: [0]}"` over with text in the list."""
+    config = copy.deepcopy(CONFIG)
+    config["seeds"] = {"tuning": ["0", "7"], "final": ["10", "11"]}
+    config["folds"] = {"count": "2", "train_days": "60", "validation_days": "20", "purge_days": "2"}
+    config["training"] = {"num_envs": "2", "device": "cpu", "limit_minutes": "1.5"}
+    top = read(config, tmp_path, monkeypatch).top
+    assert (top.seeds.tuning, top.seeds.final, top.folds.count) == ((0, 7), (10, 11), 2)
+    assert top.training.limit_minutes == 1.5

@@ -150,10 +150,11 @@ def alpaca(table: dict[str, pd.DataFrame]) -> Any:
     return serve(answer)
 
 
-def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0) -> Any:
+def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0, granularity: str = "1d") -> Any:
     """Serve ``/v8/finance/chart/TICKER``, the cookie and the crumb as Yahoo does.
 
-    ``dividend_factor`` is what a later dividend takes from the adjusted close of every day but the last.
+    ``dividend_factor`` is what a later dividend takes from the adjusted close of every day but the last; Yahoo
+    has no adjusted close of bars shorter than a day.
     """
 
     def answer(path: str, query: dict[str, str], headers: Mapping[str, str]) -> tuple[int, str]:
@@ -166,7 +167,8 @@ def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0) -> Any:
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return 404, json.dumps({"chart": {"result": None, "error": error}})
         frame = table[ticker]
-        seconds = (frame.index + pd.Timedelta(hours=9, minutes=30)).tz_localize(NEW_YORK).as_unit("s").asi8
+        opening = pd.Timedelta(hours=9, minutes=30) if granularity == "1d" else pd.Timedelta(0)
+        seconds = (frame.index + opening).tz_localize(NEW_YORK).as_unit("s").asi8
         keep = np.ones(len(frame), dtype=bool)
         if "period1" in query:
             keep = (seconds >= int(query["period1"])) & (seconds < int(query["period2"]))
@@ -182,16 +184,21 @@ def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0) -> Any:
             "regularMarketTime": int(seconds[-1]),
             "priceHint": 2,
             "validRanges": ["1d", "max"],
-            "dataGranularity": "1d",
+            "dataGranularity": granularity,
             "range": "",
         }
+        if granularity != "1d":
+            opened = pd.DatetimeIndex(frame.index.normalize().unique() + pd.Timedelta(hours=9, minutes=30))
+            begins = opened.tz_localize(NEW_YORK).as_unit("s").asi8.tolist()
+            meta["tradingPeriods"] = [
+                [{"timezone": "EST", "start": begin, "end": begin + 23400, "gmtoffset": -18000}] for begin in begins
+            ]
         quote = {name: [None if np.isnan(v) else v for v in kept[name]] for name in kept}
         adjusted = [None if np.isnan(v) else v for v in kept["close"] * factors]
-        result = {
-            "meta": meta,
-            "timestamp": seconds[keep].tolist(),
-            "indicators": {"quote": [quote], "adjclose": [{"adjclose": adjusted}]},
-        }
+        indicators: dict[str, Any] = {"quote": [quote]}
+        if granularity == "1d":
+            indicators["adjclose"] = [{"adjclose": adjusted}]
+        result = {"meta": meta, "timestamp": seconds[keep].tolist(), "indicators": indicators}
         return 200, json.dumps({"chart": {"result": [result], "error": None}})
 
     return serve(answer)

@@ -80,8 +80,7 @@ def test_scaling_is_fitted_on_the_training_window_alone(features):
 
 def test_fold_files_are_byte_deterministic_and_read_back(features, tmp_path):
     data, scalers = cut(features)
-    settings = FoldSettings(count=2, train_days=60, validation_days=30, purge_days=5)
-    description = describe_fold(features, walk_forward(139, 2, 60, 30, 5)[0], settings, scalers)
+    description = describe_fold(features, walk_forward(139, 2, 60, 30, 5)[0], scalers)
     for name in ("a", "b"):
         write_fold(data, description, tmp_path / name / "fold_0.npz")
     assert (tmp_path / "a/fold_0.npz").read_bytes() == (tmp_path / "b/fold_0.npz").read_bytes()

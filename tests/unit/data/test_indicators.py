@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from workflow_scripts.data.folds import cut_fold, walk_forward
-from workflow_scripts.data.indicators import compute_features, turbulence, volatility
+from workflow_scripts.data.indicators import compute_features, volatility
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.environment.settings import EnvironmentSettings
@@ -22,17 +22,6 @@ def test_28_tickers_give_the_plans_283_numbers():
     env = make_env(data.train, EnvironmentSettings(), "flat", num_envs=2)
     agent = PolicyGradient(data.train, env, PPO(), architecture="flat")
     assert agent.act.inputs(env.state()).shape == (2, 283)
-
-
-def test_turbulence_of_a_day_compares_it_with_the_days_before():
-    close = pd.DataFrame({"A": [1.0, 1.1, 1.0, 1.1, 1.0, 1.2], "B": [1.0, 1.0, 1.2, 1.2, 1.0, 1.0]})
-    returns = close.pct_change().to_numpy()[1:]
-    past, today = returns[:4], returns[4]
-    gap = today - past.mean(axis=0)
-    expected = gap @ np.linalg.inv(np.cov(past, rowvar=False)) @ gap
-    found = turbulence(close, days=4)
-    assert np.isnan(found[:5]).all()
-    assert found[5] == pytest.approx(expected)
 
 
 def test_volatility_is_the_baskets_annualised_standard_deviation_in_percent():

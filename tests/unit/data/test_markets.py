@@ -3,6 +3,10 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.bars import read_bars, write_bars
+from workflow_scripts.data.fold_files import read_fold, write_fold
+from workflow_scripts.data.folds import Fold, cut_fold
+from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.data.sources.csv import Csv
@@ -16,6 +20,35 @@ def test_the_embedded_market_has_twenty_tickers_of_closes_alone():
     assert (bars[["open", "high", "low"]].to_numpy() == bars[["close"]].to_numpy()).all()
     assert "open = high = low = close" in note
     assert check_bars(bars) == []
+
+
+def write_wide(path, days):
+    rng = np.random.default_rng(1)
+    closes = 100 * np.cumprod(1 + 0.01 * rng.standard_normal((len(days), 2)), axis=0)
+    pd.DataFrame(closes, days, ["BTC", "ETH"]).rename_axis("date").to_csv(path)
+    return path
+
+
+def test_a_market_that_never_closes_is_annualised_by_365_days_in_its_folds_too(tmp_path):
+    path = write_wide(tmp_path / "crypto.csv", pd.date_range("2024-01-01", periods=200))
+    loaded = load_market(Csv(source="csv", path=path))
+    assert loaded.calendar == "7 days per week, 365 per year"
+    write_bars(loaded.bars, tmp_path / "bars.parquet")
+    features = compute_features(read_bars(tmp_path / "bars.parquet"), turbulence_days=20)
+    assert features.periods_per_year == 365
+    data, scalers = cut_fold(features, Fold(range(50), range(50, 60)))
+    write_fold(data, scalers, tmp_path / "fold_0.npz")
+    assert read_fold(tmp_path / "fold_0.npz").validation.periods_per_year == 365
+
+
+def test_a_key_of_the_market_overrides_its_calendar(tmp_path):
+    path = write_wide(tmp_path / "crypto.csv", pd.date_range("2024-01-01", periods=100))
+    loaded = load_market(Csv(source="csv", path=path, periods_per_year=360))
+    assert (loaded.bars.attrs["periods_per_year"], loaded.calendar) == (360, "7 days per week, 365 per year")
+
+
+def test_a_day_of_a_synthetic_world_is_one_of_stocks():
+    assert load_market(source_of({"source": "planted", "days": 300})).bars.attrs["periods_per_year"] == 252
 
 
 def test_tickers_and_days_can_be_chosen():

@@ -29,7 +29,7 @@ def bars():
 
 def touched(before, after):
     """Return the folds that differ."""
-    return touched_folds(*(MarketFeatures.of(bars, 60) for bars in (before, after)), TEST_START, FOLDS)
+    return touched_folds(*(MarketFeatures.of(bars, 60).before(TEST_START) for bars in (before, after)), FOLDS)
 
 
 def revise(bars, ticker, days, factor):

@@ -15,14 +15,14 @@ from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.registry import find, names
 
 VENDOR = {"source": "alpaca", "start": "2020-01-01", "tickers": ["KO", "PEP"]}
-COMMON = ["source", "start", "end", "tickers", "universe", "missing", "volatility_ticker"]
+COMMON = ["source", "start", "end", "tickers", "universe", "missing", "periods_per_year", "volatility_ticker"]
 OWN = {
-    "alpaca": ["feed"],
-    "csv": ["path", "date_format", "timezone", "adjusted", "features_from", "repair", "decimal"],
+    "alpaca": ["interval", "feed"],
+    "csv": ["interval", "path", "date_format", "timezone", "adjusted", "features_from", "repair", "decimal"],
     "embedded": [],
     "noise": ["ticker_count", "days", "half_life_days", "noise_sd", "seed"],
     "planted": ["ticker_count", "days", "half_life_days", "noise_sd", "seed", "signal_strength"],
-    "yahoo": [],
+    "yahoo": ["interval"],
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.bars import MEMBER
+from workflow_scripts.data.compute_features import compute_features
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
@@ -64,7 +65,9 @@ def test_a_fold_has_the_members_of_its_last_training_day(market, tmp_path):
     # 61 days of warm-up; two folds of 60 training and 40 validation days: their last training days are 120 and 160.
     download_bars(market, tmp_path / "bars.parquet", tmp_path / "lock.json")
     settings = FoldSettings(count=2, train_days=60, validation_days=40, purge_days=0)
-    split_folds(tmp_path / "bars.parquet", tmp_path, day(210), 60, settings)
+    features = tmp_path / "features.npz"
+    compute_features(tmp_path / "bars.parquet", features, tmp_path / "sealed.npz", day(210), 60, purge_days=0)
+    split_folds(features, tmp_path, settings)
     first, second = (read_json(tmp_path / f"fold_{number}.json") for number in range(2))
     # S3 has no bars on the first of their days (0 and 40), and S5 left before the second one's last training day.
     assert first["tickers"] == ["S1", "S2", "S4", "S5"]
@@ -72,6 +75,8 @@ def test_a_fold_has_the_members_of_its_last_training_day(market, tmp_path):
     assert second["train"]["last_day"] == day(160)
     assert second["tickers"] == ["S1", "S2", "S4"]
     assert read_fold(tmp_path / "fold_1.npz").tickers == tuple(second["tickers"])
+    assert second["covariance"] == "sample covariance of 60 days for 3 tickers"
+    assert read_json(tmp_path / "sealed.json")["tickers"] == ["S1", "S2"]
 
 
 def test_what_leaves_stands_still_from_its_last_close_to_the_folds_end(market):

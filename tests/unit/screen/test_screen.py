@@ -145,6 +145,24 @@ def test_a_failure_has_its_reason_and_its_log_and_each_new_attempt_is_named(resu
     assert "CalledProcessError" not in "".join(lines)
 
 
+def test_a_failure_names_the_log_that_stays_when_the_next_attempt_begins(results):
+    run = SWEEP / "round_0/trial_0/fold_0/seed_0"
+    for attempt in (1, 2):
+        (run / f"train_agent.attempt_{attempt}.log").write_text(f"OSError: disk {attempt}\n", encoding="utf-8")
+    (run / "train_agent.log").write_text("OSError: disk 3\n", encoding="utf-8")
+    lines = show([TOLD, *recorded("failed")])
+    assert [line.rpartition("seed 0: ")[2] for line in lines if line.startswith("failed")] == [
+        "OSError: disk 1",
+        "OSError: disk 2",
+        "OSError: disk 3",
+    ]
+    assert [line for line in lines if line.startswith("log: ")] == [
+        f"log: {run}/train_agent.attempt_1.log",
+        f"log: {run}/train_agent.attempt_2.log",
+        f"log: {run}/train_agent.log",
+    ]
+
+
 def test_a_job_that_was_killed_says_by_what(results):
     events = recorded("failed")
     for fields in events:
@@ -205,7 +223,8 @@ def test_what_rules_say_is_shown_and_what_snakemake_says_of_itself_is_not():
 def test_a_dry_run_says_how_many_jobs_of_each_rule_and_why():
     lines = show([TOLD, *recorded("dry_run")], dry_run=True)
     assert "train_agent 2 a file is missing, a file it reads is made anew" in lines
-    assert len(lines) == 16
+    assert lines[0] == "23 jobs would run, of these rules for these reasons:"
+    assert len(lines) == 17
 
 
 def test_a_pipe_that_was_silent_for_five_minutes_hears_how_far_it_is(results):
@@ -255,6 +274,16 @@ def test_an_event_that_the_screen_cannot_show_is_shown_as_snakemake_does_and_so_
     assert said[0].startswith("screen: AttributeError: ")
     assert said[0].endswith("; what follows is Snakemake's own")
     assert said[1:] == ["Job stats:", "Building DAG of jobs..."]
+
+
+def test_a_run_ends_once_however_often_its_handler_is_closed(results, monkeypatch, capsys):
+    monkeypatch.delenv("VERBOSE", raising=False)
+    handler = LogHandler(Settings(), None)
+    for fields in [TOLD, *recorded("ended")]:
+        handler.emit(record(fields))
+    handler.close()
+    handler.close()
+    assert capsys.readouterr().err.count("done: 21 jobs in ") == 1
 
 
 def test_who_asks_for_more_gets_snakemakes_own_screen(monkeypatch, capsys):

@@ -16,8 +16,9 @@ def test_a_row_per_run_has_its_value_its_measures_and_the_hyperparameters(tmp_pa
     files = (tmp_path / "trials.csv", tmp_path / "incumbent.yaml", tmp_path / "candidates.yaml")
     collect_trials("sac", "{}", (tmp_path / "score.json",), 1, *files)
     table = pd.read_csv(files[0])
-    assert list(table)[:9] == ["sweep", "agent", "round", "trial", "budget", "fold", "seed", "status", "sharpe"]
-    assert list(table)[9:] == ["value", "reason", "measure_alpha", "measure_calmar", "alpha"]
+    assert list(table)[:6] == ["sweep", "agent", "round", "trial", "budget", "periods_per_year"]
+    assert list(table)[6:10] == ["fold", "seed", "status", "sharpe"]
+    assert list(table)[10:] == ["value", "reason", "measure_alpha", "measure_calmar", "alpha"]
     assert (table.value[0], table.measure_alpha[0], table.alpha[0]) == (3.0, 0.1, 0.2)
     assert table.measure_calmar.isna().all()
 

@@ -129,7 +129,9 @@ def own(tmp_path, monkeypatch):
 
 def test_an_objective_of_the_users_is_a_function_of_the_daily_returns(own):
     assert value("own_objectives:best_day", [0.01, 0.03]) == 0.03
-    assert objectives.find("own_objectives:best_day").label == "own_objectives:best_day"
+    own = objectives.find("own_objectives:best_day")
+    assert own.label == "own_objectives:best_day"
+    assert own.axis("of a run", 365) == "own_objectives:best_day of a run"
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,16 @@ def test_an_optimizer_takes_its_own_keys_within_their_bounds(name, values, line)
     assert str(error.value) == line
 
 
+@pytest.mark.parametrize("name", ["smac", "tpe", "dehb", "pb2"])
+@pytest.mark.parametrize("size", [1e15, 1e300])
+def test_scores_of_any_size_are_told(name, size):
+    optimizer, space = optimizer_of(name), build_space(SPACE, PPO)
+    laid = optimizer.schedule(2, 1)
+    first = [each.configuration for each in optimizer.propose(Request(space, [], laid[:1], seed=0))]
+    history = [replace(score, score=size * score.score) for score in judged(first, 0, laid[0].budget)]
+    assert len(optimizer.propose(Request(space, history, laid, seed=0))) == laid[1].size
+
+
 def test_listed_configurations_fill_the_rounds():
     optimizer_of("manual").check(1, 6)
     with pytest.raises(SettingError, match="configurations: 3 configurations do not fill rounds 2 × round_size 3"):

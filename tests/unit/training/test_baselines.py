@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.bars import write_bars
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import EnvironmentSettings
@@ -45,11 +45,12 @@ def test_dearer_trades_cost_the_oracle(planted):
 
 def test_the_baselines_of_each_fold_are_written_with_the_oracle_beside_them(planted, tmp_path):
     bars, fold, _ = planted
-    write_bars(bars, tmp_path / "bars.parquet")
+    MarketFeatures.of(bars, 60).write(tmp_path / "features.npz")
     write_fold(fold, {}, tmp_path / "fold_0.npz")
-    files = (tmp_path / name for name in ("bars.parquet", "baselines.json"))
     table = tmp_path / "baselines/fold_0.parquet"
-    evaluate_baselines((tmp_path / "fold_0.npz",), *files, (table,), oracle=True)
+    evaluate_baselines(
+        (tmp_path / "fold_0.npz",), tmp_path / "baselines.json", (table,), features=tmp_path / "features.npz"
+    )
     (row,) = json.loads((tmp_path / "baselines.json").read_text())
     assert row["fold"] == 0
     assert row["oracle"] > row["equal_weight"]

@@ -12,20 +12,25 @@ from workflow_scripts.workflow.code_digest import code_digest, modules_behind
 # things than before.
 COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
-        "data": "bar_checks bars calendars doors.series download_bars markets memberships revisions settings "
-        "sources.base sources.embedded ticker_lists",
-        "workflow": "files jobs model refreshes registry",
+        "data": "bar_checks bars calendars doors.series download_bars markets memberships periods revisions "
+        "settings sources.base sources.embedded ticker_lists years",
+        "workflow": "files flags jobs model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
-        "data": "bar_checks bars calendars doors.dates doors.door doors.files doors.names doors.numbers "
-        "doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars markets "
-        "memberships revisions settings sources.base sources.csv ticker_lists",
-        "workflow": "files jobs model refreshes registry",
+        "data": "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names "
+        "doors.numbers doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars "
+        "markets memberships periods revisions settings sources.base sources.csv ticker_lists years",
+        "workflow": "files flags jobs model refreshes registry",
+    },
+    ("data.compute_features",): {
+        "data": "bars calendars compute_features features fold_files folds indicators market_folds periods "
+        "settings turbulence universes",
+        "workflow": "files flags jobs model",
     },
     ("data.split_folds",): {
         "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
         "turbulence universes",
-        "workflow": "files jobs model",
+        "workflow": "files flags jobs model",
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
@@ -35,7 +40,7 @@ COVERED = {
         "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
         "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
         "train_agent trials weights",
-        "workflow": "code_digest files jobs model registry",
+        "workflow": "code_digest files flags jobs model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
@@ -45,30 +50,30 @@ COVERED = {
         "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
         "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
         "run.train run.write sharpe trials weights",
-        "workflow": "code_digest files jobs model registry",
+        "workflow": "code_digest files flags jobs model registry",
     },
     ("training.evaluate_baselines",): {
         "data": "bars features fold_files periods",
         "training": "environment environment.baselines environment.kernels environment.oracle environment.settings "
         "environment.trading_env evaluate_baselines networks.shape sharpe",
-        "workflow": "files jobs model",
+        "workflow": "files flags jobs model",
     },
     ("sweeps.score_trial",): {
         "data": "periods",
         "sweeps": "(room) daily history measures objectives score_trial scoring",
         "training": "sharpe trials",
-        "workflow": "files jobs paths",
+        "workflow": "files flags jobs paths",
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
         "sweeps": "(room) collect_trials history measures objectives",
         "training": "trials",
-        "workflow": "files jobs",
+        "workflow": "files flags jobs",
     },
     ("analysis.open_test_days",): {
         "analysis": "inference.estimands open_test_days openings",
         "training": "trials",
-        "workflow": "files jobs paths",
+        "workflow": "files flags jobs paths",
     },
     ("analysis.judge_sweep",): {
         "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
@@ -77,7 +82,7 @@ COVERED = {
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",
-        "workflow": "files jobs model paths",
+        "workflow": "files flags jobs model paths",
     },
 }
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from workflow_scripts.workflow.files import read_json, whole_file, write_json
@@ -30,3 +33,29 @@ def test_equal_content_is_equal_bytes(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": 2})
     write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+ELSEWHERE = """
+import sys
+from pathlib import Path
+from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.sweeps.history import Score, read_score, write_score
+from workflow_scripts.training.trials import Trial, read_trial
+from workflow_scripts.workflow.files import read_json, write_json, write_text
+folder, name = Path(sys.argv[1]), "\\u00dcbung \\u2265 \\u65e5"
+write_json(folder / "a.json", {name: name})
+assert read_json(folder / "a.json") == {name: name}
+assert load_yaml(folder / "a.json") == {name: name}
+write_text(folder / "config.yaml", Trial(name, "ppo", 0, 0, 1, {"activation": name}).to_yaml())
+assert read_trial(folder / "config.yaml").configuration == {"activation": name}
+write_score(Score(name, 0, 0, 1, "flat", name, None, None, {}), folder / "score.json")
+assert read_score(folder / "score.json").reason == name
+"""
+
+
+def test_json_yaml_and_text_are_utf_8_in_a_locale_of_ascii_alone(tmp_path, request):
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", ELSEWHERE, tmp_path]
+    done = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=False, env=locale)
+    assert done.returncode == 0, done.stderr
+    assert "Übung ≥ 日" in (tmp_path / "a.json").read_text(encoding="utf-8")

@@ -4,7 +4,6 @@ JOBS = [
     Job("split_folds", "Updated input files: bars.parquet", is_checkpoint=True),
     Job("train_agent", "Input files updated by another job: fold_0.npz"),
     Job("train_agent", "Missing output files: b; Input files updated by another job: fold_0.npz"),
-    Job("all", "Input files updated by another job: a, b"),
 ]
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.data.doors.tables import Table
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.workflow.files import first_line
 
 ISO = re.compile(
@@ -35,7 +36,7 @@ KEY = 'set date_format, such as date_format: "%d/%m/%Y"'
 
 
 def read_moments(
-    table: Table, place: int, date_format: str | None, timezone: str | None
+    table: Table, place: int, date_format: str | None, timezone: str | None, interval: Interval = DAILY
 ) -> tuple[pd.DatetimeIndex, str]:
     """Return the moment of each row on the exchange's clock, whose day is the row's, and how it was read.
 
@@ -44,6 +45,7 @@ def read_moments(
         place: its column of dates.
         date_format: the format of all dates; none understands ISO 8601, YYYYMMDD and Unix time.
         timezone: the exchange's zone, in which a stamp with a zone has its day.
+        interval: length of a bar; one shorter than a day needs the clock of a stamp, not its day alone.
 
     Raises:
         ValueError: a date is not in the format, or its format or zone has to be named; names file, row, value and key.
@@ -60,7 +62,9 @@ def read_moments(
         if moments.tz is None:
             return moments, ""
         wall = moments.tz_localize(None)
-        return _on_exchange(table, place, np.arange(len(wall)), wall, moments.tz_convert("UTC").tz_localize(None), zone)
+        utc = moments.tz_convert("UTC").tz_localize(None)
+        _require_clock(table, place, wall, utc, zone, interval)
+        return _on_exchange(table, place, np.arange(len(wall)), wall, utc, zone, interval)
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         column = column.cast(pa.int64(), safe=False).cast(pa.string())
     if not pa.types.is_string(column.type):
@@ -79,7 +83,8 @@ def read_moments(
             f"of: mend the row, or {KEY}"
         )
     if instants is not None:
-        wall, said = _on_exchange(table, place, first, wall, instants, zone)
+        _require_clock(table, place, wall, instants, zone, interval)
+        wall, said = _on_exchange(table, place, first, wall, instants, zone, interval)
         how = ", ".join(filter(None, [how, said]))
     return wall[codes], how
 
@@ -247,8 +252,31 @@ def _ask_for_format(table: Table, place: int, texts: list[str], first: Any) -> s
     )
 
 
+def _require_clock(
+    table: Table,
+    place: int,
+    wall: pd.DatetimeIndex,
+    instants: pd.DatetimeIndex,
+    zone: ZoneInfo | None,
+    interval: Interval,
+) -> None:
+    """Refuse bars shorter than a day whose stamps are written in UTC, where nobody names the exchange's clock."""
+    if interval != DAILY and zone is None and bool((wall == instants).all()):
+        raise ValueError(
+            f"{table.at(0)}: {table.names[place]} is in UTC ({wall[0]:%Y-%m-%d %H:%M}), and bars of {interval} need "
+            f"the exchange's clock: set timezone: America/New_York, or the exchange's own, or timezone: UTC where the "
+            f"market never closes"
+        )
+
+
 def _on_exchange(
-    table: Table, place: int, first: Any, wall: pd.DatetimeIndex, instants: pd.DatetimeIndex, zone: ZoneInfo | None
+    table: Table,
+    place: int,
+    first: Any,
+    wall: pd.DatetimeIndex,
+    instants: pd.DatetimeIndex,
+    zone: ZoneInfo | None,
+    interval: Interval,
 ) -> tuple[pd.DatetimeIndex, str]:
     """Return stamps on the exchange's clock.
 
@@ -271,7 +299,7 @@ def _on_exchange(
                 "leave timezone out"
             )
         return there, f"days of {zone.key}"
-    if (wall == wall.normalize()).all():
+    if interval != DAILY or (wall == wall.normalize()).all():
         return wall, ""
     days = wall.normalize()
     in_utc = bool((wall == instants).all())

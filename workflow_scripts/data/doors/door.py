@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import arrange_bars
+from workflow_scripts.data.bars import arrange_bars, as_dates, when
 from workflow_scripts.data.doors.files import Part, open_parts, sort_out
 from workflow_scripts.data.doors.repairs import mend_ticks
 from workflow_scripts.data.doors.shapes import Rows, is_of_prices, read_rows
 from workflow_scripts.data.doors.tables import NoTableError, Table, read_table
 from workflow_scripts.data.doors.wishes import Decimal, Repair, Wishes
+from workflow_scripts.data.periods import DAILY, Interval
 
 SHOWN = 5
 
@@ -52,6 +53,7 @@ def read_door(
     repair: Repair = "none",
     decimal: Decimal | None = None,
     wanted: Callable[[pd.DataFrame], "pd.Series[bool]"] | None = None,
+    interval: Interval = DAILY,
 ) -> Door:
     """Read a user's prices: a file or a folder, in any of the formats of docs/markets.md.
 
@@ -65,13 +67,14 @@ def read_door(
         decimal: the decimal sign; none finds the one that all numbers of a file fit.
         wanted: says of rows, by ticker and date, which are asked for: ticks of the others are not checked, since the
             market leaves these out.
+        interval: length of a bar.
 
     Raises:
         FileNotFoundError: the path leads nowhere.
         ValueError: what a file means is not sure, or a row is wrong; names file, row, value and the key that mends it.
 
     """
-    wishes = Wishes(date_format, timezone, adjusted, tuple(features_from), decimal)
+    wishes = Wishes(date_format, timezone, adjusted, tuple(features_from), decimal, interval)
     files, unread = sort_out(path)
     tables: list[Table] = []
     read: list[Rows] = []
@@ -104,7 +107,7 @@ def read_door(
     def where(position: int) -> str:
         return tables[int(frame["table"].iloc[position])].at(int(frame["position"].iloc[position]))
 
-    frame = whole.assign(date=whole["moment"].dt.normalize().astype("datetime64[ns]"))
+    frame = whole.assign(date=as_dates(whole["moment"], interval))
     frame = frame.sort_values(["date", "ticker"], ignore_index=True, kind="stable")
     asked = pd.Series(True, frame.index) if wanted is None else wanted(frame)
     aside, frame = frame[~asked], frame[asked].reset_index(drop=True)
@@ -115,7 +118,7 @@ def read_door(
         warnings.append(f"{sum(repaired.values())} rows {what}: {_few(repaired)}")
     if asked.any() and not len(frame):
         raise ValueError(f"{path.name}: repair: drop leaves no row")
-    bars = arrange_bars(pd.concat([frame, aside]).drop(columns=["moment", "position", "table"]), path.name)
+    bars = arrange_bars(pd.concat([frame, aside]).drop(columns=["moment", "position", "table"]), path.name, interval)
     features = tuple(bars.columns[7:])
     left = tuple(dict.fromkeys(name for rows in read for name in rows.left))
     return Door(bars, _say(read, bars, features, left), features, left, tuple(unread), repaired, tuple(warnings))
@@ -138,14 +141,16 @@ def _refuse_repeated(frame: pd.DataFrame, where: Callable[[int], str]) -> None:
         return
     first, second = np.flatnonzero(repeated)[:2]
     one, other = frame.iloc[first], frame.iloc[second]
-    said = f"{one['ticker']} on {one['date']:%Y-%m-%d}"
+    said = f"{one['ticker']} on {when(one['date'])}"
     if one["moment"] != other["moment"]:
         raise ValueError(
             f"{where(second)}: {said} has several bars, at {one['moment']:%H:%M} and {other['moment']:%H:%M}: these "
-            f"are bars of less than a day, and a row per ticker and day is needed"
+            f"are bars of less than a day: name their length, such as interval: 1h or interval: 15m"
         )
     if one["table"] != other["table"]:
         cure = "leave one of the files out"
+    elif one["date"] != one["date"].normalize():
+        cure = "leave one out; where clocks are set back an hour comes twice, but not with timezone: UTC"
     else:
         cure = "leave one out; a column of tickers has to be called ticker, and a day and its time stand in one column"
     more = int(frame.duplicated(["date", "ticker"]).sum())

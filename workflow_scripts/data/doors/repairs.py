@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import PRICES
+from workflow_scripts.data.bars import PRICES, when
 from workflow_scripts.data.doors.wishes import Repair
 
 # Vendors round adjusted prices, each for itself.
@@ -129,4 +129,4 @@ def _describe(bars: pd.DataFrame, bad: pd.Series, where: Callable[[int], str]) -
 
 def _of(bars: pd.DataFrame, position: int) -> str:
     row = bars.iloc[position]
-    return f"{row['ticker']} on {row['date']:%Y-%m-%d}"
+    return f"{row['ticker']} on {when(row['date'])}"

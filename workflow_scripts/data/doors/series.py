@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workflow_scripts.data.bars import when
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 ALIKE = 0.999
 LARGEST_PLAUSIBLE_MOVE = 0.5
@@ -92,7 +94,7 @@ def warn_of_moves(bars: pd.DataFrame) -> list[str]:
     splits, others = [], []
     for day, column in np.argwhere(moves):
         size = values[day, column] / values[day - 1, column] - 1
-        move = f"{close.columns[column]} moves by {size:+.0%} on {close.index[day]:%Y-%m-%d}"
+        move = f"{close.columns[column]} moves by {size:+.0%} on {when(close.index[day])}"
         split = split_ratio(values[:, column], opening[:, column], int(day))
         if split is None:
             others += [move] * bool(abs(size) > LARGEST_PLAUSIBLE_MOVE)

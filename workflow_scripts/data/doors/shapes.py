@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from workflow_scripts.data.bars import COLUMNS, INDICATORS, PRICES, VOLATILITY
+from workflow_scripts.data.doors.clocks import join_clock
 from workflow_scripts.data.doors.dates import read_moments
 from workflow_scripts.data.doors.names import (
     DATE_NAMES,
@@ -29,6 +30,7 @@ from workflow_scripts.data.doors.names import (
 from workflow_scripts.data.doors.numbers import read_numbers
 from workflow_scripts.data.doors.tables import Table
 from workflow_scripts.data.doors.wishes import Wishes
+from workflow_scripts.data.periods import DAILY
 
 CLOSES = "a table of closes (open = high = low = close)"
 STOOQ = "Stooq's format"
@@ -94,8 +96,10 @@ def read_rows(table: Table, wishes: Wishes) -> Rows:
         ValueError: what the table means is not sure; the message has the readings and what decides between them.
 
     """
+    if wishes.interval != DAILY:
+        table = join_clock(table)
     columns = understand(table, wishes)
-    moments, how = read_moments(table, columns.date, wishes.date_format, wishes.timezone)
+    moments, how = read_moments(table, columns.date, wishes.date_format, wishes.timezone, wishes.interval)
     places = [place for fields in columns.fields.values() for place in fields.values()]
     wanted = [*places, *columns.features.values()]
     lettered = columns.fields.get("", {}).get("volume")
@@ -230,16 +234,22 @@ def understand(table: Table, wishes: Wishes) -> Columns:
 
 
 def _date_place(table: Table, wishes: Wishes) -> int:
-    """Return the place of the dates; a column for the day comes before one for the time, and both before the index."""
+    """Return the place of the dates; a column for the day comes before one for the time, and both before the index.
+
+    Where a bar is shorter than a day, the time comes first.
+    """
     spelled = [plain(name) for name in table.names]
-    for known in (DATE_NAMES, TIME_NAMES):
+    for known in (DATE_NAMES, TIME_NAMES) if wishes.interval == DAILY else (TIME_NAMES, DATE_NAMES):
         found = [
             place
             for place, name in enumerate(spelled)
             if name in known and not (table.tickers or [""] * len(spelled))[place]
         ]
         if len(found) > 1:
-            days = [read_moments(table, place, wishes.date_format, wishes.timezone)[0].normalize() for place in found]
+            days = [
+                read_moments(table, place, wishes.date_format, wishes.timezone, wishes.interval)[0].normalize()
+                for place in found
+            ]
             if not all((other == days[0]).all() for other in days[1:]):
                 position = int(np.flatnonzero(days[1] != days[0])[0]) if (days[1] != days[0]).any() else 0
                 first, second = (
@@ -332,7 +342,7 @@ def _long(
     taken = {date, ticker, *fields.values(), *features.values()}
     left = [table.names[place] or "(no name)" for place in range(len(table.names)) if place not in taken]
     kind = _kind(table) if some else CLOSES
-    if kind == STOOQ:
+    if kind == STOOQ and wishes.interval == DAILY:
         _refuse_short_bars(table)
     return Columns(kind, date, ticker, {"": fields}, features, left)
 
@@ -344,7 +354,8 @@ def _refuse_short_bars(table: Table) -> None:
     if set(periods) != {"D"}:
         position = next(place for place, period in enumerate(periods) if period != "D")
         raise ValueError(
-            f"{table.at(position)}: <PER> is {periods[position]}, and bars of a day have D: take Stooq's daily files"
+            f"{table.at(position)}: <PER> is {periods[position]}, and bars of a day have D: take Stooq's daily files, "
+            f"or name the length of a bar, such as interval: 1h"
         )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from workflow_scripts.data.periods import DAILY, Interval
+
 Decimal = Literal[".", ","]
 Repair = Literal["none", "clip", "drop"]
 
@@ -16,3 +18,4 @@ class Wishes:
     adjusted: bool = False
     features_from: tuple[str, ...] = ()
     decimal: Decimal | None = None
+    interval: Interval = DAILY

@@ -1,4 +1,4 @@
-"""Alpaca's daily bars."""
+"""Alpaca's bars."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal
@@ -10,7 +10,7 @@ from workflow_scripts.data.vendors.downloads import Parts, Query, Vendor
 
 
 class Alpaca(Vendor):
-    """Daily bars of Alpaca, adjusted for splits and dividends; its keys come from the environment."""
+    """Bars of Alpaca, adjusted for splits and dividends; its keys come from the environment."""
 
     # Alpaca has no indices: VIXY is a fund that holds futures on the VIX.
     automatic_volatility: ClassVar[str | None] = "VIXY"

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
 from workflow_scripts.data.calendars import Missing
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.data.settings import Day
 from workflow_scripts.data.ticker_lists import LISTS
 from workflow_scripts.workflow.model import SettingError, Settings
@@ -70,6 +71,13 @@ class Source(Settings, ABC):
         description="what to do with a day that a ticker lacks and others have: refuse it (`error`), drop the ticker, "
         "or hold its last close",
     )
+    periods_per_year: int | None = Field(
+        default=None,
+        ge=1,
+        le=10**6,
+        description="periods per year, by which everything is annualised; null takes them from the calendar of the "
+        "rows: 252 for stocks, 260 for currencies, 365 for what never closes",
+    )
     volatility_ticker: str | None = Field(
         default="auto",
         validate_default=True,
@@ -107,6 +115,11 @@ class Source(Settings, ABC):
         return self
 
     @property
+    def bar(self) -> Interval:
+        """Length of a bar."""
+        return DAILY
+
+    @property
     def origin(self) -> str:
         """Where the bars come from, for messages."""
         return self.source
@@ -127,7 +140,7 @@ class Source(Settings, ABC):
         if self.start:
             keep &= bars["date"] >= pd.Timestamp(self.start)
         if self.end:
-            keep &= bars["date"] <= pd.Timestamp(self.end)
+            keep &= bars["date"] < pd.Timestamp(self.end) + pd.Timedelta(days=1)
         return keep
 
     @abstractmethod
@@ -142,6 +155,20 @@ class Source(Settings, ABC):
             parts: folder where a download keeps what came until the bars stand; none keeps nothing.
 
         """
+
+
+class AnyInterval(Source, ABC):
+    """A source whose bars may be shorter than a day."""
+
+    interval: Interval = Field(
+        default=DAILY,
+        description="length of a bar: a day, an hour, or 15, 5 or 1 minutes; folds stay in days, features count bars",
+    )
+
+    @property
+    def bar(self) -> Interval:
+        """Length of a bar."""
+        return self.interval
 
 
 def source_of(values: Mapping[str, Any]) -> Source:

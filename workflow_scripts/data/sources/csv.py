@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.data.doors.files import files_behind
 from workflow_scripts.data.doors.wishes import Decimal, Repair
-from workflow_scripts.data.sources.base import Findings, Source
+from workflow_scripts.data.sources.base import AnyInterval, Findings
 from workflow_scripts.workflow.model import SettingError
 
 
-class Csv(Source):
-    """Your own daily bars, in any of the formats of docs/markets.md."""
+class Csv(AnyInterval):
+    """Your own bars, in any of the formats of docs/markets.md."""
 
     path: Path = Field(
         description="a table of prices (.csv, .txt, .tsv or .parquet; packed as .gz, .bz2 or .xz, or not), a .zip of "
@@ -85,6 +85,7 @@ class Csv(Source):
             repair=self.repair,
             decimal=self.decimal,
             wanted=self.keeps,
+            interval=self.interval,
         )
         details = {
             "features": door.features,

@@ -1,1 +1,1 @@
-"""Clients of the vendors of daily bars, and what every download needs; each is imported only where it is asked."""
+"""Clients of the vendors of bars, and what every download needs; each is imported only where it is asked."""

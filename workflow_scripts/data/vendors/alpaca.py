@@ -1,4 +1,4 @@
-"""Alpaca's daily bars, through alpaca-py."""
+"""Alpaca's bars, through alpaca-py."""
 
 import json
 import math
@@ -11,9 +11,11 @@ from alpaca.common.exceptions import APIError
 from alpaca.data.enums import Adjustment, DataFeed
 from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import StockBarsRequest
-from alpaca.data.timeframe import TimeFrame
+from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from requests.adapters import HTTPAdapter
 
+from workflow_scripts.data.bars import as_dates
+from workflow_scripts.data.periods import DAILY
 from workflow_scripts.data.vendors.downloads import (
     NEW_YORK,
     PAUSE_SECONDS,
@@ -28,13 +30,14 @@ from workflow_scripts.data.vendors.downloads import (
 
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 ADDRESS = "APCA_API_DATA_URL"
+UNITS = {"d": TimeFrameUnit.Day, "h": TimeFrameUnit.Hour, "m": TimeFrameUnit.Minute}
 FIELDS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 
 
 def fetch_alpaca(
     query: Query, parts: Parts, pause_seconds: float = PAUSE_SECONDS, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> pd.DataFrame:
-    """Return daily bars (date, ticker, open, high, low, close, volume), adjusted for splits and dividends.
+    """Return bars (date, ticker, open, high, low, close, volume), adjusted for splits and dividends.
 
     The keys come from the environment variables APCA_API_KEY_ID and APCA_API_SECRET_KEY alone; APCA_API_DATA_URL names
     another address than Alpaca's own, such as a proxy's. Each page is kept in ``parts`` as soon as it is whole.
@@ -46,13 +49,15 @@ def fetch_alpaca(
     """
     client = _Client(query, parts, pause_seconds, timeout_seconds)
     # At New York midnight in UTC, as the bars' own times are.
-    start, end = (pd.Timestamp(day, tz=NEW_YORK).to_pydatetime() for day in (query.start, query.end))
+    start, end = (pd.Timestamp(day, tz=NEW_YORK) for day in (query.start, query.end))
+    if query.interval != DAILY:
+        end += pd.Timedelta(days=1) - pd.Timedelta(seconds=1)
     bars = client.get_stock_bars(
         StockBarsRequest(
             symbol_or_symbols=list(query.tickers),
-            timeframe=TimeFrame.Day,
-            start=start,
-            end=end,
+            timeframe=TimeFrame(int(query.interval[:-1]), UNITS[query.interval[-1]]),
+            start=start.to_pydatetime(),
+            end=end.to_pydatetime(),
             adjustment=Adjustment.ALL,
             feed=DataFeed(query.feed),
         )
@@ -64,7 +69,8 @@ def fetch_alpaca(
         )
     rows = [(row["t"], ticker, *(row[letter] for letter in FIELDS)) for ticker in query.tickers for row in bars[ticker]]
     table = pd.DataFrame(rows, columns=["date", "ticker", *FIELDS.values()])
-    table["date"] = pd.to_datetime(table["date"], utc=True).dt.tz_convert(NEW_YORK).dt.tz_localize(None).dt.normalize()
+    moments = pd.to_datetime(table["date"], utc=True).dt.tz_convert(NEW_YORK).dt.tz_localize(None)
+    table["date"] = as_dates(moments, query.interval)
     return table
 
 

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from pydantic import Field, model_validator
 
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.data.settings import Day
-from workflow_scripts.data.sources.base import Source
+from workflow_scripts.data.sources.base import AnyInterval
 from workflow_scripts.workflow.files import write_bytes
 from workflow_scripts.workflow.model import SettingError
 
@@ -31,7 +32,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Query:
-    """Daily bars to ask a vendor for.
+    """Bars to ask a vendor for.
 
     Attributes:
         tickers: the tickers, as the vendor spells them.
@@ -39,6 +40,7 @@ class Query:
         end: last day (YYYY-MM-DD), included; a day that has not ended in New York has no bar yet.
         feed: the vendor's feed, where it has several.
         asked: day on which the vendor is asked: prices are adjusted for the dividends that it knows by then.
+        interval: length of a bar.
 
     """
 
@@ -47,6 +49,7 @@ class Query:
     end: str
     feed: str = ""
     asked: str = ""
+    interval: Interval = DAILY
 
     def __str__(self) -> str:
         return f"{shorten(self.tickers)} from {self.start} to {self.end}"
@@ -88,8 +91,8 @@ class Parts:
         write_bytes(self._folder / _digest(name), content)
 
 
-class Vendor(Source):
-    """Daily bars of a vendor, asked for over the network."""
+class Vendor(AnyInterval):
+    """Bars of a vendor, asked for over the network."""
 
     downloads: ClassVar[bool] = True
 
@@ -110,7 +113,12 @@ class Vendor(Source):
     def query(self, today: str) -> Query:
         """Return what to ask for: the tickers and the volatility's, up to the last day that has ended."""
         tickers = (*(self.tickers or ()), *filter(None, [self.volatility_ticker]))
-        return Query(tuple(dict.fromkeys(tickers)), self.start, min(self.end or today, today), asked=today)
+        return Query(tuple(dict.fromkeys(tickers)), self.start, min(self.end or today, today), "", today, self.interval)
+
+    def said_of_bars(self) -> str:
+        """Return what the bars are, and for what they are adjusted."""
+        length = "daily bars" if self.interval == DAILY else f"bars of {self.interval}"
+        return f"{length} adjusted for the splits and dividends"
 
     @abstractmethod
     def fetch(self, query: Query, parts: Parts) -> pd.DataFrame:
@@ -123,9 +131,7 @@ class Vendor(Source):
         with TemporaryDirectory() as nowhere:
             bars = self.fetch(query, Parts(parts or Path(nowhere), query))
         feed = f", feed {query.feed}" if query.feed else ""
-        return bars, (
-            f"{type(self).__name__}{feed}: daily bars adjusted for the splits and dividends known by the end of {today}"
-        )
+        return bars, (f"{type(self).__name__}{feed}: {self.said_of_bars()} known by the end of {today}")
 
 
 def _digest(text: str) -> str:

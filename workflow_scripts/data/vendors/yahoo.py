@@ -1,4 +1,4 @@
-"""Yahoo's daily bars, through yfinance."""
+"""Yahoo's bars, through yfinance."""
 
 import atexit
 import io
@@ -15,6 +15,7 @@ import pandas as pd
 import yfinance
 from curl_cffi import requests as curl
 
+from workflow_scripts.data.bars import as_dates
 from workflow_scripts.data.vendors.downloads import (
     PAUSE_SECONDS,
     RETRIES,
@@ -34,7 +35,7 @@ PASSING = (429, 500, 502, 503, 504)
 def fetch_yahoo(
     query: Query, parts: Parts, pause_seconds: float = PAUSE_SECONDS, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> pd.DataFrame:
-    """Return daily bars (date, ticker, open, high, low, close, volume), adjusted for splits and dividends.
+    """Return bars (date, ticker, open, high, low, close, volume), adjusted for splits and, where daily, dividends.
 
     A day that Yahoo sends without prices is a row without them, for the market's policy to judge. The environment
     variable YAHOO_FINANCE_URL names another address than Yahoo's own, such as a proxy's. Each ticker is kept in
@@ -78,6 +79,7 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
             frame = yfinance.Ticker(ticker, session=session).history(
                 start=query.start,
                 end=(pd.Timestamp(query.end) + pd.Timedelta(days=1)).strftime("%Y-%m-%d"),  # Yahoo leaves its end out
+                interval=query.interval,
                 auto_adjust=False,
                 actions=False,
                 keepna=True,
@@ -95,7 +97,8 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
     # All four by one factor, so that open and close stay within [low, high] to the last bit.
     factor = frame["Adj Close"] / frame["Close"]
     table = pd.DataFrame({name: frame[column] * factor for column, name in PRICES.items()})
-    table.insert(0, "date", pd.DatetimeIndex(frame.index).tz_localize(None).normalize())
+    moments = pd.Series(pd.DatetimeIndex(frame.index).tz_localize(None), frame.index)
+    table.insert(0, "date", as_dates(moments, query.interval))
     table.insert(1, "ticker", ticker)
     return table.assign(volume=frame["Volume"].astype("float64")).reset_index(drop=True)
 

@@ -1,7 +1,9 @@
 """Episodes of a policy, and of the baselines that need no training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +26,18 @@ def run_episode(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Te
 
 @torch.no_grad()
 def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
-    """Return an episode per portfolio, from the environment's present state to the last day."""
+    """Return an episode per portfolio, from the environment's present state to the last day.
+
+    After a run of contiguous days the next one starts anew, from cash: no return spans two runs.
+    """
+    runs = [_run_episodes(env, segment, policy)]
+    while env.day < env.last_day:
+        env.reset()
+        runs.append(_run_episodes(env, segment, policy))
+    return [_joined(episodes) for episodes in zip(*runs, strict=True)]
+
+
+def _run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
     state, last, first = env.state(), False, env.day
     values, traded, held = [env.asset.clone()], [], [env.holdings.clone()]
     while not last:
@@ -34,13 +47,24 @@ def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], T
         held.append(env.holdings.clone())
     path, volume, shares = (torch.stack(each).cpu().numpy() for each in (values, traded, held))
     returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
-    close = segment.close[first + 1 :, None]
+    earned = slice(first + 1, env.day + 1)
+    close = segment.close[earned, None]
     weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
-    dates, days_a_year = segment.dates[1:], segment.periods_per_year
+    dates, days_a_year = segment.dates[earned], segment.periods_per_year
     return [
         Episode(dates, returns[:, each], turnover[:, each], days_a_year, weights[:, each], orders[:, each])
         for each in range(env.num_envs)
     ]
+
+
+def _joined(runs: Sequence[Episode]) -> Episode:
+    """Return the episodes of runs of days one after the other; each has all its arrays."""
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(run, name) for run in runs])
+        for name, value in vars(runs[0]).items()
+        if isinstance(value, np.ndarray)
+    }
+    return replace(runs[0], **arrays)
 
 
 def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) -> Episode:
@@ -58,28 +82,32 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     if name == "benchmark":
         return run_benchmark(segment, environment)
     daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0})
-    env = make_env(segment, daily, "shared", num_envs=1)
-    equal = torch.zeros(1, env.action_dim)
+    tickers = segment.close.shape[1]
+    equal = torch.zeros(1, tickers)
     if name == "equal_weight":
-        episode = run_episode(env, segment, lambda _: equal)
+        episode = run_episode(make_env(segment, daily, "shared", num_envs=1), segment, lambda _: equal)
     else:
-        env.step(equal)
-        worth = segment.close[1:] * env.holdings[0].numpy()
-        values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
-        turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
-        turnover[0], traded[0] = float(env.traded[0]) / daily.initial_cash, worth[0] / daily.initial_cash
-        returns = values / np.concatenate([[daily.initial_cash], values[:-1]]) - 1
-        episode = Episode(
-            segment.dates[1:], returns, turnover, segment.periods_per_year, worth / values[:, None], traded
-        )
+        episode = _joined([_buy_and_hold(run, daily, equal) for run in segment.runs()])
     if not episode.turnover.any():
         raise ValueError(
             f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
             f"{daily.lot * segment.close.min():,.0f} and {daily.min_fee:,.0f} of fee at least, and initial_cash is "
-            f"{daily.initial_cash:,.0f} for {env.tickers} tickers: lower the market's lot_size or min_fee, "
+            f"{daily.initial_cash:,.0f} for {tickers} tickers: lower the market's lot_size or min_fee, "
             f"or raise its initial_cash"
         )
     return episode
+
+
+def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Tensor) -> Episode:
+    env = make_env(segment, environment, "shared", num_envs=1)
+    env.step(equal)
+    worth = segment.close[1:] * env.holdings[0].numpy()
+    values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
+    turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
+    turnover[0] = float(env.traded[0]) / environment.initial_cash
+    traded[0] = worth[0] / environment.initial_cash
+    returns = values / np.concatenate([[environment.initial_cash], values[:-1]]) - 1
+    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year, worth / values[:, None], traded)
 
 
 def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:
@@ -104,7 +132,7 @@ def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode
 
 
 def write_baselines(episodes: Mapping[str, Episode], path: Path) -> None:
-    """Write daily returns: date, then a column per baseline; the table's attributes state the days a year."""
+    """Write daily returns: date, then a column per baseline; the table's attributes state the days per year."""
     import pandas as pd
 
     one = next(iter(episodes.values()))

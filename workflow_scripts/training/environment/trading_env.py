@@ -3,15 +3,17 @@
 An agent decides on the close of day t and its orders fill at the close of day t + 1, fees included. In the modes
 ``tilt`` and ``weights`` an action names target weights, which the portfolio moves towards; in ``shares`` it orders
 whole shares as ElegantRL's StockTradingVecEnv does. With lots or a minimum fee every mode orders whole lots. Money is
-float64 throughout. The end of the data is a truncation.
+float64 throughout. The end of the data is a truncation, and so is the end of each run of contiguous days.
 
 On a CPU a compiled kernel (kernels.py) steps the portfolios, elsewhere torch does. Both do the same operations in the
 same order, sums over tickers included, so that money is equal bit by bit (in ``weights`` up to the last bit of the
 exponential).
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -57,6 +59,7 @@ class TradingEnv:
         seed: int = 0,
         device: str | torch.device = "cpu",
         random_start: bool = False,
+        starts: Sequence[int] = (0,),
     ):
         """Set up ``num_envs`` portfolios on ``close``, (days, tickers).
 
@@ -68,19 +71,25 @@ class TradingEnv:
             seed: seed of the random starts.
             device: where the portfolios live; on a CPU a compiled kernel steps them.
             random_start: whether an episode starts from random portfolios, as training does, or from cash.
+            starts: first day of each run of contiguous days, in their order; an episode is one run.
 
         Raises:
-            ValueError: fewer than two days, or prices that are not finite and above zero.
+            ValueError: fewer than two days in a run, or prices that are not finite and above zero.
 
         """
-        if close.ndim != 2 or len(close) < 2 or not (np.isfinite(close).all() and (close > 0).all()):
+        runs = [range(*bounds) for bounds in pairwise((*starts, len(close)))]
+        if close.ndim != 2 or min(map(len, runs)) < 2 or not (np.isfinite(close).all() and (close > 0).all()):
             raise ValueError(
-                f"an episode needs two days or more of finite prices above zero; these have shape {close.shape}"
+                f"an episode needs two days or more of finite prices above zero; these have shape {close.shape} and "
+                f"begin on {list(starts)}"
             )
         self.settings, self.observe, self.random_start = settings, observe, random_start
         self._in_lots = settings.in_lots
         self.num_envs, self.tickers = num_envs, close.shape[1]
         self.last_day = len(close) - 1
+        self.starts, self._ends = tuple(starts), frozenset(run[-1] for run in runs)
+        # On the last day of a run nothing is decided.
+        self.deciding_days = np.concatenate([np.arange(run.start, run[-1]) for run in runs])
         self.device = torch.device(device)
         self.action_dim = self.tickers + (settings.action_mode == "weights")
         self.state_dim = 2 + self.tickers
@@ -105,8 +114,12 @@ class TradingEnv:
         self.reset()
 
     def reset(self) -> Tensor:
-        """Start an episode on day 0 and return its state."""
-        self.day = 0
+        """Start an episode and return its state: on the next run after a run's last day, else on its first day anew.
+
+        After the last run comes the first.
+        """
+        following = bisect_right(self.starts, self.day)
+        self.day = self.starts[following % len(self.starts) if self.day in self._ends else following - 1]
         cash = np.full(self.num_envs, self.settings.initial_cash)
         holdings = np.zeros((self.num_envs, self.tickers))
         if self.random_start and self.settings.action_mode == "shares":
@@ -114,16 +127,16 @@ class TradingEnv:
             holdings += np.trunc(np.abs(self.rng.standard_normal(holdings.shape).clip(-2, 2)) * 2**7)
         elif self.random_start:
             weights = self.rng.dirichlet(np.ones(self.tickers + 1), self.num_envs)
-            holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[0]
+            holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[self.day]
             cash *= weights[:, 0]
         if self._in_lots:
             whole = np.floor(holdings / self.settings.lot) * self.settings.lot
             if self.settings.action_mode != "shares":
-                cash += (holdings - whole) @ self._prices[0]
+                cash += (holdings - whole) @ self._prices[self.day]
             holdings = whole
         self.cash.copy_(torch.as_tensor(cash))
         self.holdings.copy_(torch.as_tensor(holdings))
-        self.asset.copy_(self.cash + _sum_over_tickers(self.holdings * self._on_device[0]))
+        self.asset.copy_(self.cash + _sum_over_tickers(self.holdings * self._on_device[self.day]))
         self.traded.zero_()
         return self.state()
 
@@ -134,8 +147,9 @@ class TradingEnv:
         return state
 
     def days_ahead(self, steps: int) -> Tensor:
-        """Return the days of the next ``steps`` states, with episodes that start anew after the last day."""
-        return (self.day + torch.arange(steps, device=self.device)) % self.last_day
+        """Return the days of the next ``steps`` states, with an episode that starts after the last day of each run."""
+        places = np.searchsorted(self.deciding_days, self.day) + np.arange(steps)
+        return torch.as_tensor(self.deciding_days[places % len(self.deciding_days)], device=self.device)
 
     def growth(self, days: Tensor) -> Tensor:
         """Return the price ratios (days, tickers) float32 of the days after ``days`` to those."""
@@ -152,8 +166,8 @@ class TradingEnv:
             reward: where to write the rewards, contiguous; a new tensor by default.
 
         Returns:
-            The next state, rewards (num_envs,) float32, and whether the next day is the last one. After the last day
-            the caller resets: it may still want the final state's value.
+            The next state, rewards (num_envs,) float32, and whether the next day is the last one of its run. After
+            that day the caller resets: it may still want the final state's value.
 
         Raises:
             ValueError: the action has another shape.
@@ -174,7 +188,7 @@ class TradingEnv:
             arrays = action.contiguous().numpy(), *self._money, reward.numpy(), state.numpy(), self._sums
             self._kernel(self.day, self._prices[self.day], *arrays)
             self._squash(state)
-        return state, reward, self.day == self.last_day
+        return state, reward, self.day in self._ends
 
     def _choose_kernel(self) -> Callable[..., None]:
         """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
@@ -336,6 +350,7 @@ def make_env(
         seed=seed,
         device=device,
         random_start=random_start,
+        starts=segment.starts,
     )
 
 

@@ -28,7 +28,7 @@ class Replay:
 
     def __init__(self, size: int, env: TradingEnv):
         # The final state of each episode has no step that starts from it.
-        capacity = size + -(-size // env.last_day) + 2
+        capacity = size + -(-size // len(env.deciding_days)) * len(env.starts) + 2
         self.rows = {
             "portfolios": torch.zeros(capacity, env.num_envs, env.state_dim - 1, device=env.device),
             "actions": torch.zeros(size, env.num_envs, env.action_dim, device=env.device),

@@ -89,12 +89,15 @@ def evaluate_policy(
     agent.act.show(segment)
     try:
         infer: Rollout
+        first = -DAYS_AT_ONCE
 
         def policy(state: Tensor) -> Tensor:
-            nonlocal infer
-            place = env.day % DAYS_AT_ONCE
-            if place == 0:
-                infer = agent.act.rollout(env.days_ahead(min(DAYS_AT_ONCE, env.last_day - env.day)))
+            nonlocal infer, first
+            if env.day >= first + DAYS_AT_ONCE:
+                first = env.day
+                days = torch.arange(first, min(first + DAYS_AT_ONCE, env.last_day), device=env.device)
+                infer = agent.act.rollout(days)
+            place = env.day - first
             return agent.to_env(infer(slice(place, place + 1), state[None])[0, :, :, 0])
 
         return run_episode(env, segment, policy)
