@@ -16,7 +16,7 @@ pytestmark = [
 ]
 
 SETTLED = "new Promise(done => setTimeout(done, 500))"
-DRAWN = f"ready.then(drawAll).then(() => {SETTLED})"
+DRAWN = f"ready.then(() => drawAll()).then(() => {SETTLED})"
 # Texts of a figure that are cut off by its edge, or lie on one another by more than a pixel.
 UNREADABLE = """
 [...document.querySelectorAll('.plot')].flatMap((plot) => {

@@ -75,7 +75,8 @@ function draw(plot) {
   const { data, layout } = JSON.parse(coloured(JSON.stringify(plot.figure), colours));
   const narrow = plot.clientWidth < 480;
   const axis = {
-    gridcolor: colours.rule, zerolinecolor: colours.faint, linecolor: colours.faint, automargin: true, exponentformat: "power", minexponent: 6, separatethousands: true,
+    gridcolor: colours.rule, zerolinecolor: colours.faint, linecolor: colours.faint, automargin: true,
+    ticks: "outside", ticklen: 6, tickcolor: colours.rule, exponentformat: "power", minexponent: 6, separatethousands: true,
     title: { standoff: 8, font: { size: narrow ? 11 : 12 } }, tickfont: { size: narrow ? 10 : 11 },
   };
   const template = {
