@@ -1,7 +1,8 @@
 """Where the numbers come from: versions, digests, seeds, openings, and how to make them again."""
 
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from workflow_scripts.analysis.report.elements import Block, Facts, Section, Table, shown
@@ -45,5 +46,9 @@ def provenance_section(sweep: Sweep, market: Market) -> Section:
 
 
 def versions() -> list[tuple[str, str]]:
-    """Return the versions of what made the page."""
-    return [("Python", platform.python_version()), *((name, version(name)) for name in PACKAGES)]
+    """Return the versions of what made the page, as far as it is installed here."""
+    known = [("Python", platform.python_version())]
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            known.append((name, version(name)))
+    return known
