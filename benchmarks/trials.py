@@ -33,7 +33,7 @@ from workflow_scripts.analysis.inference.comparisons import (
 from workflow_scripts.analysis.inference.selection import superior_ability
 
 Array = NDArray[np.float64]
-REPETITIONS, BOOTSTRAPPED, TESTED, CHOICES, NOISE_SWEEPS = 1000, 400, 50, 20_000, 50
+REPETITIONS, BOOTSTRAPPED, TESTED, CHOICES, NOISE_SWEEPS = 1000, 400, 50, 20_000, 40
 RESAMPLES = 199
 FOLDS, SEEDS, DAYS = 3, 2, 252
 TRIALS = 12

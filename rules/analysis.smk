@@ -24,12 +24,13 @@ leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
 page = f"{RESULTS}/report.html"
 
 
-# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# A checkpoint, so that configurations that stay the same are not backtested again; of the scores, since what reads
+# another checkpoint may be spared, and a checkpoint that is spared spares nothing. The ledger is no output: all sweeps
 # of a market write it, each under a lock, and no job may remove it.
 checkpoint open_test_days:
-    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    """Name what the test days will judge, state it, enter it in the market's ledger, hand out the configurations."""
     input:
-        candidates=f"{SWEEP}/candidates.yaml",
+        scores=scores_of_sweep,
         lock=of_market(f"{MARKET}/data.lock.json"),
     output:
         preregistration=PREREGISTRATION,
@@ -45,6 +46,14 @@ checkpoint open_test_days:
         "../envs/analysis.yaml"
     params:
         market=market_name,
+        agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
+        top=settings.top.backtest.top,
+        budget=(
+            f"--budget {settings.top.backtest.budget}"
+            if settings.top.backtest.budget
+            else ""
+        ),
         test_start=test_start_of_market,
         seeds=" ".join(map(str, FINAL_SEEDS)),
         confidence=settings.top.backtest.confidence,
@@ -62,7 +71,8 @@ checkpoint open_test_days:
         code=code("analysis.open_test_days"),
     shell:
         "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
-        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --agent {params.agent} --default {params.default:q} --scores {input.scores:q} --top {params.top}"
+        " {params.budget} --lock {input.lock:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
         " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"

@@ -27,6 +27,7 @@ PAGES = [
             "configuration",
             "running",
             "breaking",
+            "troubles",
             "developing",
         )
     ),

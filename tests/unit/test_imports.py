@@ -17,7 +17,7 @@ import pytest
         ("sweeps.collect_trials", ("torch", "scipy.stats")),
         ("analysis.estimate_importance", ("torch", "smac")),
         ("analysis.plot_equity", ("torch", "scipy")),
-        ("analysis.open_test_days", ("torch", "numpy")),
+        ("analysis.open_test_days", ("torch", "pandas")),
         ("analysis.judge_sweep", ("torch", "smac")),
         ("analysis.check_verdict", ("torch", "smac")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),

@@ -21,8 +21,15 @@ PLOTS = {
     "write_report": 1,
 }
 # One run of one trial, and what is gathered from it again.
-ONE_RUN = {"train_agent": 1, "score_trial": 1, "collect_trials": 1, "judge_sweep": 1, **PLOTS}
-SPARED_ABOVE_ONE_RUN = {"open_test_days": 1, "backtest_incumbent": 6, "estimate_importance": 1}
+ONE_RUN = {
+    "train_agent": 1,
+    "score_trial": 1,
+    "collect_trials": 1,
+    "open_test_days": 1,
+    "judge_sweep": 1,
+    **PLOTS,
+}
+SPARED_ABOVE_ONE_RUN = {"backtest_incumbent": 6, "estimate_importance": 1}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
@@ -193,11 +200,11 @@ CHANGES = [
         },
         {"backtest_incumbent": 4},
     ),
-    (more_seeds, {"train_agent": 8, "score_trial": 4, **ABOVE}, {"open_test_days": 1, "backtest_incumbent": 6}),
+    (more_seeds, {"train_agent": 8, "score_trial": 4, "open_test_days": 1, **ABOVE}, {"backtest_incumbent": 6}),
     (
         more_folds,
-        {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, **ABOVE},
-        {"train_agent": 16, "open_test_days": 1, "backtest_incumbent": 6},
+        {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, "open_test_days": 1, **ABOVE},
+        {"train_agent": 16, "backtest_incumbent": 6},
     ),
     (
         more_sweeps,
@@ -233,15 +240,13 @@ CHANGES = [
         more_budget_for_the_incumbent,
         # Rank 1 and the default with two seeds each; the untrained policy keeps its budget of 0.
         {
-            "collect_trials": 1,
             "open_test_days": 1,
             "backtest_incumbent": 4,
             "judge_sweep": 1,
             "plot_equity": 1,
-            "plot_importance": 1,
             "write_report": 1,
         },
-        {"backtest_incumbent": 2, "estimate_importance": 1},
+        {"backtest_incumbent": 2},
     ),
     (
         other_training_code,

@@ -24,7 +24,7 @@ class Fold:
 
     def in_bars(self, starts: NDArray[np.int64]) -> "Fold":
         """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
-        return Fold(*(range(int(starts[days.start]), int(starts[days.stop])) for days in (self.train, self.validation)))
+        return Fold(_in_bars(self.train, starts), _in_bars(self.validation, starts))
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,15 @@ class CombinatorialFold:
     train: tuple[range, ...]
     validation: tuple[range, ...]
     paths: tuple[int, ...]
+
+    def in_bars(self, starts: NDArray[np.int64]) -> "CombinatorialFold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        train, validation = (tuple(_in_bars(run, starts) for run in runs) for runs in (self.train, self.validation))
+        return CombinatorialFold(train, validation, self.paths)
+
+
+def _in_bars(days: range, starts: NDArray[np.int64]) -> range:
+    return range(int(starts[days.start]), int(starts[days.stop]))
 
 
 def walk_forward(

@@ -55,7 +55,7 @@ class Objective:
 
     def axis(self, what: str, periods_per_year: int) -> str:
         """Return what an axis of values says: whose they are, and the year that they count by."""
-        return f"{self.label} {what}" + (f" ({periods_per_year} periods per year)" if self.annualised else "")
+        return f"{self.label} {what}" + (f"\n({periods_per_year} periods per year)" if self.annualised else "")
 
 
 def excess_sharpe(record: Record) -> float:
@@ -88,7 +88,7 @@ OBJECTIVES = {
         ),
         Objective(
             "centred_mean_minus_se",
-            "Sharpe ratio (beyond the trials' mean, less standard error)",
+            "Sharpe ratio (centred mean less SE)",
             measures.sharpe,
             mean_minus_standard_error,
             least_runs=2,

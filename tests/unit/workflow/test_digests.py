@@ -66,12 +66,14 @@ COVERED = {
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
-        "sweeps": "(room) collect_trials history measures objectives",
+        "sweeps": "(room) candidates collect_trials history measures objectives",
         "training": "trials",
         "workflow": "files flags jobs",
     },
     ("analysis.open_test_days",): {
         "analysis": "inference.estimands open_test_days openings",
+        "data": "periods",
+        "sweeps": "(room) candidates history measures objectives",
         "training": "trials",
         "workflow": "files flags jobs paths",
     },
