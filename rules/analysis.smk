@@ -371,7 +371,7 @@ rule write_report:
         of_sweeps=expand(
             f"{SWEEP}/{{file}}",
             sweep=settings.sweeps,
-            file=["trials.csv", "candidates.yaml", "importance.json"],
+            file=["trials.csv", "importance.json"],
         ),
         returns=expand(
             f"{BACKTEST_RUN}/{{file}}",

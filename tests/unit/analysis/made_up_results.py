@@ -1,6 +1,5 @@
 """Results of a sweep that nobody trained: made up in a second, and kept by the writers of the real ones."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -185,16 +184,7 @@ class MadeUp:
         """Make the backtests of a sweep, its importance and its verdict."""
         folder, market = self.results / "sweeps" / name, self.results / "markets" / self.market
         scores = tuple(sorted(folder.glob("round_*/trial_*/score.json")))
-        default = {key: entry["default"] for key, entry in SPACE.items()}
-        collect_trials(
-            "ppo",
-            json.dumps(default),
-            scores,
-            1,
-            folder / "trials.csv",
-            folder / "incumbent.yaml",
-            folder / "candidates.yaml",
-        )
+        collect_trials("ppo", scores, 1, folder / "trials.csv", folder / "incumbent.yaml")
         dates = self.days(market / "sealed.json")
         move = self.rng.normal(0.0004, 0.01, len(dates))
         rows = {}

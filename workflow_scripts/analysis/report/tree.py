@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from workflow_scripts.analysis.leaderboard import default_trial, incumbent
 from workflow_scripts.sweeps.daily import Daily, read_daily
@@ -123,12 +122,6 @@ class Sweep:
         """Its trials that were scored, in the order of proposal."""
         trials = folders(TRIAL, self.root, sweep=self.name)
         return [read_score(path / "score.json") for path in trials if (path / "score.json").exists()]
-
-    @cached_property
-    def candidates(self) -> dict[str, Any]:
-        """The configurations that trade the test days, by name."""
-        path = self.folder / "candidates.yaml"
-        return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     @cached_property
     def default(self) -> dict[str, Any]:
