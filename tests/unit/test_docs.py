@@ -20,6 +20,7 @@ PAGES = [
         for name in (
             "index",
             "results",
+            "report",
             "agents",
             "optimizers",
             "markets",

@@ -22,6 +22,7 @@ import pytest
         ("analysis.check_verdict", ("torch", "smac")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),
         ("analysis.summarise_results", ("numpy",)),
+        ("analysis.write_report", ("torch", "smac")),
         ("analysis.watch_results", ("torch", "smac", "matplotlib", "scipy.stats")),
     ],
 )
