@@ -26,10 +26,9 @@ ONE_RUN = {
     "score_trial": 1,
     "collect_trials": 1,
     "open_test_days": 1,
-    "judge_sweep": 1,
     **PLOTS,
 }
-SPARED_ABOVE_ONE_RUN = {"backtest_incumbent": 6, "estimate_importance": 1}
+SPARED_ABOVE_ONE_RUN = {"judge_sweep": 1, "backtest_incumbent": 6, "estimate_importance": 1}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
