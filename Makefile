@@ -12,7 +12,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: help run plan watch report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
+.PHONY: help run plan watch report snakemake-report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
 	schema docs bench clean
 
 # A target's line of help stands behind it, after two #.
@@ -22,7 +22,7 @@ help: ## these lines
 
 run: setup ## the sweeps of config.yaml and their report; VERBOSE=1 shows every job
 	@$(SNAKEMAKE)
-	@$(MAKE) --no-print-directory report
+	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
 
 # Downloads and cuts the market, trains for a moment at most.
 plan: setup ## what the sweeps take and what they can show, before any of it runs
@@ -47,9 +47,13 @@ adopt: setup ## keep results that were moved or copied here without .snakemake
 	@$(SNAKEMAKE) --touch --quiet all
 	@echo "adopted: snakemake -n says what is left to do"
 
-report: ## the report of what is finished
-	@$(SNAKEMAKE) --report results/report.html --quiet all
-	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
+report: setup ## results/report.html of what is finished so far; starts nothing
+	@$(BIN)/python -m workflow_scripts.analysis.write_report --results $(RESULTS) --report $(RESULTS)/report.html
+	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results $(RESULTS)
+
+# Every job, how long it took, and its code; with the plots' captions.
+snakemake-report: setup ## results/snakemake_report.html: Snakemake's own report
+	@$(SNAKEMAKE) --report results/snakemake_report.html --quiet all
 
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup ## make run in one allocation of a cluster

@@ -26,5 +26,6 @@ rule all:
         figures,
         paths,
         leaderboard,
+        page,
         scores,
         runs,

@@ -4,6 +4,8 @@ from dataclasses import asdict
 report: "../report/workflow.rst"
 
 
+REPORT = CHECKOUT / "workflow_scripts/analysis/report"
+
 verdicts = expand(f"{SWEEP}/verdict.json", sweep=settings.sweeps)
 figures = expand(
     f"{SWEEP}/{{figure}}.svg",
@@ -19,14 +21,16 @@ paths = (
 )
 
 leaderboard = [f"{RESULTS}/leaderboard.csv", f"{RESULTS}/leaderboard.svg"]
+page = f"{RESULTS}/report.html"
 
 
-# A checkpoint, so that configurations that stay the same are not backtested again. The ledger is no output: all sweeps
+# A checkpoint, so that configurations that stay the same are not backtested again; of the scores, since what reads
+# another checkpoint may be spared, and a checkpoint that is spared spares nothing. The ledger is no output: all sweeps
 # of a market write it, each under a lock, and no job may remove it.
 checkpoint open_test_days:
-    """State what the test days will judge, enter the opening in the market's ledger, hand out the configurations."""
+    """Name what the test days will judge, state it, enter it in the market's ledger, hand out the configurations."""
     input:
-        candidates=f"{SWEEP}/candidates.yaml",
+        scores=scores_of_sweep,
         lock=of_market(f"{MARKET}/data.lock.json"),
     output:
         preregistration=PREREGISTRATION,
@@ -42,6 +46,14 @@ checkpoint open_test_days:
         "../envs/analysis.yaml"
     params:
         market=market_name,
+        agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
+        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
+        top=settings.top.backtest.top,
+        budget=(
+            f"--budget {settings.top.backtest.budget}"
+            if settings.top.backtest.budget
+            else ""
+        ),
         test_start=test_start_of_market,
         seeds=" ".join(map(str, FINAL_SEEDS)),
         confidence=settings.top.backtest.confidence,
@@ -59,7 +71,8 @@ checkpoint open_test_days:
         code=code("analysis.open_test_days"),
     shell:
         "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
-        " --candidates {input.candidates:q} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " --agent {params.agent} --default {params.default:q} --scores {input.scores:q} --top {params.top}"
+        " {params.budget} --lock {input.lock:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
         " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
@@ -347,3 +360,60 @@ rule plan:
     shell:
         "exec python -m workflow_scripts.analysis.plan --settings {params.settings:q} --markets {params.markets:q}"
         " --sweeps {params.sweeps:q} --slots {params.slots} {params.training} 2> {log:q}"
+
+
+rule write_report:
+    """Put all sweeps in one page that needs no network, the verdicts first."""
+    input:
+        verdicts=verdicts,
+        scores=scores,
+        runs=runs,
+        of_sweeps=expand(
+            f"{SWEEP}/{{file}}",
+            sweep=settings.sweeps,
+            file=["trials.csv", "importance.json"],
+        ),
+        returns=expand(
+            f"{BACKTEST_RUN}/{{file}}",
+            sweep=settings.sweeps,
+            candidate=CANDIDATES,
+            seed=FINAL_SEEDS,
+            file=["returns.parquet", "sharpe.json"],
+        ),
+        baselines=expand(
+            f"{BACKTEST}/{{baseline}}/returns.parquet",
+            sweep=settings.sweeps,
+            baseline=BASELINES,
+        ),
+        rounds=[
+            f"{ROUND}/{MANIFEST}".format(sweep=name, round=number)
+            for name, sweep in settings.sweeps.items()
+            for number in range(len(sweep.schedule))
+        ],
+        of_markets=expand(
+            [f"{MARKET}/data.lock.json", f"{FEATURES}.json", f"{SEALED}.json"],
+            market=MARKETS_OF_SWEEPS,
+        ),
+        folds=expand(
+            [f"{FOLD}.json", BASELINE_RETURNS],
+            market=MARKETS_OF_SWEEPS,
+            fold=range(FOLD_COUNT),
+        ),
+    output:
+        page=page,
+    log:
+        f"{RESULTS}/write_report.log",
+    benchmark:
+        f"{RESULTS}/write_report.tsv"
+    localrule: True
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        results=RESULTS,
+        sweeps=" ".join(settings.sweeps),
+        # The template, its style and its script, which are no part of the code's digest.
+        template=[sha256(path) for path in sorted(REPORT.glob("page.[chj]*"))],
+        code=code("analysis.write_report"),
+    shell:
+        "exec python -m workflow_scripts.analysis.write_report --results {params.results:q}"
+        " --sweeps {params.sweeps} --report {output.page:q} > {log:q} 2>&1"

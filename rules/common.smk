@@ -14,6 +14,7 @@ from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
 from workflow_scripts.workflow.code_digest import code_digest
+from workflow_scripts.workflow.files import sha256
 from workflow_scripts.workflow.flags import canonical, flags
 from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.paths import (

@@ -29,8 +29,8 @@ rule download_bars:
         " --refreshed {params.refreshed} --bars {output.bars:q} --lock {output.lock:q} > {log:q} 2>&1"
 
 
-# Two checkpoints, so that Snakemake judges by content what depends on features and folds: equal bytes stop here.
-checkpoint compute_features:
+# No checkpoint: Snakemake would spare split_folds where the features come out the same, and not what stands above it.
+rule compute_features:
     """Compute a market's features once; keep those before the test days apart from the test days."""
     input:
         bars=f"{MARKET}/bars.parquet",
@@ -59,6 +59,7 @@ checkpoint compute_features:
         " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} {params.by_run} > {log:q} 2>&1"
 
 
+# A checkpoint, so that Snakemake judges by content what depends on a fold: equal bytes stop here.
 checkpoint split_folds:
     """Cut a market's days before its test days into folds."""
     input:

@@ -96,9 +96,9 @@ rule score_trial:
         " > {log:q} 2>&1"
 
 
-# A checkpoint, so that an incumbent that stays the same is not backtested again.
+# A checkpoint, so that from a table that stays the same nothing is made again.
 checkpoint collect_trials:
-    """Gather all runs of a sweep in one table, with the incumbent and the backtest's configurations."""
+    """Gather all runs of a sweep in one table, with the incumbent."""
     input:
         scores=scores_of_sweep,
     output:
@@ -109,7 +109,6 @@ checkpoint collect_trials:
             labels={"result": "5. all runs"},
         ),
         incumbent=f"{SWEEP}/incumbent.yaml",
-        candidates=f"{SWEEP}/candidates.yaml",
     log:
         f"{SWEEP}/collect_trials.log",
     benchmark:
@@ -119,15 +118,8 @@ checkpoint collect_trials:
         "../envs/sweeps.yaml"
     params:
         agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
-        default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
         top=settings.top.backtest.top,
-        budget=(
-            f"--budget {settings.top.backtest.budget}"
-            if settings.top.backtest.budget
-            else ""
-        ),
         code=code("sweeps.collect_trials"),
     shell:
-        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --default {params.default:q}"
-        " --scores {input.scores:q} --top {params.top} {params.budget} --trials {output.trials:q}"
-        " --incumbent {output.incumbent:q} --candidates {output.candidates:q} > {log:q} 2>&1"
+        "exec python -m workflow_scripts.sweeps.collect_trials --agent {params.agent} --scores {input.scores:q}"
+        " --top {params.top} --trials {output.trials:q} --incumbent {output.incumbent:q} > {log:q} 2>&1"

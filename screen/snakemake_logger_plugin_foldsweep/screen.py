@@ -97,7 +97,7 @@ class Screen:
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
         self.whole_log = ""
-        self.has_header = False
+        self.has_header = self.stopped = False
         self.bar: Progress | None = None
         self.task = TaskID(0)
 
@@ -132,7 +132,7 @@ class Screen:
             from workflow_scripts.workflow.wording import spell
 
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
-            if self.done >= self.total:
+            if not self.stopped:
                 self._say(f"done: {self.done} jobs in {took}{in_full}", GOOD)
             else:
                 failed = f", {self.failed} failed" if self.failed else ""
@@ -262,8 +262,9 @@ class Screen:
         """Show what the log says came out: how many days of how many tickers."""
         path = Path(job.log)
         found = LOG_LINE.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
-        if found:
-            self._say(f"{self._clock()}  {job.wildcards['market']}: {found[-1]}")
+        for line in found:
+            if line.startswith("rows="):
+                self._say(f"{self._clock()}  {job.wildcards['market']}: {line}")
 
     def _show_trial(self, job: Job) -> None:
         # The checkout that runs is on Python's path by now; this package may have come with another one.
@@ -352,6 +353,7 @@ class Screen:
             signal, status = found.groups()
             self.how_it_ended = f"killed by {signal}" if signal else f"it ended with exit status {status} and no error"
             return
+        self.stopped = True
         if RAISED_BY_A_RULE.match(text):
             text = "error: " + OF_A_TRACEBACK.sub("", RAISED_BY_A_RULE.sub("", text))
         if "At least one job did not complete" not in text:

@@ -20,12 +20,14 @@ PAGES = [
         for name in (
             "index",
             "results",
+            "report",
             "agents",
             "optimizers",
             "markets",
             "configuration",
             "running",
             "breaking",
+            "troubles",
             "developing",
         )
     ),

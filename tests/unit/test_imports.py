@@ -17,11 +17,12 @@ import pytest
         ("sweeps.collect_trials", ("torch", "scipy.stats")),
         ("analysis.estimate_importance", ("torch", "smac")),
         ("analysis.plot_equity", ("torch", "scipy")),
-        ("analysis.open_test_days", ("torch", "numpy")),
+        ("analysis.open_test_days", ("torch", "pandas")),
         ("analysis.judge_sweep", ("torch", "smac")),
         ("analysis.check_verdict", ("torch", "smac")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),
         ("analysis.summarise_results", ("numpy",)),
+        ("analysis.write_report", ("torch", "smac")),
         ("analysis.watch_results", ("torch", "smac", "matplotlib", "scipy.stats")),
     ],
 )

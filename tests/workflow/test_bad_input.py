@@ -79,7 +79,7 @@ def test_a_csv_market_without_its_file_is_named(toy):
 def test_folds_that_do_not_fit_are_refused_in_numbers_before_any_training(toy):
     toy.config["folds"]["count"] = 50
     toy.write_config()
-    done = toy.snakemake("--until", "split_folds")
+    done = toy.snakemake("results/markets/toy/folds/fold_0.npz")
     assert done.returncode != 0
     assert "50 folds of 60 training, 2 purged and 20 validation days need 1062 days, but the market has" in done.stdout
     assert "lower folds.count or folds.train_days, start the market earlier" in done.stdout

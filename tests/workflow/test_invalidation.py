@@ -12,10 +12,23 @@ import pytest
 from tests.workflow.toy import executed, jobs
 
 SWEEP = "results/sweeps/ppo_smac"
-PLOTS = {"compare_sweeps": 1, "plot_equity": 1, "plot_importance": 1, "plot_progress": 1, "plot_sharpe": 1}
+PLOTS = {
+    "compare_sweeps": 1,
+    "plot_equity": 1,
+    "plot_importance": 1,
+    "plot_progress": 1,
+    "plot_sharpe": 1,
+    "write_report": 1,
+}
 # One run of one trial, and what is gathered from it again.
-ONE_RUN = {"train_agent": 1, "score_trial": 1, "collect_trials": 1, "judge_sweep": 1, **PLOTS}
-SPARED_ABOVE_ONE_RUN = {"open_test_days": 1, "backtest_incumbent": 6, "estimate_importance": 1}
+ONE_RUN = {
+    "train_agent": 1,
+    "score_trial": 1,
+    "collect_trials": 1,
+    "open_test_days": 1,
+    **PLOTS,
+}
+SPARED_ABOVE_ONE_RUN = {"judge_sweep": 1, "backtest_incumbent": 6, "estimate_importance": 1}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
@@ -33,6 +46,7 @@ WRITERS = [
     (r"results/sweeps/\w+/verdict.json", "judge_sweep"),
     (r"results/sweeps/\w+/(\w+).svg", "plot_{0}"),
     (r"results/leaderboard.svg", "compare_sweeps"),
+    (r"results/report.html", "write_report"),
 ]
 
 
@@ -185,11 +199,11 @@ CHANGES = [
         },
         {"backtest_incumbent": 4},
     ),
-    (more_seeds, {"train_agent": 8, "score_trial": 4, **ABOVE}, {"open_test_days": 1, "backtest_incumbent": 6}),
+    (more_seeds, {"train_agent": 8, "score_trial": 4, "open_test_days": 1, **ABOVE}, {"backtest_incumbent": 6}),
     (
         more_folds,
-        {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, **ABOVE},
-        {"train_agent": 16, "open_test_days": 1, "backtest_incumbent": 6},
+        {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, "open_test_days": 1, **ABOVE},
+        {"train_agent": 16, "backtest_incumbent": 6},
     ),
     (
         more_sweeps,
@@ -225,14 +239,13 @@ CHANGES = [
         more_budget_for_the_incumbent,
         # Rank 1 and the default with two seeds each; the untrained policy keeps its budget of 0.
         {
-            "collect_trials": 1,
             "open_test_days": 1,
             "backtest_incumbent": 4,
             "judge_sweep": 1,
             "plot_equity": 1,
-            "plot_importance": 1,
+            "write_report": 1,
         },
-        {"backtest_incumbent": 2, "estimate_importance": 1},
+        {"backtest_incumbent": 2},
     ),
     (
         other_training_code,
@@ -286,6 +299,18 @@ def test_a_policy_that_was_truncated_reruns_its_run(done):
 def test_a_plots_style_redraws_that_plot(done):
     change_code(done, "analysis/plot_equity.py", "linewidth=1.2", "linewidth=1.3")
     assert run(done) == {"plot_equity": 1}
+
+
+def test_a_verdict_that_changes_makes_the_page_anew_and_trains_nothing(done):
+    done.config["backtest"]["confidence"] = 0.9
+    done.write_config()
+    assert run(done, spared={"backtest_incumbent": 6}) == {"open_test_days": 1, "judge_sweep": 1, "write_report": 1}
+
+
+def test_the_style_of_the_page_makes_it_anew(done):
+    path = done.folder / "workflow_scripts/analysis/report/page.css"
+    path.write_text(path.read_text() + "h2 { font-style: italic; }\n")
+    assert run(done) == {"write_report": 1}
 
 
 def test_replay_on_unchanged_scores_gives_the_same_bytes_and_reruns_nothing(done):

@@ -1,4 +1,6 @@
+import html
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -6,6 +8,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from tests.workflow.toy import ROOT, jobs
+from workflow_scripts.analysis.report.page import unpacked
 from workflow_scripts.sweeps.measures import MEASURES
 
 SWEEP = "results/sweeps/ppo_smac"
@@ -17,6 +20,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "backtest_baselines": 1,
         "backtest_incumbent": 6,  # (rank 1, default, untrained) × 2 seeds
         "collect_trials": 1,
+        "compute_features": 1,
         "download_bars": 1,
         "estimate_importance": 1,
         "evaluate_baselines": 1,
@@ -32,6 +36,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "score_trial": 4,
         "split_folds": 1,
         "train_agent": 16,  # 2 rounds × 2 trials × 2 folds × 2 seeds
+        "write_report": 1,
     }
 
 
@@ -94,8 +99,21 @@ def test_a_second_clone_gives_the_same_bytes(finished, toy):
     assert toy.bytes_of_results() == finished.bytes_of_results()
 
 
-def test_the_report_stands_alone(finished):
-    report = finished.folder / "results/report.html"
+def test_the_page_of_a_finished_sweep_has_its_verdict_first_and_every_section(finished):
+    page = (finished.folder / "results/report.html").read_text()
+    verdict = json.loads((finished.folder / SWEEP / "verdict.json").read_text())
+    text = html.unescape(page)
+    for question in ("skill", "tuning", "selection"):
+        assert verdict[question]["sentence"] in text
+    sections = re.findall(r"<h3>(.*?)</h3>", page)
+    names = ["Verdict", "Sweep", "Training", "Trading on the test days", "Failures", "Provenance", "All runs"]
+    assert sections == [*names, "Folds", "Data"]
+    assert "yet" not in re.sub(r"(?s)<(script|style).*?</\1>", "", page)  # nothing is missing
+    assert len(json.loads(unpacked(page, "payload"))) > 20
+
+
+def test_snakemakes_own_report_stands_alone(finished):
+    report = finished.folder / "results/snakemake_report.html"
     done = finished.snakemake("--report", str(report))
     assert done.returncode == 0, done.stdout[-3000:]
     page = report.read_text()

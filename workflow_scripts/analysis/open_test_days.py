@@ -1,14 +1,13 @@
-"""The rule open_test_days: state what the sealed days are going to judge, and enter the opening in the ledger."""
+"""The rule open_test_days: name what the sealed days are going to judge, state it, and enter it in the ledger."""
 
 import hashlib
 import json
 from pathlib import Path
 
-import yaml
-
 from workflow_scripts.analysis.inference.estimands import estimand_of
 from workflow_scripts.analysis.openings import Opening, enter, openings_of
-from workflow_scripts.training.trials import Trial
+from workflow_scripts.sweeps.candidates import candidates
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.workflow.files import read_json, sha256, write_json, write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
 
@@ -16,7 +15,10 @@ from workflow_scripts.workflow.jobs import command_line, start_job
 def open_test_days(
     sweep: str,
     market: str,
-    candidates: Path,
+    agent: str,
+    default: str,
+    scores: tuple[Path, ...],
+    top: int,
     lock: Path,
     test_start: str,
     seeds: tuple[int, ...],
@@ -26,6 +28,7 @@ def open_test_days(
     ledger: Path,
     preregistration: Path,
     backtest: Path,
+    budget: int | None = None,
 ) -> None:
     """Write what will be judged, enter it in the market's ledger, and only then hand out the configurations.
 
@@ -34,7 +37,10 @@ def open_test_days(
     Args:
         sweep: name of the sweep.
         market: name of its market.
-        candidates: candidates.yaml of the sweep: the configurations by name.
+        agent: the algorithm.
+        default: JSON of the default configuration.
+        scores: score.json of every trial.
+        top: number of best configurations to judge beside the default one.
         lock: data.lock.json of the market: its last day, and the sha256 of its bars.
         test_start: first test day (YYYY-MM-DD).
         seeds: seeds of the backtest.
@@ -44,10 +50,13 @@ def open_test_days(
         ledger: the market's openings.jsonl.
         preregistration: the JSON file to write.
         backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
+        budget: vector steps of the backtest's trainings; none takes those of the sweep.
 
     """
     log = start_job("open_test_days")
-    judged, bars, told = yaml.safe_load(candidates.read_text(encoding="utf-8")), read_json(lock), json.loads(settings)
+    trials = candidates(agent, json.loads(default), read_scores(scores), top, budget)
+    judged = {name: trial.to_dict() for name, trial in trials.items()}
+    bars, told = read_json(lock), json.loads(settings)
     estimand = estimand_of(told["environment"]["action_mode"])
     days = {"first_day": test_start, "last_day": bars["last_day"]}
     content = {
@@ -67,8 +76,8 @@ def open_test_days(
     configurations = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
     opening = Opening(sweep, sha256(preregistration), configurations, bars["sha256"], backtest_code, **days)
     number = enter(ledger, opening)
-    for name, trial in judged.items():
-        write_text(backtest / name / "config.yaml", Trial(**trial).to_yaml())
+    for name, trial in trials.items():
+        write_text(backtest / name / "config.yaml", trial.to_yaml())
     openings = openings_of(ledger, (days["first_day"], days["last_day"]))
     for problem in openings.problems:
         log.warning(problem)

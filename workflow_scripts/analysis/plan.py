@@ -6,6 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from workflow_scripts.analysis.design import ASSUMED_CORRELATION, POWER, Design, Likeness, measure_likeness
 from workflow_scripts.analysis.inference.comparisons import luck_of
 from workflow_scripts.analysis.inference.estimands import Estimand, estimand_of
@@ -13,7 +15,9 @@ from workflow_scripts.analysis.inference.power import detectable, detectable_sha
 from workflow_scripts.analysis.leaderboard import incumbent, value_table
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import read_fold
+from workflow_scripts.data.market_folds import warn_of_gap
 from workflow_scripts.data.periods import periods_of
+from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.sweeps.cost import (
     Batch,
     cpu_hours,
@@ -29,6 +33,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.devices import uses_cuda
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.timing import seconds_per_step
+from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import BASELINE_RETURNS, MARKET, RUN, SWEEP, TRIAL, below, folders
 
@@ -124,11 +129,20 @@ def what_it_shows(asked: dict[str, Any], name: str, market: Path, sweeps: Path) 
     rows = [("two trials differ", _two_trials(read_trials(sweeps / name), asked, design)), *design.rows()]
     width = max(len(question) for question, _ in rows)
     table = [f"{question:{width}}  {answer}" for question, answer in rows]
+    gap = gap_before_test(bars, market / "folds" / "fold_0.json", asked["test_start"][on])
     return [
         f"what can be shown (two-sided at 5 %, in {POWER:.0%} of cases):",
         *(f"  {line}" for line in table),
-        *(f"warning: {line}" for line in design.warnings()),
+        *(f"warning: {line}" for line in (*design.warnings(), *filter(None, [gap]))),
     ]
+
+
+def gap_before_test(bars: pd.DataFrame, fold: Path, test_start: str) -> str | None:
+    """Return a warning of days between the folds and the test days, by the description of the first fold."""
+    said = read_json(fold)
+    first, last = pd.Timestamp(said["train"]["first_day"]), pd.Timestamp(test_start)
+    dates = pd.DatetimeIndex(bars["date"].unique()).sort_values()
+    return warn_of_gap(dates[(dates >= first) & (dates < last)], FoldSettings.of(said["settings"]))
 
 
 def past_likeness(

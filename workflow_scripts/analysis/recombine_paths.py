@@ -21,13 +21,13 @@ class Parts:
 
     Attributes:
         first_days: first day of each (YYYY-MM-DD), which says what place in a path it has.
-        days: days of each; a part's returns are one fewer, since it starts from cash.
+        bars: bars of each; a part's returns are one fewer, since it starts from cash.
         paths: the path that each belongs to.
 
     """
 
     first_days: Sequence[str]
-    days: Sequence[int]
+    bars: Sequence[int]
     paths: Sequence[int]
 
     @classmethod
@@ -35,7 +35,7 @@ class Parts:
         """Read them from a fold's json."""
         window = read_json(description)["validation"]
         runs = window["runs"]
-        return cls([run["first_day"] for run in runs], [run["days"] for run in runs], window["paths"])
+        return cls([run["first_day"] for run in runs], [run["bars"] for run in runs], window["paths"])
 
     def cut(self, returns: Path, column: str) -> list[Array]:
         """Return a fold's daily returns, part by part.
@@ -45,7 +45,7 @@ class Parts:
 
         """
         daily = read_daily(returns).columns[column]
-        ends = np.cumsum([days - 1 for days in self.days])
+        ends = np.cumsum([bars - 1 for bars in self.bars])
         if len(daily) != ends[-1]:
             raise ValueError(f"{returns} has {len(daily)} returns, and the parts of its fold {ends[-1]}")
         return np.split(daily, ends[:-1])

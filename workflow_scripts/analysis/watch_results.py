@@ -30,7 +30,7 @@ from workflow_scripts.workflow.wording import several, spell
 REPORT, PAGE_SECONDS = "workflow_scripts.analysis.write_report", 60
 BARS = "▁▂▃▄▅▆▇█"
 # How much of each is shown, so that a picture fits a terminal of 80 columns.
-CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 10, 2, 4, 8, 5
+CURVE_POINTS, CURVES_OF_A_RUN, CURVES, RUNS, FAILURES = 7, 2, 4, 8, 5
 
 
 def watch_results(
@@ -215,7 +215,7 @@ def running_table(runs: list[Run]) -> Table:
         table.add_column(heading, no_wrap=True)
     for run in runs:
         curves = [
-            f"{curve(run.curves[name])} {run.curves[name][-1]:.3g}" if name in run.curves else "" for name in names
+            f"{curve(run.curves[name])} {run.curves[name][-1]:.2g}" if name in run.curves else "" for name in names
         ]
         table.add_row(words(run.folder), f"{run.steps / run.budget:.0%}" if run.budget else "starts", *curves)
     return table

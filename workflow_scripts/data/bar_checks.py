@@ -16,7 +16,11 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
     """
     tickers = bars["ticker"].nunique()
     if tickers < 2:
-        raise ValueError(f"a market needs at least two tickers, and these bars have {tickers}")
+        names = ", ".join(bars["ticker"].unique()) or "none"
+        raise ValueError(
+            f"a market needs at least two tickers, and these bars have {tickers} ({names}): add the bars of "
+            f"another, or name more in tickers"
+        )
     if (rows := bars.duplicated(["date", "ticker"])).any():
         raise ValueError(f"{_first(bars, rows)}: more than one row for a ticker and day ({rows.sum()} such rows)")
     for name in bars.columns.drop(["date", "ticker"]):

@@ -35,7 +35,16 @@ def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False
     said = f"{shown}{', …' if len(counts) > SHOWN else ''} of {len(close)} days, {len(counts)} tickers"
     if missing == "drop_ticker":
         kept = bars[~bars["ticker"].isin(counts.index)].reset_index(drop=True)
-        return kept, [f"dropped for days that they lack: {said}"] if len(counts) else []
+        whole = len(close.columns) - len(counts)
+        if len(counts) and whole < 2:
+            raise ValueError(
+                f"missing: drop_ticker drops {len(counts)} of {len(close.columns)} tickers for days that they lack "
+                f"and leaves {whole}, and a market needs two: {_reasons(lacking, counts)}; {_instead(lacking)}"
+            )
+        return kept, [
+            f"dropped for days that they lack: {_reasons(lacking, counts)}; {len(counts)} of {len(close.columns)} "
+            f"tickers; {_instead(lacking)}"
+        ] if len(counts) else []
     late = [ticker for ticker in close if lacking[ticker].iloc[0]]
     if late and not come_and_go:
         first = close[late[0]].first_valid_index()
@@ -50,6 +59,33 @@ def fill_missing(bars: pd.DataFrame, missing: Missing, come_and_go: bool = False
         filled = filled[own.to_numpy()].reset_index(drop=True)
     held = int(filled[HELD].sum())
     return filled, [f"{held} rows repeat a last close: {said}"] if held else []
+
+
+def _reasons(lacking: pd.DataFrame, counts: pd.Series) -> str:
+    """Return why tickers are dropped: when they begin and end, and how many days they lack in between."""
+    said = []
+    for ticker, lacks in counts.head(SHOWN).items():
+        own = np.flatnonzero(~lacking[ticker])
+        if not len(own):
+            said.append(f"{ticker} has no close")
+            continue
+        between = own[-1] - own[0] + 1 - len(own)
+        parts = [f"begins on {when(lacking.index[own[0]])}"] * bool(own[0])
+        parts += [f"ends on {when(lacking.index[own[-1]])}"] * bool(own[-1] + 1 < len(lacking))
+        parts += [f"lacks {between} days in between"] * bool(between)
+        said.append(f"{ticker} {' and '.join(parts)} ({lacks} of {len(lacking)} days)")
+    return ", ".join(said) + (", …" if len(counts) > SHOWN else "")
+
+
+def _instead(lacking: pd.DataFrame) -> str:
+    """Return what else can be done with tickers that lack days, with the start from which on most of them are whole."""
+    lasting = lacking.to_numpy()[:, ~lacking.iloc[-1].to_numpy()]
+    first = int(np.flatnonzero(lasting.any(axis=1))[-1]) + 1 if lasting.any() else 0
+    cures = ["missing: hold repeats the last close of days in between", "universe: available lets tickers come and go"]
+    if first and lasting.shape[1] > 1:
+        left = len(lacking) - first
+        cures.append(f"with start: {lacking.index[first]:%Y-%m-%d} {lasting.shape[1]} tickers have all of {left} days")
+    return "; ".join(cures)
 
 
 def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame) -> pd.DataFrame:

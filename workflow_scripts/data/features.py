@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR, periods_of
 from workflow_scripts.workflow.files import damaged, whole_file
 
 Array = NDArray[np.float64]
+# How the arrays of bars are called in a file.
+BARS = "bars_"
+BARS_DATE = f"{BARS}date"
 BY_DAY = ("dates", "close", "indicators", "scale_free", "market")
 
 
@@ -84,3 +87,18 @@ def features_of(arrays: dict[str, NDArray[Any]]) -> Features:
         values[name] = str(values[name])
     values["periods_per_year"] = int(values["periods_per_year"])
     return Features(**values | {"dates": pd.DatetimeIndex(values["dates"])})
+
+
+def arrays_of_bars(bars: pd.DataFrame) -> dict[str, Any]:
+    """Return bars as arrays that a .npz takes, in place of features that are computed later."""
+    columns = {f"{BARS}{name}": bars[name].to_numpy(np.str_ if name == "ticker" else None) for name in bars}
+    return {PERIODS_PER_YEAR: np.asarray(periods_of(bars.attrs)), **columns}
+
+
+def bars_of_arrays(arrays: dict[str, Any]) -> pd.DataFrame:
+    """Return the bars that ``arrays_of_bars`` made arrays of."""
+    periods_per_year = int(arrays[PERIODS_PER_YEAR])
+    columns = {name.removeprefix(BARS): array for name, array in arrays.items() if name.startswith(BARS)}
+    bars = pd.DataFrame(columns).astype({"ticker": "str"})
+    bars.attrs[PERIODS_PER_YEAR] = periods_per_year
+    return bars

@@ -24,7 +24,7 @@ class Fold:
 
     def in_bars(self, starts: NDArray[np.int64]) -> "Fold":
         """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
-        return Fold(*(range(int(starts[days.start]), int(starts[days.stop])) for days in (self.train, self.validation)))
+        return Fold(_in_bars(self.train, starts), _in_bars(self.validation, starts))
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,15 @@ class CombinatorialFold:
     validation: tuple[range, ...]
     paths: tuple[int, ...]
 
+    def in_bars(self, starts: NDArray[np.int64]) -> "CombinatorialFold":
+        """Return a fold of days as one of bars, where bars may be shorter than a day; see ``day_starts``."""
+        train, validation = (tuple(_in_bars(run, starts) for run in runs) for runs in (self.train, self.validation))
+        return CombinatorialFold(train, validation, self.paths)
+
+
+def _in_bars(days: range, starts: NDArray[np.int64]) -> range:
+    return range(int(starts[days.start]), int(starts[days.stop]))
+
 
 def walk_forward(
     days: int,
@@ -50,8 +59,11 @@ def walk_forward(
     validation_days: int,
     purge_days: int,
     window: Literal["rolling", "expanding"] = "rolling",
+    anchor: Literal["start", "end"] = "start",
 ) -> list[Fold]:
     """Return folds anchored at day 0, so that days appended to the market add folds and never move one.
+
+    With ``anchor`` end the last one validates up to the last day, which is the one before the test days.
 
     Raises:
         ValueError: there are fewer days than the folds need.
@@ -65,9 +77,9 @@ def walk_forward(
             "lower folds.count or folds.train_days, start the market earlier, or lower features.turbulence_days, the "
             "days of its warm-up"
         )
-    folds = []
+    folds, skipped = [], days - needed if anchor == "end" else 0
     for index in range(count):
-        start = train_days + purge_days + index * validation_days
+        start = skipped + train_days + purge_days + index * validation_days
         first = 0 if window == "expanding" else start - purge_days - train_days
         folds.append(Fold(range(first, start - purge_days), range(start, start + validation_days)))
     return folds

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from workflow_scripts.data.features import Features
 from workflow_scripts.data.fold_files import FoldData, fold_bytes
@@ -29,11 +31,11 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         ValueError: the market has fewer days than its folds need.
 
     """
-    if settings.scheme == "combinatorial":
-        yield from _combinatorial_folds(features, len(features.dates), settings)
-        return
     starts = day_starts(features.dates)
     days = len(starts) - 1
+    if settings.scheme == "combinatorial":
+        yield from _combinatorial_folds(features, starts, settings)
+        return
     resolved = settings.resolve(days)
     cuts = walk_forward(
         days,
@@ -42,6 +44,7 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         resolved.validation_days,
         resolved.purge_days,
         resolved.window,
+        resolved.anchor,
     )
     for fold in cuts:
         own, cut = features.of_fold(fold.in_bars(starts))
@@ -55,16 +58,39 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         )
 
 
+def warn_of_gap(dates: pd.DatetimeIndex, settings: FoldSettings) -> str | None:
+    """Return a warning of days between the folds and the test days, in which another fold would find room.
+
+    Args:
+        dates: of the bars on whose days folds are cut; the test days follow them.
+        settings: how they are cut.
+
+    """
+    if settings.scheme == "combinatorial":  # which leaves no day out
+        return None
+    days = dates[day_starts(dates)[:-1]]
+    used = settings.resolve(len(days))
+    end = used.train_days + used.purge_days + used.count * used.validation_days
+    gap = len(days) - end
+    if used.anchor == "end" or gap < used.validation_days:
+        return None
+    return (
+        f"the folds end on {days[end - 1]:%Y-%m-%d}, {gap:,} days before the test days, and none validates the days in "
+        f"between: take folds.anchor: end, which moves all {used.count} by {gap:,} days, or folds.count: "
+        f"{used.count + gap // used.validation_days}, or let the market start {gap:,} days later"
+    )
+
+
 def _combinatorial_folds(
-    features: MarketFeatures, days: int, settings: FoldSettings
+    features: MarketFeatures, starts: NDArray[np.int64], settings: FoldSettings
 ) -> Iterator[tuple[FoldData, dict[str, Any]]]:
     settings.require_look_back(features.turbulence_days)
     assert settings.n_folds is not None
     of_run = cache(features.of_run)
-    for fold in combinatorial(
-        days, settings.n_folds, settings.n_test_folds, settings.purge_days, settings.embargo_days
-    ):
-        train, validation = ([of_run(run) for run in runs] for runs in (fold.train, fold.validation))
+    dropped = settings.purge_days, settings.embargo_days
+    for fold in combinatorial(len(starts) - 1, settings.n_folds, settings.n_test_folds, *dropped):
+        bars = fold.in_bars(starts)
+        train, validation = ([of_run(run) for run in runs] for runs in (bars.train, bars.validation))
         data, scalers = scale_fold(train, validation)
         yield (
             data,
@@ -72,6 +98,7 @@ def _combinatorial_folds(
                 "settings": settings.of_form(),
                 "tickers": list(data.tickers),
                 "volatility": train[0].volatility,
+                "covariance": train[0].covariance,
                 PERIODS_PER_YEAR: train[0].periods_per_year,
                 "train": _describe_runs(train),
                 "validation": _describe_runs(validation) | {"paths": list(fold.paths)},

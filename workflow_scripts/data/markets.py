@@ -12,7 +12,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from workflow_scripts.data.bars import VOLATILITY, arrange_bars, when
 from workflow_scripts.data.calendars import fill_missing
-from workflow_scripts.data.memberships import mark_members, read_universe
+from workflow_scripts.data.memberships import AVAILABLE, available, mark_members, read_universe
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.sources.base import Findings, Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
@@ -68,7 +68,7 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
 
     """
     name = source.tickers if isinstance(source.tickers, str) else None
-    universe = None if source.universe is None else members_between(source, source.universe)
+    universe = members_between(source, source.universe) if isinstance(source.universe, Path) else None
     if name is not None:
         source = source.model_copy(update={"tickers": tuple(LISTS[name])})
     elif universe is not None and source.tickers is None:
@@ -83,8 +83,10 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     warnings = [survivorship(name, first)] if name else []
     if source.start and first - pd.Timestamp(source.start) > LONGEST_HOLIDAYS:
         warnings.append(f"the bars begin on {first:%Y-%m-%d}, and start is {source.start}: the source has none before")
-    bars, notices = fill_missing(bars, source.missing, come_and_go=universe is not None)
-    if universe is not None:
+    bars, notices = fill_missing(bars, source.missing, come_and_go=source.universe is not None)
+    if source.universe == AVAILABLE:
+        bars = mark_members(bars, available(bars), "take missing: hold")
+    elif universe is not None:
         bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
     counted, calendar = periods_by_calendar(pd.DatetimeIndex(bars["date"]))
     bars.attrs[PERIODS_PER_YEAR] = source.periods_per_year or counted

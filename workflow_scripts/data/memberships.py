@@ -8,6 +8,9 @@ import pandas as pd
 from workflow_scripts.data.bars import MEMBER, when
 from workflow_scripts.workflow.files import first_line
 
+# In place of a file: a ticker is a member as long as it has bars.
+AVAILABLE = "available"
+
 
 def read_universe(path: Path) -> pd.DataFrame:
     """Read a universe: a row a ticker and membership, with ``from`` and ``to``, its first and last day (none: open).
@@ -40,8 +43,25 @@ def read_universe(path: Path) -> pd.DataFrame:
     return table
 
 
-def mark_members(bars: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
+def available(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return the universe whose members are the tickers that have bars: from the first to the last one.
+
+    A fold takes a member only where its bars cover the fold's warm-up, so that none is traded before its own has ended.
+    """
+    own = bars.groupby("ticker")["date"].agg(["min", "max"]).reset_index()
+    own.columns = pd.Index(["ticker", "from", "to"])
+    return own
+
+
+def mark_members(
+    bars: pd.DataFrame, universe: pd.DataFrame, cure: str = "end its membership before, or take missing: hold"
+) -> pd.DataFrame:
     """Return bars with the column ``MEMBER``: 1 on a ticker's days in the universe, 0 on its other days.
+
+    Args:
+        bars: the bars.
+        universe: ticker, from, to of each membership.
+        cure: what to do where a ticker lacks a day of its membership.
 
     Raises:
         ValueError: a ticker has no bars, or lacks one on a day of its membership.
@@ -57,7 +77,7 @@ def mark_members(bars: pd.DataFrame, universe: pd.DataFrame) -> pd.DataFrame:
         if len(lacking := span.difference(rows.get(ticker, span[:0]))):
             raise ValueError(
                 f"{ticker} has no row on {when(lacking[0])}, a day of its membership ({len(lacking)} of {len(span)} "
-                f"such days): end its membership before, or give the days with missing: hold"
+                f"such days): {cure}"
             )
         member.loc[pd.MultiIndex.from_product([span, [ticker]])] = 1.0
     return bars.assign(**{MEMBER: member.to_numpy()})

@@ -30,7 +30,7 @@ def iso_day(value: Any) -> str:
 
 
 Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), BeforeValidator(iso_day)]
-IN_DAYS = ("count", "train_days", "validation_days", "purge_days", "window")
+IN_DAYS = ("count", "train_days", "validation_days", "purge_days", "window", "anchor")
 IN_FRACTIONS = ("n_folds", "train_ratio", "expanding", "gap_days")
 IN_COMBINATIONS = ("scheme", "n_folds", "n_test_folds", "purge_days", "embargo_days")
 
@@ -74,6 +74,11 @@ class FoldSettings(Settings):
     window: Literal["rolling", "expanding"] = Field(
         default="rolling",
         description="`rolling`: training windows of equal length; `expanding`: from the first day",
+    )
+    anchor: Literal["start", "end"] = Field(
+        default="start",
+        description="`start`: folds follow each other from the market's first day on; `end`: they are cut backwards "
+        "from `test_start`",
     )
     n_folds: int | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workflow_scripts.data.fold_files import write_fold
-from workflow_scripts.data.market_folds import folds_of_market
+from workflow_scripts.data.market_folds import folds_of_market, warn_of_gap
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.jobs import command_line, start_job
@@ -19,7 +19,10 @@ def split_folds(features: Path, folds: Path, settings: FoldSettings) -> None:
 
     """
     log = start_job("split_folds")
-    for index, (data, description) in enumerate(folds_of_market(MarketFeatures.read(features), settings)):
+    market = MarketFeatures.read(features)
+    if gap := warn_of_gap(market.dates, settings):
+        log.warning(gap)
+    for index, (data, description) in enumerate(folds_of_market(market, settings)):
         write_fold(data, description, folds / f"fold_{index}.npz")
         train, validation = description["train"], description["validation"]
         log.info(

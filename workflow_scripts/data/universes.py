@@ -9,14 +9,20 @@ import pandas as pd
 
 from workflow_scripts.data.bars import MEMBER, when
 from workflow_scripts.data.calendars import stand_still
-from workflow_scripts.data.features import Features, arrays_of, features_of, read_arrays, write_arrays
+from workflow_scripts.data.features import (
+    BARS_DATE,
+    Features,
+    arrays_of,
+    arrays_of_bars,
+    bars_of_arrays,
+    features_of,
+    read_arrays,
+    write_arrays,
+)
 from workflow_scripts.data.folds import Fold, first_test_day
 from workflow_scripts.data.indicators import compute_features, warm_up
-from workflow_scripts.data.periods import PERIODS_PER_YEAR, periods_of
 
-# How the arrays of bars are called in a file.
-BARS = "bars_"
-BARS_DATE = f"{BARS}date"
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class MarketFeatures:
 
     def write(self, path: Path) -> None:
         """Write the features as .npz; with a universe, or by run, the bars that each fold computes its own from."""
-        arrays = arrays_of(self.whole) if self.whole is not None else _arrays_of_bars(self.bars)
+        arrays = arrays_of(self.whole) if self.whole is not None else arrays_of_bars(self.bars)
         write_arrays(path, {"turbulence_days": np.asarray(self.turbulence_days), **arrays})
 
     @classmethod
@@ -84,7 +90,7 @@ class MarketFeatures:
         arrays = read_arrays(path)
         turbulence_days = int(arrays.pop("turbulence_days"))
         if BARS_DATE in arrays:
-            return cls.of(_bars_of_arrays(arrays), turbulence_days, by_run=True)
+            return cls.of(bars_of_arrays(arrays), turbulence_days, by_run=True)
         whole = features_of(arrays)
         return cls(turbulence_days, whole.dates, whole)
 
@@ -122,10 +128,15 @@ class MarketFeatures:
         known = present.iloc[: last_training + 1]
         chosen = [ticker for ticker in present if known[ticker].iloc[-1] == 1 and known[ticker].notna().all()]
         if len(chosen) < 2:
-            members = int((known.iloc[-1] == 1).sum())
+            members = known.columns[known.iloc[-1] == 1]
+            late = [f"{name} lacks {known[name].isna().sum()}" for name in members if name not in chosen]
+            more = f", … ({len(late)} tickers)" if len(late) > SHOWN else ""
             raise ValueError(
-                f"the universe has {members} members on {when(days[last_training])}, the last training day of a "
-                f"fold, and {len(chosen)} of them have bars on all days from {when(days[0])} on: a fold needs two"
+                f"the universe has {len(members)} members on {when(days[last_training])}, the last training day of a "
+                f"fold, and {len(chosen)} of them have bars on all {len(known)} days from {when(days[0])} on, warm-up "
+                f"included{': ' if late else ''}{', '.join(late[:SHOWN])}{more}: a fold needs two: let the market "
+                f"start later, lower folds.train_days or features.turbulence_days, or take missing: hold for "
+                f"days in between"
             )
         stays = (present[chosen] == 1).to_numpy(copy=True)
         stays[: last_training + 1] = True
@@ -156,16 +167,3 @@ class MarketFeatures:
         calendar = pd.DatetimeIndex(np.sort(self.bars["date"].unique()))
         window = calendar[days.start : days.stop + len(calendar) - len(self.dates)]
         return compute_features(self.bars[self.bars["date"].isin(window)], self.turbulence_days)
-
-
-def _arrays_of_bars(bars: pd.DataFrame) -> dict[str, Any]:
-    columns = {f"{BARS}{name}": bars[name].to_numpy(np.str_ if name == "ticker" else None) for name in bars}
-    return {PERIODS_PER_YEAR: np.asarray(periods_of(bars.attrs)), **columns}
-
-
-def _bars_of_arrays(arrays: dict[str, Any]) -> pd.DataFrame:
-    periods_per_year = int(arrays[PERIODS_PER_YEAR])
-    columns = {name.removeprefix(BARS): array for name, array in arrays.items() if name.startswith(BARS)}
-    bars = pd.DataFrame(columns).astype({"ticker": "str"})
-    bars.attrs[PERIODS_PER_YEAR] = periods_per_year
-    return bars

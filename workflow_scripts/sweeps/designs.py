@@ -18,7 +18,7 @@ def remaining_design(request: Request, initial_design: int) -> list[Configuratio
 
 def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:
     """Return the default configuration and ``count - 1`` scrambled Sobol points of the priors that the space allows."""
-    return distinct(_sobol_points(space, seed), count, [space.get_default_configuration()])
+    return distinct(space, _sobol_points(space, seed), count, [space.get_default_configuration()])
 
 
 def _sobol_points(space: ConfigurationSpace, seed: int) -> Iterator[Configuration]:

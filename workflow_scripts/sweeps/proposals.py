@@ -59,7 +59,7 @@ def without_repeats(proposals: Sequence[Proposal], request: Request) -> list[Pro
     space = request.space
     space.seed(derive_seed(request.seed, "repeat", request.number))
     start = [proposal.configuration for proposal in kept if proposal]
-    others = iter(distinct(iter(space.sample_configuration, None), len(proposals), start, seen)[len(start) :])
+    others = iter(distinct(space, iter(space.sample_configuration, None), len(proposals), start, seen)[len(start) :])
     return [proposal or Proposal(next(others)) for proposal in kept]
 
 

@@ -254,12 +254,15 @@ def unlike(
 
 
 def distinct(
-    draws: Iterator[Configuration], count: int, start: Sequence[Configuration], taken: Collection[Identity] = ()
+    space: ConfigurationSpace,
+    draws: Iterator[Configuration],
+    count: int,
+    start: Sequence[Configuration],
+    taken: Collection[Identity] = (),
 ) -> list[Configuration]:
-    """Return ``start``, filled up to ``count`` with draws that neither it nor ``taken`` holds."""
+    """Return ``start``, filled up to ``count`` with draws from a space that neither it nor ``taken`` holds."""
     chosen, seen = list(start), {*taken, *(identity(to_dict(each)) for each in start)}
     while len(chosen) < count:
-        space = chosen[0].config_space if chosen else next(draws).config_space
         chosen.append(unlike(draws, every(space), seen))
         seen.add(identity(to_dict(chosen[-1])))
     return chosen

@@ -68,7 +68,7 @@ def propose(request: Request, initial_design: int, model: Model) -> list[Configu
             try:
                 proposals.append(facade.ask().config)
             except ConfigurationSpaceExhaustedException:  # it draws sixteen points that it knows, and gives up
-                return distinct(iter(space.sample_configuration, None), request.size, proposals, request.taken)
+                return distinct(space, iter(space.sample_configuration, None), request.size, proposals, request.taken)
             _tell(facade, proposals[-1], lie)
     return proposals
 

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import SIGNAL
-from workflow_scripts.data.features import features_of, read_arrays
+from workflow_scripts.data.features import BARS_DATE, bars_of_arrays, features_of, read_arrays
 from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
@@ -51,8 +52,12 @@ def evaluate_baselines(
 
 
 def signal_by_day(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the planted signal (tickers,) of each day of a market's features."""
-    features = features_of(read_arrays(path))
+    """Return the planted signal (tickers,) of each day of a market's features, or of bars that stand for them."""
+    arrays = read_arrays(path)
+    if BARS_DATE in arrays:
+        wide = bars_of_arrays(arrays).pivot(index="date", columns="ticker", values=SIGNAL)
+        return dict(zip(pd.DatetimeIndex(wide.index).strftime("%Y-%m-%d"), wide.to_numpy(), strict=True))
+    features = features_of(arrays)
     signals = features.scale_free[:, :, features.scale_free_names.index(SIGNAL)]
     return dict(zip(features.dates.strftime("%Y-%m-%d"), signals, strict=True))
 

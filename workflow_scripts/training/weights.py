@@ -112,3 +112,18 @@ def returns_of(weights: Weights, close: NDArray[np.float64], environment: Enviro
         returns[day] = grown - fees - 1
         value *= 1 + returns[day]
     return returns
+
+
+def contributions(weights: Weights, daily_returns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each ticker earned each day before fees (days, tickers), as fractions of the value the day before.
+
+    That is what is held in it at the end of the day, less what was bought, less what was held before.
+
+    Args:
+        weights: of a run that starts from cash.
+        daily_returns: (days,) of the run, after fees.
+
+    """
+    before = np.concatenate([np.zeros((1, len(weights.tickers))), weights.weight[:-1]])
+    earned: NDArray[np.float64] = weights.weight * (1 + daily_returns[:, None]) - weights.traded - before
+    return earned

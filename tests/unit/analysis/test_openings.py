@@ -8,7 +8,7 @@ import yaml
 
 from workflow_scripts.analysis.open_test_days import open_test_days
 from workflow_scripts.analysis.openings import Opening, enter, openings_of
-from workflow_scripts.training.trials import Trial
+from workflow_scripts.sweeps.history import Score, write_score
 
 WINDOW = ("2021-01-04", "2022-12-30")
 FIRST = Opening("ppo", "p1", "c1", "d1", "k1", *WINDOW)
@@ -30,15 +30,14 @@ def preregister(ledger, sweep, **more):
     """Open the toy market's days for a sweep as the rule does; return its folder."""
     root = ledger.parents[3]
     folder = root / "results/sweeps" / sweep
-    trial = Trial(sweep, "ppo", 0, 0, 64, {"learning_rate": 1e-05})
-    stated = {name: trial.to_dict() for name in ("rank_1", "default")} | {
-        "untrained": replace(trial, budget=0).to_dict()
-    }
-    stand(folder / "candidates.yaml", {}).write_text(yaml.safe_dump(stated))
+    run = {"fold": 0, "seed": 0, "status": "ok", "sharpe": 1.0, "value": 1.0, "reason": None, "measures": {}}
+    score = folder / "round_0/trial_0/score.json"
+    write_score(Score(sweep, 0, 0, 64, "ok", None, 1.0, None, {"learning_rate": 1e-05}, [run]), score)
     lock = stand(root / "lock.json", {"last_day": WINDOW[1], "sha256": more.pop("data", "d1")})
     told = {"seeds": (10, 11), "confidence": 0.95, "settings": json.dumps(SETTINGS), "backtest_code": "k1"} | more
     files = {"ledger": ledger, "preregistration": folder / "preregistration.json", "backtest": folder / "backtest"}
-    open_test_days(sweep, "toy", folder / "candidates.yaml", lock, WINDOW[0], **told, **files)
+    default = json.dumps({"learning_rate": 2e-05})
+    open_test_days(sweep, "toy", "ppo", default, (score,), 1, lock, WINDOW[0], **told, **files)
     return folder
 
 
@@ -101,10 +100,11 @@ def test_the_rule_states_what_is_judged_and_hands_out_what_the_backtest_trains(l
     stated = json.loads((folder / "preregistration.json").read_text())
     assert stated["skill"] == {"candidate": "rank_1", "benchmark": "neutral_action", "estimand": "alpha"}
     assert stated["test_days"] == {"first_day": WINDOW[0], "last_day": WINDOW[1]}
+    assert stated["candidates"]["rank_1"]["configuration"] == {"learning_rate": 1e-05}
     assert (stated["seeds"], stated["confidence"], stated["data"], stated["code"]) == ([10, 11], 0.95, "d1", "k1")
     untrained = yaml.safe_load((folder / "backtest/untrained/config.yaml").read_text())
     assert untrained == {"sweep": "ppo", "agent": "ppo", "round": 0, "trial": 0, "budget": 0} | {
-        "configuration": {"learning_rate": 1e-05}
+        "configuration": {"learning_rate": 2e-05}
     }
 
 

@@ -1,7 +1,10 @@
 import json
 
+import pandas as pd
+
 from workflow_scripts.analysis import plan as verb
 from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.workflow.files import write_json
 
 ROUND = {"size": 2, "budget": 64, "runs": 1}
 SWEEP = {"agent": "ppo", "optimizer": "smac", "rounds": [ROUND], "continues": False, "default": {}}
@@ -23,3 +26,15 @@ def test_a_sweep_is_timed_with_its_own_markets_lots_and_fees(tmp_path, monkeypat
         EnvironmentSettings(lot_size=100, min_fee=5.0),
     ]
     assert "backtest of 1 configurations, 1 runs, 64 vector steps each" in capsys.readouterr().out
+
+
+def test_a_gap_between_the_folds_and_the_test_days_is_a_warning_of_the_plan(tmp_path):
+    days = pd.bdate_range("2000-01-03", periods=300)
+    bars = pd.DataFrame({"date": days.repeat(2), "ticker": ["A", "B"] * 300})
+    folds = {"count": 2, "train_days": 60, "validation_days": 20, "purge_days": 2}
+    first = {"settings": folds, "train": {"first_day": str(days[61].date())}}  # behind the warm-up
+    write_json(tmp_path / "fold_0.json", first)
+    warning = verb.gap_before_test(bars, tmp_path / "fold_0.json", str(days[250].date()))
+    assert warning.startswith(f"the folds end on {days[162]:%Y-%m-%d}, 87 days before the test days")
+    assert "folds.anchor: end, which moves all 2 by 87 days, or folds.count: 6" in warning
+    assert verb.gap_before_test(bars, tmp_path / "fold_0.json", str(days[170].date())) is None

@@ -28,7 +28,7 @@ def earned(fold, part):
 def sweep(tmp_path):
     """Folds, and one trial with two seeds of which the second earns twice as much."""
     for number, fold in enumerate(FOLDS):
-        runs = [{"first_day": f"{DATES[part.start]:%Y-%m-%d}", "days": PART} for part in fold.validation]
+        runs = [{"first_day": f"{DATES[part.start]:%Y-%m-%d}", "bars": PART} for part in fold.validation]
         described = {"validation": {"runs": runs, "paths": list(fold.paths)}}
         (tmp_path / f"fold_{number}.json").write_text(json.dumps(described))
         numbers = [part.start // PART for part in fold.validation]

@@ -48,7 +48,9 @@ def test_a_missing_day_is_refused_with_its_ticker():
 
 def test_one_ticker_is_no_market():
     bars = table()
-    with pytest.raises(ValueError, match="at least two tickers, and these bars have 1"):
+    with pytest.raises(
+        ValueError, match="at least two tickers, and these bars have 1 \\(A\\): add the bars of another"
+    ):
         check_bars(bars[bars["ticker"] == "A"].reset_index(drop=True))
 
 

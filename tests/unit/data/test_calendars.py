@@ -38,7 +38,21 @@ def test_a_suspended_day_is_refused_unless_the_market_says_otherwise():
 def test_drop_ticker_leaves_the_tickers_that_have_every_day():
     table, notices = fill_missing(bars(**SUSPENDED, C=[1, 2, 3, 4, 5]), "drop_ticker")
     assert sorted(table["ticker"].unique()) == ["A", "C"]
-    assert notices == ["dropped for days that they lack: B 2 of 5 days, 1 tickers"]
+    assert notices == [
+        "dropped for days that they lack: B lacks 2 days in between (2 of 5 days); 1 of 3 tickers; missing: hold "
+        "repeats the last close of days in between; universe: available lets tickers come and go; with start: "
+        "2024-01-05 3 tickers have all of 1 days"
+    ]
+
+
+def test_drop_ticker_that_leaves_one_says_who_was_dropped_why_and_what_else_there_is():
+    table = bars(A=[10, 11, 12, 13, 14], B=[None, 21, 22, 23, 24], C=[1, 2, 3, None, None])
+    with pytest.raises(ValueError, match="drops 2 of 3 tickers for days that they lack and leaves 1") as caught:
+        fill_missing(table, "drop_ticker")
+    assert "C ends on 2024-01-03 (2 of 5 days), B begins on 2024-01-02 (1 of 5 days); missing: hold" in str(
+        caught.value
+    )
+    assert str(caught.value).endswith("with start: 2024-01-02 2 tickers have all of 4 days")
 
 
 def test_hold_repeats_the_last_close_without_volume():

@@ -11,6 +11,7 @@ from workflow_scripts.data.market_folds import folds_of_market
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.data.universes import MarketFeatures
+from workflow_scripts.training.evaluate_baselines import signal_by_day
 from workflow_scripts.workflow.model import SettingError
 
 LOOK_BACK = 61  # of turbulence_days 60
@@ -133,6 +134,17 @@ def test_a_fold_of_several_runs_is_read_back_with_its_seams(folds, tmp_path):
     assert (again.train.starts, again.validation.starts) == (data.train.starts, data.validation.starts)
     assert [len(run.dates) for run in again.validation.runs()] == [179, 179]
     assert all(same_bytes(again.train, data.train).values())
+
+
+def test_the_file_of_features_keeps_bars_and_the_oracle_finds_the_signal_in_either(bars, folds, tmp_path):
+    signals = []
+    for by_run in (False, True):
+        MarketFeatures.of(bars, 60, by_run).write(tmp_path / "features.npz")
+        signals.append(signal_by_day(tmp_path / "features.npz"))
+    known = MarketFeatures.read(tmp_path / "features.npz")
+    assert (known.whole, len(known.bars)) == (None, len(bars))
+    for day in folds[0][0].validation.dates:
+        np.testing.assert_array_equal(*(signal[day] for signal in signals))
 
 
 @pytest.mark.parametrize("key", ["purge_days", "embargo_days"])

@@ -2,12 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from workflow_scripts.data.fold_files import read_fold, write_fold
+from workflow_scripts.data.fold_files import fold_bytes, read_fold, write_fold
 from workflow_scripts.data.folds import cut_fold, first_test_day, sealed_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.market_folds import describe_fold
-from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.market_folds import describe_fold, folds_of_market, warn_of_gap
+from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.synthetic import synthetic_bars
+from workflow_scripts.data.universes import MarketFeatures
 
 
 def test_purge_days_separate_training_from_validation():
@@ -29,6 +30,57 @@ def test_expanding_windows_start_at_the_first_day():
 def test_appended_days_and_added_folds_move_no_fold():
     before = walk_forward(55, count=3, train_days=20, validation_days=10, purge_days=5)
     assert walk_forward(300, count=9, train_days=20, validation_days=10, purge_days=5)[:3] == before
+
+
+def test_folds_from_the_end_validate_up_to_the_day_before_the_test_days():
+    folds = walk_forward(60, count=3, train_days=20, validation_days=10, purge_days=5, anchor="end")
+    assert [(fold.train.start, fold.validation.stop) for fold in folds] == [(5, 40), (15, 50), (25, 60)]
+    expanding = walk_forward(60, 3, 20, 10, 5, "expanding", anchor="end")
+    assert [(fold.train.start, fold.train.stop) for fold in expanding] == [(0, 25), (0, 35), (0, 45)]
+
+
+@pytest.mark.parametrize("anchor", ["start", "end"])
+def test_appended_test_days_move_no_fold_wherever_folds_are_anchored(anchor):
+    settings = FoldSettings(count=2, train_days=60, validation_days=20, purge_days=5, anchor=anchor)
+    bars = synthetic_bars(3, 260, 0.001, 10, 0.01, seed=1)
+    shorter = bars[bars["date"] < bars["date"].unique()[220]]
+    test_start = str(pd.Timestamp(bars["date"].unique()[200]).date())
+    cuts = [
+        [fold_bytes(data) for data, _ in folds_of_market(MarketFeatures.of(each, 60).before(test_start), settings)]
+        for each in (shorter, bars)
+    ]
+    assert cuts[0] == cuts[1]
+
+
+def test_earlier_days_move_no_fold_that_is_anchored_at_the_end():
+    settings = FoldSettings(count=2, train_days=60, validation_days=20, purge_days=5, anchor="end")
+    days = pd.bdate_range("2000-01-03", periods=300)
+    later = [
+        [
+            (dates[fold.train.start], dates[fold.validation.stop - 1])
+            for fold in walk_forward(len(dates), **cut_by(settings))
+        ]
+        for dates in (days, days[100:])
+    ]
+    assert later[0] == later[1] == [(days[195], days[279]), (days[215], days[299])]
+
+
+def cut_by(settings):
+    return settings.model_dump(include=set(IN_DAYS))
+
+
+def test_a_gap_before_the_test_days_in_which_a_fold_finds_room_is_a_warning_with_the_remedy_in_numbers():
+    days = pd.bdate_range("1970-01-01", periods=12521)  # to 2017
+    settings = FoldSettings()
+    assert warn_of_gap(days, settings) == (
+        "the folds end on 1976-10-12, 10,752 days before the test days, and none validates the days in between: take "
+        "folds.anchor: end, which moves all 3 by 10,752 days, or folds.count: 45, or let the market start 10,752 days "
+        "later"
+    )
+    assert warn_of_gap(days, FoldSettings(anchor="end")) is None
+    assert warn_of_gap(days, FoldSettings(count=45)) is None
+    assert warn_of_gap(days[: 1769 + 251], settings) is None
+    assert "252 days before" in warn_of_gap(days[: 1769 + 252], settings)
 
 
 def test_folds_that_need_one_day_more_than_there_is_are_refused_in_numbers():

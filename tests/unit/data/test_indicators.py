@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
+from workflow_scripts.data.bars import INDICATORS
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features, volatility
 from workflow_scripts.data.synthetic import synthetic_bars
@@ -22,6 +23,43 @@ def test_28_tickers_give_the_plans_283_numbers():
     env = make_env(data.train, EnvironmentSettings(), "flat", num_envs=2)
     agent = PolicyGradient(data.train, env, PPO(), architecture="flat")
     assert agent.act.inputs(env.state()).shape == (2, 283)
+
+
+def ranging_bars(days):
+    """Bars of two tickers, whose high and low lie apart."""
+    rng = np.random.default_rng(0)
+    close = 100 * np.cumprod(1 + 0.01 * rng.standard_normal((days, 2)), axis=0)
+    high, low = close * (1 + 0.01 * rng.random((days, 2))), close * (1 - 0.01 * rng.random((days, 2)))
+    dates = pd.bdate_range("2020-01-01", periods=days)
+    tables = [
+        {"date": dates, "ticker": name, "open": c, "high": h, "low": low_, "close": c, "volume": 1.0}
+        for name, c, h, low_ in zip("AB", close.T, high.T, low.T, strict=True)
+    ]
+    return pd.concat(map(pd.DataFrame, tables)).sort_values(["date", "ticker"], ignore_index=True)
+
+
+def directional_movement(bars, weight):
+    """Welles Wilder's DX, in loops: each smoothed value takes ``weight`` of the day and the rest of the day before."""
+    high, low, close = (bars[name].to_numpy() for name in ("high", "low", "close"))
+    up, down, true_range, expected = 0.0, 0.0, 0.0, []
+    for day in range(1, len(bars)):
+        rise, fall = high[day] - high[day - 1], low[day - 1] - low[day]
+        spans = (high[day] - low[day], abs(high[day] - close[day - 1]), abs(low[day] - close[day - 1]))
+        up += weight * ((rise if rise > max(fall, 0) else 0.0) - up)
+        down += weight * ((fall if fall > max(rise, 0) else 0.0) - down)
+        true_range += weight * (max(spans) - true_range)
+        plus, minus = up / true_range, down / true_range
+        expected.append(100 * abs(plus - minus) / (plus + minus))
+    return np.asarray(expected)
+
+
+def test_dx_30_is_smoothed_as_wilder_does_and_not_by_a_span_of_30_days():
+    table = ranging_bars(1500)
+    found = compute_features(table, turbulence_days=60).indicators[600:, 0, INDICATORS.index("dx_30")]
+    own = table[table["ticker"] == "A"]
+    np.testing.assert_allclose(found, directional_movement(own, 1 / 30)[660:], rtol=1e-6)
+    of_a_span = directional_movement(own, 2 / 31)[660:]
+    assert np.corrcoef(found, of_a_span)[0, 1] < 0.95
 
 
 def test_volatility_is_the_baskets_annualised_standard_deviation_in_percent():

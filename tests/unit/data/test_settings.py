@@ -11,7 +11,7 @@ from workflow_scripts.workflow.model import SettingError
 @pytest.mark.parametrize(
     "values",
     [
-        {"count": 4, "train_days": 60, "validation_days": 20, "purge_days": 2, "window": "expanding"},
+        {"count": 4, "train_days": 60, "validation_days": 20, "purge_days": 2, "window": "expanding", "anchor": "end"},
         {"n_folds": 4, "train_ratio": 0.5, "expanding": True, "gap_days": 10},
         {"n_folds": 4, "train_ratio": 0.5, "expanding": False, "gap_days": 10},
     ],

@@ -13,6 +13,7 @@ from workflow_scripts.data.folds import Fold, cut_fold, walk_forward
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.memberships import read_universe
 from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.data.sources.csv import Csv
 from workflow_scripts.data.split_folds import split_folds
 from workflow_scripts.data.synthetic import synthetic_bars
@@ -120,7 +121,7 @@ def test_a_market_without_a_universe_computes_its_features_once():
 def test_a_universe_of_one_at_the_last_training_day_is_refused_in_numbers(market):
     write_universe(market.universe, ("S1", day(0), ""), ("S2", day(0), day(100)))
     features = MarketFeatures.of(load_market(market).bars, 60)
-    with pytest.raises(ValueError, match=f"has 1 members on {day(120)}.* and 1 of them have bars on all days"):
+    with pytest.raises(ValueError, match=f"has 1 members on {day(120)}.* and 1 of them have bars on all 121 days"):
         features.of_fold(Fold(range(60), range(60, 130)))
 
 
@@ -194,3 +195,45 @@ def test_the_lock_of_dow28_says_who_joined_after_the_markets_first_day(tmp_path)
     assert lock["tickers"] == sorted(DOW28)
     assert lock["member_since"] == DOW28
     assert lock["warnings"] == [warning]
+
+
+def test_an_available_universe_needs_no_file_and_drops_no_ticker_that_comes_or_goes(market, tmp_path):
+    source = Csv(source="csv", path=market.path, universe="available")
+    assert source.files() == [market.path]
+    bars = load_market(source).bars
+    assert check_bars(bars) == []
+    members = bars[bars[MEMBER] == 1].groupby("ticker")["date"].agg(["min", "max"])
+    assert (members.loc["S3", "min"], members.loc["S3", "max"]) == (DAYS[50], DAYS[239])
+    assert (members.loc["S4", "min"], members.loc["S4", "max"]) == (DAYS[0], DAYS[169])
+    assert (members.loc["S5", "min"], members.loc["S5", "max"]) == (DAYS[0], DAYS[239])
+    # 61 days of warm-up: S3's ends on day 111, so the fold that trains from day 110 on leaves it out, and the next not.
+    features = MarketFeatures.of(bars, turbulence_days=60)
+    for first, tickers in ((110, ("S1", "S2", "S4", "S5")), (111, ("S1", "S2", "S3", "S4", "S5"))):
+        train = range(first - 61, first - 61 + 20)
+        own, _ = features.of_fold(Fold(train, range(train.stop + 5, train.stop + 15)))
+        assert own.tickers == tickers
+    # Behind its last bar, day 169, S4 is in no fold any more.
+    own, _ = features.of_fold(Fold(range(120, 130), range(135, 145)))
+    assert "S4" not in own.tickers and "S3" in own.tickers
+
+
+def test_a_gap_in_an_available_ticker_is_refused_or_held(market):
+    table = pd.read_csv(market.path)
+    table[(table["ticker"] != "S2") | (table["date"] != day(80))].to_csv(market.path, index=False)
+    with pytest.raises(ValueError, match=r"S2 has no row on .* \(1 of 240 such days\): take missing: hold"):
+        load_market(Csv(source="csv", path=market.path, universe="available"))
+    held = load_market(Csv(source="csv", path=market.path, universe="available", missing="hold")).bars
+    assert held.groupby("ticker").size().to_dict() == {"S1": 240, "S2": 240, "S3": 190, "S4": 170, "S5": 240}
+
+
+def test_a_vendor_is_not_asked_for_whatever_is_available():
+    with pytest.raises(ValueError, match="needs start, and tickers or a universe that a file lists"):
+        source_of({"source": "yahoo", "start": "2020-01-01", "universe": "available"})
+
+
+def test_a_fold_of_too_few_tickers_names_those_that_it_leaves_out(market):
+    bars = load_market(Csv(source="csv", path=market.path, universe="available", tickers=("S1", "S3"))).bars
+    with pytest.raises(
+        ValueError, match=r"the universe has 2 members on .*: S3 lacks 49: a fold needs two: let the mar"
+    ):
+        MarketFeatures.of(bars, turbulence_days=60).of_fold(Fold(range(1, 40), range(45, 60)))

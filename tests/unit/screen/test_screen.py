@@ -96,7 +96,8 @@ def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the
 def test_a_market_says_what_was_read(results):
     log = Path("results/markets/toy/download_bars.log")
     log.parent.mkdir(parents=True)
-    log.write_text("2026-03-02 14:05:11 INFO rows=780 tickers=3 days=260 (a long table)\n", encoding="utf-8")
+    said = "INFO rows=780 tickers=3 days=260 (a long table)\n2026-03-02 14:05:11 INFO periods_per_year=260"
+    log.write_text(f"2026-03-02 14:05:11 {said}\n", encoding="utf-8")
     lines = show([TOLD, *recorded("failed")])
     assert any(line.endswith(" toy: rows=780 tickers=3 days=260 (a long table)") for line in lines)
 
@@ -241,6 +242,12 @@ def test_a_pipe_that_was_silent_for_five_minutes_hears_how_far_it_is(results):
 def test_quiet_leaves_errors_alone(results):
     assert show([TOLD, *recorded("ended")], quiet={"all"}) == []
     assert any(line.startswith("failed ") for line in show([TOLD, *recorded("failed")], quiet={"all"}))
+
+
+def test_a_run_that_ends_well_with_fewer_jobs_than_were_counted_is_done(results):
+    """As where --until names a rule: Snakemake counts the jobs after it too."""
+    events = [fields | ({"total": 30} if fields.get("event") == "progress" else {}) for fields in recorded("ended")]
+    assert show([TOLD, *events])[-1].startswith("done: 21 jobs in ")
 
 
 def test_a_terminal_gets_a_bar_and_colours_and_a_pipe_gets_neither(results, monkeypatch):

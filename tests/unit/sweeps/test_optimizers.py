@@ -18,6 +18,7 @@ from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.workflow.model import SettingError
 from workflow_scripts.workflow.registry import find, names
+from workflow_scripts.workflow.seeds import derive_seed
 
 SPACE = {
     "learning_rate": {"type": "float", "lower": 1e-5, "upper": 1e-3, "log": True, "default": 3e-4},
@@ -87,6 +88,14 @@ def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
     for round_ in asked:
         assert len({json.dumps(to_dict(proposal)) for proposal in round_}) == len(round_)
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
+
+
+def test_random_search_takes_its_draws_as_they_come():
+    """So that a sweep of an earlier version goes on as it would have."""
+    space = build_space(SPACE, PPO)
+    space.seed(derive_seed(0, "random", 1))
+    drawn = [space.sample_configuration() for _ in range(3)]
+    assert ask("random", judged(ask("random", [], 0)), 1) == drawn
 
 
 SMALL = {

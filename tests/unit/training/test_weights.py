@@ -6,7 +6,7 @@ from workflow_scripts.training.environment.baselines import run_baseline, run_be
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.sharpe import Episode
-from workflow_scripts.training.weights import STEP, Weights, read_weights, returns_of, write_weights
+from workflow_scripts.training.weights import STEP, Weights, contributions, read_weights, returns_of, write_weights
 
 FEES = {"cost_pct": 0.002, "sell_tax_pct": 0.001}
 SETTINGS = {
@@ -60,6 +60,15 @@ def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
     )
     close = np.array([[10.0, 20.0], [10.0, 20.0], [11.0, 20.0]])
     assert returns_of(kept, close, EnvironmentSettings(cost_pct=0.01)) == pytest.approx([after - 1, 0.05 / after])
+
+
+def test_what_the_tickers_brought_is_the_return_before_fees(fold, tmp_path):
+    environment = EnvironmentSettings(cost_pct=0.01)
+    episode = episodes_of_chance(fold.validation, environment)[0]
+    write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
+    brought = contributions(read_weights(tmp_path / "weights.parquet"), episode.daily_returns)
+    assert brought.shape == episode.weights.shape
+    assert brought.sum(axis=1) - 0.01 * episode.turnover == pytest.approx(episode.daily_returns, abs=1e-11)
 
 
 def test_a_number_takes_six_bytes_or_fewer(tmp_path):

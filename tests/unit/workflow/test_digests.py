@@ -14,23 +14,23 @@ COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
         "data": "bar_checks bars calendars doors.series download_bars markets memberships periods revisions "
         "settings sources.base sources.embedded ticker_lists years",
-        "workflow": "files flags jobs model refreshes registry",
+        "workflow": "files model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
         "data": "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names "
         "doors.numbers doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars "
         "markets memberships periods revisions settings sources.base sources.csv ticker_lists years",
-        "workflow": "files flags jobs model refreshes registry",
+        "workflow": "files model refreshes registry",
     },
     ("data.compute_features",): {
         "data": "bars calendars compute_features features fold_files folds indicators market_folds periods "
         "settings turbulence universes",
-        "workflow": "files flags jobs model",
+        "workflow": "files model",
     },
     ("data.split_folds",): {
         "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
         "turbulence universes",
-        "workflow": "files flags jobs model",
+        "workflow": "files model",
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
@@ -40,7 +40,7 @@ COVERED = {
         "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
         "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
         "train_agent trials weights",
-        "workflow": "code_digest files flags jobs model registry",
+        "workflow": "code_digest files model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
@@ -50,30 +50,32 @@ COVERED = {
         "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
         "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
         "run.train run.write sharpe trials weights",
-        "workflow": "code_digest files flags jobs model registry",
+        "workflow": "code_digest files model registry",
     },
     ("training.evaluate_baselines",): {
         "data": "bars features fold_files periods",
         "training": "environment environment.baselines environment.kernels environment.oracle environment.settings "
         "environment.trading_env evaluate_baselines networks.shape sharpe",
-        "workflow": "files flags jobs model",
+        "workflow": "files model",
     },
     ("sweeps.score_trial",): {
         "data": "periods",
         "sweeps": "(room) daily history measures objectives score_trial scoring",
         "training": "sharpe trials",
-        "workflow": "files flags jobs paths",
+        "workflow": "files paths",
     },
     ("sweeps.collect_trials",): {
         "data": "periods",
-        "sweeps": "(room) collect_trials history measures objectives",
+        "sweeps": "(room) candidates collect_trials history measures objectives",
         "training": "trials",
-        "workflow": "files flags jobs",
+        "workflow": "files",
     },
     ("analysis.open_test_days",): {
         "analysis": "inference.estimands open_test_days openings",
+        "data": "periods",
+        "sweeps": "(room) candidates history measures objectives",
         "training": "trials",
-        "workflow": "files flags jobs paths",
+        "workflow": "files paths",
     },
     ("analysis.judge_sweep",): {
         "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
@@ -82,7 +84,7 @@ COVERED = {
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",
-        "workflow": "files flags jobs model paths",
+        "workflow": "files model paths",
     },
 }
 

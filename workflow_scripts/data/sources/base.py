@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
@@ -61,10 +61,11 @@ class Source(Settings, ABC):
         description="tickers to keep, or `dow28`: the Dow Jones Industrial Average of 2020-08-31 without DOW and WBA; "
         "null keeps all, or those of `universe`",
     )
-    universe: Path | None = Field(
+    universe: Literal["available"] | Path | None = Field(
         default=None,
         description="a .csv file of ticker, from, to (first and last day of a membership; an empty `to` is open): "
-        "each fold has the tickers that are members on its last training day",
+        "each fold has the tickers that are members on its last training day; `available`: each ticker is one from "
+        "the end of its warm-up to its last bar",
     )
     missing: Missing = Field(
         default="error",
@@ -130,7 +131,7 @@ class Source(Settings, ABC):
 
     def files(self) -> list[Path]:
         """Return the user's files behind the bars, so that an edit of one is seen."""
-        return [self.universe] if self.universe else []
+        return [self.universe] if isinstance(self.universe, Path) else []
 
     def keeps(self, bars: pd.DataFrame) -> "pd.Series[bool]":
         """Return which rows are of the tickers and days asked for."""

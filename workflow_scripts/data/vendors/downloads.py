@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from pydantic import Field, model_validator
 
+from workflow_scripts.data.memberships import AVAILABLE
 from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.data.settings import Day
 from workflow_scripts.data.sources.base import AnyInterval
@@ -106,8 +107,11 @@ class Vendor(AnyInterval):
     def _require_a_question(cls, values: Any) -> Any:
         # A key that nobody reads, which may be one of these misspelt, is refused after this.
         known = isinstance(values, Mapping) and set(values) <= set(cls.model_fields)
-        if known and not (values.get("start") and (values.get("tickers") or values.get("universe"))):
-            raise SettingError((), f"source {values.get('source')} needs start, and tickers or a universe")
+        named = values.get("tickers") or values.get("universe", AVAILABLE) not in (None, AVAILABLE)
+        if known and not (values.get("start") and named):
+            raise SettingError(
+                (), f"source {values.get('source')} needs start, and tickers or a universe that a file lists"
+            )
         return values
 
     def query(self, today: str) -> Query:

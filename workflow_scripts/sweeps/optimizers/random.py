@@ -17,4 +17,4 @@ class Random(EqualRounds):
         if not request.history:
             start = [space.get_default_configuration()]
             next(draws)  # in whose place it stands
-        return [Proposal(configuration) for configuration in distinct(draws, request.size, start, request.taken)]
+        return [Proposal(configuration) for configuration in distinct(space, draws, request.size, start, request.taken)]

@@ -1,0 +1,200 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.unit.analysis.made_up_results import MadeUp
+from workflow_scripts.analysis.report.elements import numbers, shown, span
+from workflow_scripts.analysis.report.page import packed, unpacked
+from workflow_scripts.analysis.report.search import most_important, scale
+from workflow_scripts.analysis.report.surface import Surface
+from workflow_scripts.analysis.report.tree import read_sweeps
+from workflow_scripts.analysis.write_report import write_report
+from workflow_scripts.sweeps.history import Score
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    made = MadeUp(tmp_path_factory.mktemp("made_up")).make_market()
+    made.make_sweep("ppo_smac")
+    made.finish("ppo_smac")
+    return made.results
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    write_report(results, results / "report.html")
+    return (results / "report.html").read_text(encoding="utf-8")
+
+
+def visible(page):
+    return re.sub(r"(?s)<(script|style).*?</\1>", "", page)
+
+
+def test_the_answers_stand_before_everything_else(results, page):
+    verdict = json.loads((results / "sweeps/ppo_smac/verdict.json").read_text())
+    places = [visible(page).index(verdict[name]["sentence"]) for name in ("skill", "tuning", "selection")]
+    assert places == sorted(places)
+    assert places[-1] < visible(page).index('class="plot"')
+
+
+def test_the_page_is_one_file_that_names_no_other(page):
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "@import" not in page
+    assert unpacked(page, "plotly").startswith(b"/**\n* plotly.js")
+
+
+def test_equal_results_give_equal_pages(results, page, tmp_path):
+    write_report(results, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
+
+
+def test_every_axis_of_every_figure_says_its_unit(page):
+    figures = [each for each in json.loads(unpacked(page, "payload")).values() if "layout" in each]
+    axes = [
+        axis
+        for figure in figures
+        for name, axis in figure["layout"].items()
+        if re.match("[xy]axis", name) and axis.get("showticklabels", True)
+    ]
+    assert len(axes) > 40
+    assert all(re.search(r".+ \(.+\)$", axis["title"]["text"]) for axis in axes)
+
+
+def test_no_path_of_this_machine_is_on_the_page(results, page):
+    text = visible(page) + unpacked(page, "payload").decode()
+    assert str(results.parent) not in text
+    assert "/tmp/" not in text
+
+
+def test_a_page_of_fifty_trials_has_less_than_five_megabytes(tmp_path):
+    made = MadeUp(tmp_path, tickers=20).make_market()
+    made.make_sweep("ppo_smac", rounds=1, size=50)
+    made.finish("ppo_smac")
+    write_report(made.results, tmp_path / "report.html")
+    assert (tmp_path / "report.html").stat().st_size < 5e6
+
+
+def test_a_tree_that_is_half_made_says_what_is_missing(tmp_path):
+    made = MadeUp(tmp_path).make_market()
+    made.make_sweep("ppo_smac", rounds=1)
+    write_report(made.results, tmp_path / "report.html")
+    text = visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "There is no verdict yet" in text
+    assert "No backtest is done yet." in text
+    assert "The table is made when all rounds are scored." in text
+
+
+def test_a_tree_whose_first_trial_still_trains_has_a_page(tmp_path):
+    made = MadeUp(tmp_path).make_market()
+    folder = made.make_sweep("ppo_smac", rounds=1)
+    for score in folder.glob("round_*/trial_*"):
+        shutil.rmtree(score)
+    write_report(made.results, tmp_path / "report.html")
+    text = visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "No trial has been scored yet." in text
+    assert "No run has kept learning curves." in text
+
+
+def test_results_without_a_sweep_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds no sweep"):
+        write_report(tmp_path / "results", tmp_path / "report.html")
+
+
+def test_a_candidate_that_failed_is_named_in_place_of_its_trades(results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    folder = copy / "sweeps/ppo_smac"
+    for run in (folder / "backtest/rank_1").glob("seed_*"):
+        shutil.rmtree(run)
+    verdict = json.loads((folder / "verdict.json").read_text())
+    verdict["not_judged"] = {"rank_1": "1 of 5 runs failed: out of memory"}
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+    write_report(copy, tmp_path / "report.html", ("ppo_smac",))
+    text = visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "has no test days to show: 1 of 5 runs failed: out of memory" in text
+
+
+def test_several_sweeps_stand_side_by_side_first(results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    shutil.copytree(copy / "sweeps/ppo_smac", copy / "sweeps/another")
+    write_report(copy, tmp_path / "report.html", ("ppo_smac", "another"))
+    text = visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert text.index("The answers") < text.index('id="ppo_smac"') < text.index('id="another"')
+    assert text.count('id="market-noise"') == 1
+
+
+def test_a_text_of_the_results_is_no_markup(results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    lock = json.loads((copy / "markets/noise/data.lock.json").read_text())
+    lock["warnings"] = ["<script>alert(1)</script>"]
+    (copy / "markets/noise/data.lock.json").write_text(json.dumps(lock))
+    write_report(copy, tmp_path / "report.html")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+# A law that a forest finds: the score falls by the distance of log10 of the rate from -3; gamma does nothing.
+LAW = {
+    "rate": {"type": "float", "lower": 1e-5, "upper": 1e-1, "log": True, "default": 1e-3},
+    "gamma": {"type": "float", "lower": 0.0, "upper": 1.0, "log": False, "default": 0.5},
+    "kind": {"type": "categorical", "choices": ["a", "b"], "default": "a"},
+}
+
+
+def trial(number, rng):
+    at = {"rate": 10 ** rng.uniform(-5, -1), "gamma": rng.uniform(), "kind": "ab"[number % 2]}
+    return Score("s", 0, number, 1, "ok", None, -abs(np.log10(at["rate"]) + 3), 0.0, at)
+
+
+def test_partial_dependence_finds_the_law_and_is_flat_where_there_is_none():
+    rng = np.random.default_rng(0)
+    surface = Surface.of([trial(number, rng) for number in range(80)], LAW)
+    rates, worth = surface.partial("rate")
+    assert np.log10(rates[int(np.argmax(worth))]) == pytest.approx(-3, abs=0.5)
+    assert worth[0] < -1.2 and worth[-1] < -1.2 and max(worth) > -0.4
+    _, flat = surface.partial("gamma")
+    assert np.ptp(flat) < 0.3
+    choices, of_choices = surface.partial("kind")
+    assert choices == ["a", "b"]
+    assert np.ptp(of_choices) < 0.2
+    across, up, means = surface.partial_of_two("rate", "gamma")
+    assert means.shape == (len(up), len(across)) == (20, 20)
+    assert means.mean(axis=0) == pytest.approx(np.interp(np.log(across), np.log(rates), worth), abs=0.3)
+
+
+def test_the_most_important_hyperparameter_is_so_by_the_mean_of_the_methods(results):
+    sweep = read_sweeps(results.parent, ("ppo_smac",))[0]
+    sweep.__dict__["importance"] = {
+        "methods": {
+            "fanova": {"a": {"importance": 0.9}, "b": {"importance": 0.2}},
+            "local": {"a": {"importance": 0.0}, "b": {"importance": 0.8}},
+        }
+    }
+    assert most_important(sweep, {"a": {}, "b": {}}) == ["b", "a"]
+
+
+def test_an_axis_over_a_logarithmic_range_marks_powers_of_ten():
+    assert scale(LAW["rate"]) == {"type": "log", "range": [-5.0, -1.0], "dtick": 1}
+    assert scale(LAW["gamma"]) == {"type": "linear", "range": [0.0, 1.0]}
+
+
+def test_numbers_are_short_and_what_is_not_finite_is_none():
+    assert numbers([0.123456789, float("nan"), None, 2]) == [0.12346, None, None, 2.0]
+    assert [shown(value) for value in (None, 1234567, 0.123456, [1, 2], [], True)] == [
+        "—",
+        "1,234,567",
+        "0.1235",
+        "1, 2",
+        "none",
+        "yes",
+    ]
+    assert span((-0.1, 0.25)) == "[-0.1, +0.25]"
+
+
+def test_what_is_packed_comes_back():
+    page = f'<script type="application/gzip" id="x">{packed(b"text")}</script>'
+    assert unpacked(page, "x") == b"text"

@@ -1,0 +1,79 @@
+"""What the score looks like between the trials: a forest's predictions, averaged over all other hyperparameters."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestRegressor
+
+from workflow_scripts.sweeps.history import Score
+
+TREES = 64
+STEPS, STEPS_OF_TWO = 25, 20
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A forest over configurations.
+
+    Attributes:
+        space: the hyperparameters that vary.
+        rows: (trials, hyperparameters) the configurations as numbers.
+        forest: fitted to their scores.
+
+    """
+
+    space: Mapping[str, Mapping[str, Any]]
+    rows: Array
+    forest: RandomForestRegressor
+
+    @classmethod
+    def of(cls, scored: Sequence[Score], space: Mapping[str, Mapping[str, Any]]) -> "Surface":
+        """Return the forest of trials with a score."""
+        rows = np.asarray(
+            [[coded(score.configuration[name], entry) for name, entry in space.items()] for score in scored]
+        )
+        forest = RandomForestRegressor(n_estimators=TREES, min_samples_leaf=2, random_state=0, n_jobs=1)
+        return cls(space, rows, forest.fit(rows, [score.score for score in scored]))
+
+    def partial(self, name: str) -> tuple[list[Any], Array]:
+        """Return values of a hyperparameter and the mean prediction at each: Friedman (2001), partial dependence."""
+        values, codes = self._grid(name, STEPS)
+        return values, np.asarray([self._mean({name: code}) for code in codes])
+
+    def partial_of_two(self, x: str, y: str) -> tuple[list[Any], list[Any], Array]:
+        """Return values of two hyperparameters, and the mean predictions (values of y, values of x)."""
+        (across, columns), (up, rows) = self._grid(x, STEPS_OF_TWO), self._grid(y, STEPS_OF_TWO)
+        pairs = [{x: column, y: row} for row in rows for column in columns]
+        moved = np.concatenate([self._moved(pair) for pair in pairs])
+        means = self.forest.predict(moved).reshape(len(pairs), -1).mean(axis=1)
+        return across, up, means.reshape(len(rows), len(columns))
+
+    def _mean(self, fixed: Mapping[str, float]) -> float:
+        return float(self.forest.predict(self._moved(fixed)).mean())
+
+    def _moved(self, fixed: Mapping[str, float]) -> Array:
+        moved, names = self.rows.copy(), list(self.space)
+        for name, code in fixed.items():
+            moved[:, names.index(name)] = code
+        return moved
+
+    def _grid(self, name: str, steps: int) -> tuple[list[Any], list[float]]:
+        """Return values of a hyperparameter over its range, and as numbers."""
+        entry = self.space[name]
+        if entry["type"] == "categorical":
+            return [str(choice) for choice in entry["choices"]], [float(at) for at in range(len(entry["choices"]))]
+        ends = coded(entry["lower"], entry), coded(entry["upper"], entry)
+        codes = np.linspace(*ends, steps).tolist()
+        return [math.exp(code) if entry["log"] else code for code in codes], codes
+
+
+def coded(value: Any, entry: Mapping[str, Any]) -> float:
+    """Return a hyperparameter's value as a number: its place among the choices, or its logarithm where that counts."""
+    if entry["type"] == "categorical":
+        return float(list(map(str, entry["choices"])).index(str(value)))
+    return math.log(float(value)) if entry["log"] else float(value)
