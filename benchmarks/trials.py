@@ -8,7 +8,7 @@
   configuration by a factor of its own, log-normal with .5.
 - ``importance``: 12 trials of pure noise and five hyperparameters. How many look alive?
 
-``python benchmarks/trials.py [part …]`` prints a Markdown table a part; four CPU minutes.
+``python benchmarks/trials.py [part …]`` prints a Markdown table a part; five CPU minutes.
 """
 
 import sys
