@@ -27,6 +27,7 @@ RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
     (r"results/markets/\w+/bars.parquet", "download_bars"),
+    (r"results/markets/\w+/features.npz", "compute_features"),
     (r"results/markets/\w+/folds/fold_0.json", "split_folds"),
     (r"results/markets/\w+/baselines.json", "evaluate_baselines"),
     (r"results/sweeps/(\w+)/round_(\d+)/proposals.json", "propose_trials_{0}_{1}"),
@@ -129,6 +130,7 @@ def test_rows_of_the_last_fold_rerun_its_runs_and_what_stands_above_them_and_no_
     # The dry run cannot know which folds the new rows are in.
     assert run(done, spared={"train_agent": 8}) == {
         "download_bars": 1,
+        "compute_features": 1,
         "split_folds": 1,
         "train_agent": 8,  # 4 trials × fold 1 × 2 seeds
         "score_trial": 4,
@@ -216,6 +218,7 @@ CHANGES = [
         more_days,
         {
             "download_bars": 1,
+            "compute_features": 1,
             "split_folds": 1,
             "evaluate_baselines": 1,
             "score_trial": 4,

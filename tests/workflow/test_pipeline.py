@@ -17,6 +17,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "backtest_baselines": 1,
         "backtest_incumbent": 6,  # (rank 1, default, untrained) × 2 seeds
         "collect_trials": 1,
+        "compute_features": 1,
         "download_bars": 1,
         "estimate_importance": 1,
         "evaluate_baselines": 1,
