@@ -220,7 +220,6 @@ CHANGES = [
             "download_bars": 1,
             "compute_features": 1,
             "split_folds": 1,
-            "evaluate_baselines": 1,
             "score_trial": 4,
             "collect_trials": 1,
             "open_test_days": 1,
@@ -229,7 +228,7 @@ CHANGES = [
             "judge_sweep": 1,
             **PLOTS,
         },
-        {"train_agent": 16, "estimate_importance": 1},
+        {"train_agent": 16, "evaluate_baselines": 1, "estimate_importance": 1},
     ),
     (
         more_budget_for_the_incumbent,
