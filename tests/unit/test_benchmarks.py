@@ -2,7 +2,10 @@ import json
 
 import pytest
 
-from benchmarks import optimizers, record
+from benchmarks import large_market, optimizers, record
+from workflow_scripts.data.bar_checks import check_bars
+from workflow_scripts.data.markets import load_market
+from workflow_scripts.data.sources.csv import Csv
 
 
 def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
@@ -18,3 +21,22 @@ def test_the_optimizers_are_compared_at_equal_cost(optimizer, fidelity):
     _, rounds = optimizers.sweep(optimizer, fidelity)
     assert optimizers.TRIALS - 1 <= optimizers.cost(rounds) <= optimizers.TRIALS
     assert optimizers.MIN_RUNS / optimizers.RUNS == optimizers.MIN_BUDGET / optimizers.BUDGET
+
+
+def test_the_large_markets_prices_are_bars_in_cents(tmp_path):
+    first_test_day = large_market.write_prices(tmp_path / "prices.csv", tickers=4, days=50)
+    market = Csv.of({"source": "csv", "path": str(tmp_path / "prices.csv")})
+    bars = load_market(market).bars
+    assert check_bars(bars) == []
+    assert sorted(bars["ticker"].unique()) == ["T000", "T001", "T002", "T003"]
+    assert (bars["date"] >= first_test_day).sum() == 4 * 5
+
+
+def test_the_large_markets_table_has_a_row_per_job_and_both_codes():
+    now = {"split_folds": {"cpu_s": 4.0, "mb": 900, "request_mb": 1800}}
+    before = {"split_folds": {"cpu_s": 231.0, "mb": 1700, "request_mb": 1800}}
+    assert large_market.table({"now": now, "before": before}).splitlines()[1].split() == [
+        *("split_folds", "4.0", "900", "1800"),
+        *("231.0", "1700"),
+    ]
+    assert large_market.table({"now": now}).splitlines()[1].split() == ["split_folds", "4.0", "900", "1800"]

@@ -33,6 +33,7 @@ RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
     (r"results/markets/\w+/bars.parquet", "download_bars"),
+    (r"results/markets/\w+/features.npz", "compute_features"),
     (r"results/markets/\w+/folds/fold_0.json", "split_folds"),
     (r"results/markets/\w+/baselines.json", "evaluate_baselines"),
     (r"results/sweeps/(\w+)/round_(\d+)/proposals.json", "propose_trials_{0}_{1}"),
@@ -136,6 +137,7 @@ def test_rows_of_the_last_fold_rerun_its_runs_and_what_stands_above_them_and_no_
     # The dry run cannot know which folds the new rows are in.
     assert run(done, spared={"train_agent": 8}) == {
         "download_bars": 1,
+        "compute_features": 1,
         "split_folds": 1,
         "train_agent": 8,  # 4 trials × fold 1 × 2 seeds
         "score_trial": 4,
@@ -223,8 +225,8 @@ CHANGES = [
         more_days,
         {
             "download_bars": 1,
+            "compute_features": 1,
             "split_folds": 1,
-            "evaluate_baselines": 1,
             "score_trial": 4,
             "collect_trials": 1,
             "open_test_days": 1,
@@ -233,7 +235,7 @@ CHANGES = [
             "judge_sweep": 1,
             **PLOTS,
         },
-        {"train_agent": 16, "estimate_importance": 1},
+        {"train_agent": 16, "evaluate_baselines": 1, "estimate_importance": 1},
     ),
     (
         more_budget_for_the_incumbent,
