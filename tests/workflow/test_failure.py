@@ -167,8 +167,7 @@ def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
             "sweeps.collect_trials",
             (
                 "--agent=ppo",
-                "--default={{}}",
-                *("--scores={path}", "--top=1", "--trials={out}", "--incumbent={out}", "--backtest={out}"),
+                *("--scores={path}", "--top=1", "--trials={out}", "--incumbent={out}"),
             ),
         ),
         (
@@ -200,7 +199,7 @@ def test_a_truncated_fold_stops_the_run_with_its_remedy(finished, tmp_path):
             f"{SWEEP}/trials.csv",
             5,
             "analysis.estimate_importance",
-            ("--trials={path}", "--space={{}}", "--resamples=2", "--importance={out}"),
+            ("--trials={path}", "--space={{}}", "--resamples=2", "--permutations=19", "--importance={out}"),
         ),
     ],
     ids=lambda value: Path(value).name if isinstance(value, str) and "/" in value else "",

@@ -49,20 +49,21 @@ def test_a_finished_sweep_has_nothing_to_do(finished):
 def test_the_table_has_a_row_a_run_with_every_hyperparameter(finished):
     trials = pd.read_csv(finished.folder / SWEEP / "trials.csv")
     assert len(trials) == 16
-    assert list(trials.columns[:9]) == [
+    assert list(trials.columns[:10]) == [
         "sweep",
         "agent",
         "round",
         "trial",
         "budget",
+        "periods_per_year",
         "fold",
         "seed",
         "status",
         "sharpe",
     ]
-    assert list(trials.columns[9:11]) == ["value", "reason"]
+    assert list(trials.columns[10:12]) == ["value", "reason"]
     measures = {f"measure_{name}" for name in MEASURES if name != "sharpe"}
-    assert set(trials.columns[11:]) == measures | set(finished.config["search_spaces"]["ppo"])
+    assert set(trials.columns[12:]) == measures | set(finished.config["search_spaces"]["ppo"])
     assert list(trials["value"]) == list(trials["sharpe"])  # the objective is the Sharpe ratio
     for trial, runs in trials.groupby(["round", "trial"]):
         score = json.loads((finished.folder / SWEEP / "round_{}/trial_{}/score.json".format(*trial)).read_text())

@@ -10,7 +10,7 @@ from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.measures import Record, UndefinedError, take, take_all
-from workflow_scripts.training.sharpe import read_result
+from workflow_scripts.training.sharpe import RunResult, read_result
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.paths import fold_and_seed, read_back
 
@@ -30,8 +30,9 @@ def score_of(config: Path, runs: Sequence[Path], benchmarks: Sequence[Path], obj
     """
     trial, wanted = read_trial(config), objectives.find(objective)
     by_fold = {int(read_back("fold_{fold}", path.with_suffix(""))["fold"]): path for path in benchmarks}
+    results = [read_result(run) for run in runs]
     records = [_read_record(run.with_name("returns.parquet"), by_fold.get(fold_and_seed(run)[0])) for run in runs]
-    rows = [_judge(run, record, wanted) for run, record in zip(runs, records, strict=True)]
+    rows = [_judge(*each, wanted) for each in zip(runs, results, records, strict=True)]
     status, reason, value, error = objectives.summarise_runs(rows, wanted)
     return Score(
         trial.sweep,
@@ -51,9 +52,9 @@ def score_of(config: Path, runs: Sequence[Path], benchmarks: Sequence[Path], obj
     )
 
 
-def _judge(run: Path, record: Record, objective: objectives.Objective) -> dict[str, Any]:
+def _judge(run: Path, result: RunResult, record: Record, objective: objectives.Objective) -> dict[str, Any]:
     """Return what score.json says of a run."""
-    result, (fold, seed) = read_result(run), fold_and_seed(run)
+    fold, seed = fold_and_seed(run)
     values, undefined = take_all(record)
     value, reason = None, result.reason
     if result.status == "ok":

@@ -33,7 +33,7 @@ CHANGES = {
     "buffer_size": 32,
     "soft_update_tau": 0.5,
     "alpha": 0.5,
-    "target_entropy": 2.0,
+    "target_entropy": 0.5,
     "reliable_tau": 0.5,
     "explore_noise_std": 0.1,
     "policy_noise_std": 0.1,
@@ -191,7 +191,7 @@ def test_modsac_updates_its_actor_less_often_while_its_critics_are_unreliable(fo
 
 
 def test_the_temperature_rises_where_the_policy_is_too_certain(fold):
-    env, agent = make(fold, "sac", target_entropy=2.0, alpha=0.1)
+    env, agent = make(fold, "sac", target_entropy=0.69, alpha=0.1)
     agent.explore(env, 32)
     assert agent.update_net(10)["alpha"] > 0.1
     env, agent = make(fold, "sac", target_entropy=-3.0, alpha=0.1)

@@ -2,13 +2,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 from tests.unit.training.whole_run import FILES, whole_run
+from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
@@ -108,9 +111,11 @@ def test_an_untrained_policy_has_a_result_too(tmp_path, fold_file):
     assert json.loads((tmp_path / "run/sharpe.json").read_text())["status"] == "ok"
 
 
-def test_a_training_that_diverges_is_a_failed_run_and_no_error(tmp_path, fold_file):
-    wild = Trial("toy", "ppo", 0, 0, 64, CONFIGURATION | {"learning_rate": 1e30})
-    done = train(tmp_path / "run", fold_file, wild)
+def test_a_training_that_diverges_is_a_failed_run_and_no_error(tmp_path, fold):
+    # Features beyond what a layer of float32 can add up.
+    wild = replace(fold.train, ticker_features=fold.train.ticker_features * np.float32(1e37))
+    write_fold(replace(fold, train=wild), {}, tmp_path / "fold_0.npz")
+    done = train(tmp_path / "run", tmp_path / "fold_0.npz", Trial("toy", "ppo", 0, 0, 64, CONFIGURATION))
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run/sharpe.json").read_text())
     assert (result["status"], result["sharpe"]) == ("failed", None)

@@ -18,6 +18,7 @@ from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.networks.shape import NetworkShape
 
+STEPS_AT_ONCE = 64  # of a rollout, looked back on
 HIDDEN_AT_ONCE = 2**17  # numbers of a hidden layer that stay in a core's second cache
 Floats = NDArray[np.float32]
 
@@ -185,13 +186,16 @@ def traded_and_earned(rollout: Rollout, env: TradingEnv) -> dict[str, float]:
     The turnover is a fraction of the portfolio's value the day before. It follows from states that show weights and
     rewards that are log returns; orders of shares have neither.
     """
-    undone = rollout.undones[:-1, 0].bool()
-    noted = {"reward": float(rollout.rewards[:-1][undone].mean())}
+    steps = rollout.undones[:-1, 0].nonzero()[:, 0]
+    noted = {"reward": float(rollout.rewards[steps].mean())}
     if env.settings.action_mode != "shares":
-        before, after = (part[undone][:, :, 2:] for part in (rollout.states[:-1], rollout.states[1:]))
-        days, grown = rollout.states[:-1, 0, 0][undone].long(), (rollout.rewards[:-1][undone] / LOG_RETURN_SCALE).exp()
-        orders = after * grown[:, :, None] - before * env.growth(days)[:, None]
-        noted["turnover"] = float(orders.abs().sum(dim=2).mean())
+        turnover = 0.0
+        for some in torch.split(steps, STEPS_AT_ONCE):  # all at once would take as much memory as the rollout again
+            before, after = (rollout.states[of][:, :, 2:] for of in (some, some + 1))
+            grown = (rollout.rewards[some] / LOG_RETURN_SCALE).exp()
+            orders = after * grown[:, :, None] - before * env.growth(rollout.states[some, 0, 0].long())[:, None]
+            turnover += float(orders.abs().sum(dim=2).mean(dim=1).sum())
+        noted["turnover"] = turnover / len(steps)
     return noted
 
 
