@@ -19,14 +19,12 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
         ValueError: there are no days after the warm-up, or a feature is not finite (names ticker, date and feature).
 
     """
-    wide = {
-        name: bars.pivot(index="date", columns="ticker", values=name) for name in bars.columns.drop(["date", "ticker"])
-    }
-    close = wide["close"]
-    warmup = warm_up(turbulence_days, len(close))
     implied = volatility_column(bars)
-    own_names = [name for name in wide if name not in (*COLUMNS, HELD, implied)]
-    own = [wide[name].to_numpy() for name in own_names]
+    own_names = [name for name in bars.columns if name not in (*COLUMNS, HELD, implied)]
+    wanted = ["close", *own_names, *([] if implied is None else [implied])]
+    wide = {name: bars.pivot(index="date", columns="ticker", values=name) for name in wanted}
+    close, own = wide["close"], [wide[name].to_numpy() for name in own_names]
+    warmup = warm_up(turbulence_days, len(close))
     of_tickers = {ticker: _indicators(own_bars) for ticker, own_bars in bars.groupby("ticker")}
     indicators = np.stack([of_tickers[ticker] for ticker in close.columns], axis=1)
     price = close.to_numpy()

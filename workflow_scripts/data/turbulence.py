@@ -66,19 +66,22 @@ def _shrunk_distances(returns: Array, days: int) -> Array:
         today = returns[place + days]
         with_today, own = returns[place : place + days] @ today, today @ today
         means = products.mean(axis=0)
-        centred = products - means - means[:, None] + means.mean()
+        centred = products - (means - means.mean())
+        centred -= means[:, None]
         with_deviation = with_today - with_today.mean() - means + means.mean()
         squared_deviation = own - 2 * with_today.mean() + means.mean()
 
         variance = centred.trace() / days / tickers
-        squares = np.sum(centred**2) / days**2
+        squares = np.vdot(centred, centred) / days**2
         spread = squares / tickers - variance**2
         noise = (np.sum(centred.diagonal() ** 2) / days - squares) / tickers / days
         intensity = min(noise, spread) / spread
 
         # S⁻¹ of a S-multiple plus a ridge: d'(b X'X + a I)⁻¹d = (d'd − b (Xd)'(b XX' + a I)⁻¹ Xd) / a.
         ridge, scale = intensity * variance, (1 - intensity) / days
-        solved, _ = dposv(scale * centred + ridge * np.eye(days), with_deviation)[1:]
+        centred *= scale
+        centred.flat[:: days + 1] += ridge
+        solved, _ = dposv(centred, with_deviation)[1:]
         distances[place] = (squared_deviation - scale * (with_deviation @ solved)) / ridge
 
         products[:-1, :-1] = products[1:, 1:]
