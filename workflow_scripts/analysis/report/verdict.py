@@ -14,11 +14,11 @@ from workflow_scripts.analysis.report.elements import (
     axis,
     layout,
     rounded,
-    shown,
     signed,
     span,
 )
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
+from workflow_scripts.workflow.wording import several
 
 QUESTIONS = {
     "skill": "Does the tuned agent beat its benchmark?",
@@ -78,7 +78,7 @@ def _openings(verdict: Mapping[str, Any]) -> list[Block]:
     openings = verdict.get("openings")
     if not isinstance(openings, Mapping):
         return []
-    times = f"The test days of this market were opened {shown(openings['count'])} time(s)."
+    times = f"The test days of this market were opened {several(openings['count'], 'time')}, this reading included."
     return [Note(" ".join([times, *(f"{problem}." for problem in openings["problems"])]))]
 
 
