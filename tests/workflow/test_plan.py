@@ -32,4 +32,4 @@ def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_af
     assert re.search(
         r"two trials differ +from [0-9.]+ in Sharpe ratio on: 2 folds × 2 seeds, measured on \d trials", after.stdout
     )
-    assert "(measured on 40 validation days of the best trial of ppo_smac)" in after.stdout
+    assert "(measured on 38 validation days of the best trial of ppo_smac)" in after.stdout

@@ -112,8 +112,7 @@ def test_an_untrained_policy_has_a_result_too(tmp_path, fold_file):
 
 
 def test_a_training_that_diverges_is_a_failed_run_and_no_error(tmp_path, fold):
-    # Features beyond what a layer of float32 can add up.
-    wild = replace(fold.train, ticker_features=fold.train.ticker_features * np.float32(1e37))
+    wild = replace(fold.train, ticker_features=np.full_like(fold.train.ticker_features, np.inf))
     write_fold(replace(fold, train=wild), {}, tmp_path / "fold_0.npz")
     done = train(tmp_path / "run", tmp_path / "fold_0.npz", Trial("toy", "ppo", 0, 0, 64, CONFIGURATION))
     assert done.returncode == 0, done.stderr
