@@ -28,7 +28,7 @@ ONE_RUN = {
     "open_test_days": 1,
     **{plot: 1 for plot in PLOTS if plot != "write_report"},  # the page reads what came out equal
 }
-SPARED_ABOVE_ONE_RUN = {"judge_sweep": 1, "backtest_incumbent": 6, "estimate_importance": 1}
+SPARED_ABOVE_ONE_RUN = {"judge_sweep": 1, "backtest_incumbent": 6, "estimate_importance": 1, "write_report": 1}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
