@@ -409,7 +409,7 @@ rule write_report:
     conda:
         "../envs/analysis.yaml"
     params:
-        results=RESULTS,
+        results=lambda wildcards, output: str(Path(output[0]).parent),
         sweeps=" ".join(settings.sweeps),
         # The template, its style and its script, which are no part of the code's digest.
         template=[sha256(path) for path in sorted(REPORT.glob("page.[chj]*"))],

@@ -102,10 +102,10 @@ PLANTED = {
 
 @pytest.mark.slow
 def test_on_a_strong_planted_market_skill_is_shown_with_the_default_as_incumbent_and_it_was_not_luck(tmp_path):
-    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
     toy = Toy(tmp_path)
     toy.config = PLANTED
     toy.write_config()
+    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces", dirs_exist_ok=True)  # the shipped ones
     done = toy.snakemake()
     assert done.returncode == 0, done.stdout[-3000:]
     verdict = json.loads((tmp_path / "results/sweeps/ppo_manual/verdict.json").read_text())

@@ -90,8 +90,10 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
     data, told = [], []
     for name, said in reversed(known.items()):
         estimate, interval = said["estimate"], said["interval"]
-        ends = [rounded(interval[1] - estimate)], [rounded(estimate - interval[0])]
-        bar = {"type": "data", "symmetric": False, "array": ends[0], "arrayminus": ends[1]} if interval else {}
+        bar: dict[str, Any] = {}
+        if interval:  # none where the tuned configuration is the default
+            ends = {"array": [rounded(interval[1] - estimate)], "arrayminus": [rounded(estimate - interval[0])]}
+            bar = {"type": "data", "symmetric": False, **ends}
         marker = {"color": f"${COLOURS[name]}", "size": 12}
         error = {"error_x": {**bar, "color": f"${COLOURS[name]}", "thickness": 3, "width": 8}} if interval else {}
         data.append(
