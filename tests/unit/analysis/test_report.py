@@ -117,6 +117,19 @@ def test_a_candidate_that_failed_is_named_in_place_of_its_trades(results, tmp_pa
     assert "has no test days to show: 1 of 5 runs failed: out of memory" in text
 
 
+def test_a_tuned_configuration_that_is_the_default_has_an_answer_without_an_interval(results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results, copy)
+    path = copy / "sweeps/ppo_smac/verdict.json"
+    verdict = json.loads(path.read_text())
+    sentence = "The tuned configuration is the default: tuning found nothing better to test."
+    none = {"answer": "no", "sentence": sentence, "estimate": 0.0, "interval": None, "p_value": None, "reason": "one"}
+    verdict["tuning"] |= none
+    path.write_text(json.dumps(verdict))
+    write_report(copy, tmp_path / "report.html", ("ppo_smac",))
+    assert sentence in visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
 def test_several_sweeps_stand_side_by_side_first(results, tmp_path):
     copy = tmp_path / "results"
     shutil.copytree(results, copy)
