@@ -121,14 +121,19 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, None)
 
 
+def runs_of_sweep(sweep):
+    """Every run of a sweep."""
+    return [
+        run
+        for number, round_ in enumerate(settings.sweeps[sweep].schedule)
+        for trial in range(round_.size)
+        for run in folders_of_runs(sweep, number, trial)
+    ]
+
+
 def returns_of_sweep(wildcards):
     """The daily returns of every run of a sweep on its validation days."""
-    return [
-        f"{run}/returns.parquet"
-        for number, round_ in enumerate(settings.sweeps[wildcards.sweep].schedule)
-        for trial in range(round_.size)
-        for run in folders_of_runs(wildcards.sweep, number, trial)
-    ]
+    return [f"{run}/returns.parquet" for run in runs_of_sweep(wildcards.sweep)]
 
 
 def candidates_of_sweep(wildcards):
@@ -182,10 +187,8 @@ scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep
 runs = [
     *(
         f"{run}/{file}"
-        for name, sweep in settings.sweeps.items()
-        for number, round_ in enumerate(sweep.schedule)
-        for trial in range(round_.size)
-        for run in folders_of_runs(name, number, trial)
+        for sweep in settings.sweeps
+        for run in runs_of_sweep(sweep)
         for file in (
             "policy.pt",
             "sharpe.json",

@@ -32,12 +32,12 @@ def training_flags(wildcards):
 @cache
 def trials_made_on(market):
     """How many trials were ever made on a market: of its sweeps, and of those that results/ holds of earlier ones."""
-    here = {
-        name: sum(round_.size for round_ in sweep.schedule)
-        for name, sweep in settings.sweeps.items()
+    here = [
+        sweep.trials
+        for sweep in settings.sweeps.values()
         if sweep.keys.market == market
-    }
-    return sum(here.values()) + trials_kept(market, leave_out=settings.sweeps)
+    ]
+    return sum(here) + trials_kept(market, leave_out=settings.sweeps)
 
 
 def memory(rule):

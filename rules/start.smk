@@ -26,10 +26,10 @@ if DEVICE == "auto" and not GPUS and workflow.is_main_process:
 def told(name):
     """What the screen says of a sweep before it runs."""
     sweep = settings.sweeps[name]
-    keys, trials = sweep.keys, sum(round_.size for round_ in sweep.schedule)
+    keys = sweep.keys
     return {
-        "trials": trials,
-        "about": f"{keys.agent} on {keys.market}, proposed by {keys.optimizer}: {several(trials, 'trial')} in "
+        "trials": sweep.trials,
+        "about": f"{keys.agent} on {keys.market}, proposed by {keys.optimizer}: {several(sweep.trials, 'trial')} in "
         f"{several(len(sweep.schedule), 'round')}; a score is the {label(keys.objective)} over "
         f"{several(sweep.runs, 'run')} ({several(FOLD_COUNT, 'fold')} × {several(len(TUNING_SEEDS), 'seed')})",
     }

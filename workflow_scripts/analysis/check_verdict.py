@@ -30,6 +30,7 @@ from workflow_scripts.workflow.paths import (
     SWEEP,
     TRIAL,
     folders,
+    run_of,
 )
 
 SAME = 1e-9  # what sums in another order may differ by, as a part of the number
@@ -72,7 +73,7 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
     scores: list[Score] = []
     for trial in trials:
         kept = read_score(trial / "score.json")
-        runs = [trial / f"fold_{run['fold']}" / f"seed_{run['seed']}" / "sharpe.json" for run in kept.runs]
+        runs = [run_of(trial, run["fold"], run["seed"]) / "sharpe.json" for run in kept.runs]
         for run in runs:
             yield from _of_sharpe(run)
         own = score_of(trial / "config.yaml", runs, benchmarks, kept.objective)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workflow_scripts.sweeps.daily import read_daily
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score, read_score, seeds_on_every_fold
 from workflow_scripts.sweeps.measures import Array, UndefinedError, dispersion
 from workflow_scripts.training.sharpe import RunResult, read_result
-from workflow_scripts.workflow.paths import candidate_of
+from workflow_scripts.workflow.paths import candidate_of, run_of
 
 Days = NDArray[np.datetime64]
 
@@ -115,18 +115,14 @@ def _rows(score: Score, folder: Path, windows: Sequence[Days]) -> Array | None:
     """Return daily returns (seeds, days of all folds in turn) of the seeds that ran on every fold, if any."""
     if any(run["status"] != "ok" for run in score.runs):
         return None
-    folds_of: dict[int, set[int]] = {}
-    for run in score.runs:
-        folds_of.setdefault(run["seed"], set()).add(run["fold"])
     rows = [
         np.concatenate(
             [
-                _of_days(folder / f"fold_{fold}" / f"seed_{seed}" / "returns.parquet", window, "daily_return")
+                _of_days(run_of(folder, fold, seed) / "returns.parquet", window, "daily_return")
                 for fold, window in enumerate(windows)
             ]
         )
-        for seed, folds in sorted(folds_of.items())
-        if len(folds) == len(windows)
+        for seed in seeds_on_every_fold(score, len(windows))
     ]
     return np.stack(rows) if rows else None
 

@@ -15,7 +15,7 @@ from workflow_scripts.analysis.inference.comparisons import (
     reach_of_best,
 )
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.workflow.paths import RUN, TRIAL, below
+from workflow_scripts.workflow.paths import run_of
 
 CONFIDENCE = 0.95
 
@@ -226,7 +226,7 @@ def _why_not(full: Sequence[Score], best: Score | None, interval: float | None, 
 def cpu_seconds(scores: Mapping[Path, Score]) -> float | None:
     """Return the CPU seconds of all trainings of trials, by their score.json, as the runs themselves report them."""
     files = [
-        path.parent / below(RUN, TRIAL).format(fold=run["fold"], seed=run["seed"]) / "train_agent.tsv"
+        run_of(path.parent, run["fold"], run["seed"]) / "train_agent.tsv"
         for path, score in scores.items()
         for run in score.runs
     ]

@@ -13,8 +13,19 @@ from typing import Any, Literal, TypeVar
 
 from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incumbent, reach_of_incumbent
 from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
+from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, RESULTS, ROUND, SWEEP, TRIAL, folders
+from workflow_scripts.workflow.paths import (
+    BACKTEST_RUN,
+    MANIFEST,
+    MARKET,
+    RESULTS,
+    ROUND,
+    SWEEP,
+    TRIAL,
+    folders,
+    run_of,
+)
 
 LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [A-Z]+ (.*)")
 ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
@@ -229,6 +240,7 @@ class Results:
         backtest = self._runs(folders(BACKTEST_RUN, self.root, sweep=name), "backtest_incumbent", now, seen)
         ends = [run.ended for run in backtest if run.ended is not None]
         seen.ends += ends
+        scores = beside_each_other(scores)
         best = incumbent(scores) if scores else None
         default = {key: entry["default"] for key, entry in settings.get("search_space", {}).items()}
         rival = default_trial(scores, default) if scores else None
@@ -310,7 +322,7 @@ def error_of(log: str) -> str | None:
 def _read_trial(path: Path) -> tuple[Score, list[float]]:
     """Return a trial's score and when its runs ended."""
     score = read_score(path)
-    runs = (path.parent / f"fold_{run['fold']}" / f"seed_{run['seed']}" / "sharpe.json" for run in score.runs)
+    runs = (run_of(path.parent, run["fold"], run["seed"]) / "sharpe.json" for run in score.runs)
     return score, [run.stat().st_mtime for run in runs]
 
 

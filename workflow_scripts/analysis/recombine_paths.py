@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from workflow_scripts.sweeps.daily import read_daily
-from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
+from workflow_scripts.sweeps.history import Score, at_full_budget, rank, seeds_on_every_fold
 from workflow_scripts.sweeps.measures import Array, UndefinedError
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import read_json, write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.paths import run_of
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,12 @@ def recombine_paths(
     """
     log = start_job("recombine_paths")
     parts = [Parts.of(path) for path in folds]
-    judged = {f"{path.parent.parent.name}/{path.parent.name}": (read_score(path), path.parent) for path in scores}
-    best = rank(at_full_budget([score for score, _ in judged.values()]))[0]
+    read = read_scores(scores)
+    judged = {
+        f"{path.parent.parent.name}/{path.parent.name}": (score, path.parent)
+        for path, score in zip(scores, read, strict=True)
+    }
+    best = rank(at_full_budget(read))[0]
     periods = best.periods_per_year
     trials, left_out = {}, {}
     for name, (score, folder) in judged.items():
@@ -114,14 +120,10 @@ def _sharpes(score: Score, folder: Path, parts: Sequence[Parts]) -> Array:
         UndefinedError: no seed did, or a path's returns never vary.
 
     """
-    folds_of: dict[int, set[int]] = {}
-    for run in score.runs:
-        folds_of.setdefault(run["seed"], set()).add(run["fold"])
     rows = []
-    for seed in sorted(seed for seed, folds in folds_of.items() if len(folds) == len(parts)):
+    for seed in seeds_on_every_fold(score, len(parts)):
         table = [
-            each.cut(folder / f"fold_{fold}" / f"seed_{seed}" / "returns.parquet", "daily_return")
-            for fold, each in enumerate(parts)
+            each.cut(run_of(folder, fold, seed) / "returns.parquet", "daily_return") for fold, each in enumerate(parts)
         ]
         sharpes = [sharpe_or_none(path, score.periods_per_year) for path in _of_paths(parts, table)]
         if None in sharpes:

@@ -8,8 +8,9 @@ from typing import Any
 
 from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incumbent
 from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST, TRIAL
+from workflow_scripts.workflow.paths import MANIFEST, TRIAL, run_of
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,10 @@ def read_scores(sweep: Path) -> list[Score]:
     for path in sweep.glob("round_*/trial_*/score.json"):
         with suppress(ValueError, FileNotFoundError):
             found.append(read_score(path))
-    return sorted(found, key=lambda score: (score.round, score.trial))
+    return beside_each_other(sorted(found, key=lambda score: (score.round, score.trial)))
 
 
 def has_its_runs(score: Score) -> bool:
     """Return whether every run of a trial is there; where one is not, its score will be made anew."""
-    trial = TRIAL.format(sweep=score.sweep, round=score.round, trial=score.trial)
-    return all((Path(trial) / f"fold_{run['fold']}/seed_{run['seed']}/sharpe.json").exists() for run in score.runs)
+    trial = Path(TRIAL.format(sweep=score.sweep, round=score.round, trial=score.trial))
+    return all((run_of(trial, run["fold"], run["seed"]) / "sharpe.json").exists() for run in score.runs)

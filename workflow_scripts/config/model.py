@@ -184,6 +184,11 @@ class Sweep:
         return self.optimizer.schedule(self.keys.rounds, self.runs)
 
     @property
+    def trials(self) -> int:
+        """How many trials all rounds have."""
+        return sum(round_.size for round_ in self.schedule)
+
+    @property
     def default(self) -> dict[str, Any]:
         """The default configuration."""
         return default_configuration(self.space)
@@ -382,12 +387,12 @@ def _check_size(sweep: Sweep, file: str) -> None:
         SettingError: they are; says both numbers.
 
     """
-    trials = sum(round_.size for round_ in sweep.schedule)
     runs = sum(round_.size * round_.runs for round_ in sweep.schedule)
     if runs > MOST_RUNS:
         raise SettingError(
             ("rounds",),
-            f"{trials} trials with {runs} runs are more than the {shown_number(MOST_RUNS)} that Snakemake can plan",
+            f"{sweep.trials} trials with {runs} runs are more than the {shown_number(MOST_RUNS)} that Snakemake can "
+            "plan",
         )
     longest = max(round_.budget for round_ in sweep.schedule)
     if longest > MOST_STEPS:

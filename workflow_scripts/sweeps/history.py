@@ -59,6 +59,14 @@ class Score:
         return self.budget, len(self.runs)
 
 
+def seeds_on_every_fold(score: Score, folds: int) -> list[int]:
+    """Return the seeds that ran on each of so many folds."""
+    ran: dict[int, set[int]] = {}
+    for run in score.runs:
+        ran.setdefault(run["seed"], set()).add(run["fold"])
+    return sorted(seed for seed, own in ran.items() if len(own) == folds)
+
+
 def write_score(score: Score, path: Path) -> None:
     """Write score.json."""
     write_json(path, asdict(score))

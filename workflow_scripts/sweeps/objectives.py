@@ -120,7 +120,7 @@ def beside_each_other(scores: Sequence[Score]) -> list[Score]:
         if score.status == "ok" and score.objective in OBJECTIVES and OBJECTIVES[score.objective].centred:
             alike.setdefault((score.sweep, score.fidelity), []).append(score)
     beside_others = {id(trial): worth for group in alike.values() for trial, worth in _centred(group)}
-    return [replace(score, score=beside_others.get(id(score), score.score)) for score in scores]
+    return [replace(score, score=beside_others[id(score)]) if id(score) in beside_others else score for score in scores]
 
 
 def find(name: str) -> Objective:

@@ -54,6 +54,11 @@ def fold_and_seed(run: Path) -> tuple[int, int]:
     return int(found["fold"]), int(found["seed"])
 
 
+def run_of(trial: Path, fold: int, seed: int) -> Path:
+    """Return the folder of a trial's run from the trial's."""
+    return trial / below(RUN, TRIAL).format(fold=fold, seed=seed)
+
+
 def candidate_of(run: Path) -> str:
     """Return the candidate of a backtest's run from a path to a file in the run's folder."""
     return read_back("{candidate}/seed_{seed}", run.parent)["candidate"]

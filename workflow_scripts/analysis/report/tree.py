@@ -10,8 +10,9 @@ import numpy as np
 
 from workflow_scripts.analysis.leaderboard import default_trial, incumbent
 from workflow_scripts.sweeps.daily import Daily, read_daily
-from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.history import Score
 from workflow_scripts.sweeps.measures import Array
+from workflow_scripts.sweeps.objectives import read_scores
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import (
     BACKTEST_RUN,
@@ -121,7 +122,7 @@ class Sweep:
     def scores(self) -> list[Score]:
         """Its trials that were scored, in the order of proposal."""
         trials = folders(TRIAL, self.root, sweep=self.name)
-        return [read_score(path / "score.json") for path in trials if (path / "score.json").exists()]
+        return read_scores(path / "score.json" for path in trials if (path / "score.json").exists())
 
     @cached_property
     def default(self) -> dict[str, Any]:
