@@ -2,8 +2,14 @@
 
 import ast
 import hashlib
+import json
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from workflow_scripts.workflow.files import sha256, write_json
 
 PACKAGE = "workflow_scripts"
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +21,10 @@ OF_A_SETTING = ("description", "ge", "gt", "le", "lt")
 NO_RESULT = {f"{PACKAGE}.workflow.jobs"}
 LOG_LEVELS = ("debug", "info", "warning", "error")
 WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+# To parse all modules is a fifth of what `snakemake -n` takes, and each job of a cluster reads the workflow again. So
+# what each module came to is kept beside Python's own compiled code, and like it used while the source is the same.
+# These were parsed since it was written.
+NEW: set[str] = set()
 
 
 def code_digest(*modules: str) -> str:
@@ -30,7 +40,8 @@ def code_digest(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in modules_behind(*modules):
-        digest.update(f"{name}\n{_parsed(name)[0]}\n".encode())
+        digest.update(f"{name} {_parsed(name)[0]}\n".encode())
+    _keep()
     return digest.hexdigest()
 
 
@@ -48,15 +59,25 @@ def modules_behind(*modules: str) -> list[str]:
 
 @cache
 def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
-    """Return a module's code without what changes no result, and the project's modules that it imports."""
-    tree = ast.parse(_source(module).read_text(encoding="utf-8"))
-    imports: set[str] = set()
+    """Return a digest of a module's code without what changes no result, and the project's modules that it imports."""
+    source = _source(module).read_bytes()
+    now = hashlib.sha256(source).hexdigest()
+    if module not in _kept() or _kept()[module][0] != now:
+        _kept()[module] = [now, *_parse(source)]
+        NEW.add(module)
+    _, code, named = _kept()[module]
+    return code, tuple(name for name in named if _exists(name))
+
+
+def _parse(source: bytes) -> tuple[str, list[str]]:
+    """Return a digest of a source's code without what changes no result, and all names that may be modules of it."""
+    tree = ast.parse(source)
+    named: set[str] = set()
     for node in _statements(tree):
         if isinstance(node, ast.Import):
-            imports.update(alias.name for alias in node.names if _exists(alias.name))
-        elif isinstance(node, ast.ImportFrom) and node.module and _exists(node.module):
-            imports.add(node.module)
-            imports.update(name for alias in node.names if _exists(name := f"{node.module}.{alias.name}"))
+            named.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Raise):
             _silence(node)
         elif isinstance(node, ast.Assert):
@@ -72,7 +93,29 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
                 )
                 kept = [statement for statement in statements[first:] if not _is_log_line(statement)]
                 setattr(node, block, kept or [ast.Pass()])
-    return ast.unparse(tree), tuple(sorted(imports))
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest(), sorted(named)
+
+
+def _kept_file() -> Path:
+    return ROOT / PACKAGE / "__pycache__" / f"code_digest.{sys.implementation.cache_tag}.json"
+
+
+@cache
+def _kept() -> dict[str, list[Any]]:
+    """Return (digest of the source, digest of the code, names of imports) by module, as each was parsed last."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(_kept_file().read_text(encoding="utf-8"))
+        if kept["by"] == sha256(Path(__file__)):
+            return dict(kept["modules"])
+    return {}
+
+
+def _keep() -> None:
+    """Keep what was parsed anew, where the folder can be written to."""
+    if NEW and not sys.dont_write_bytecode:
+        with suppress(OSError):
+            write_json(_kept_file(), {"by": sha256(Path(__file__)), "modules": _kept()})
+    NEW.clear()
 
 
 def _statements(tree: ast.Module) -> list[ast.AST]:

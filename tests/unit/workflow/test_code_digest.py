@@ -1,3 +1,6 @@
+import json
+import sys
+
 import pytest
 
 from workflow_scripts.workflow import code_digest as module
@@ -15,18 +18,26 @@ FILES = {
 def package(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PACKAGE", "pkg")
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     for name, text in {**FILES, "__init__.py": "", "a/__init__.py": "", "b/__init__.py": ""}.items():
         path = tmp_path / "pkg" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    module._parsed.cache_clear()
+    forget()
     yield tmp_path / "pkg"
+    forget()
+
+
+def forget():
+    """Begin as a process does that has read nothing yet."""
     module._parsed.cache_clear()
+    module._kept.cache_clear()
+    module.NEW.clear()
 
 
 def digest_after(package, name, text):
     (package / name).write_text(text)
-    module._parsed.cache_clear()
+    forget()
     return code_digest("a.verb")
 
 
@@ -51,6 +62,40 @@ def test_an_edit_of_what_is_not_imported_does_not(package):
 def test_a_module_that_does_not_exist_is_an_error(package):
     with pytest.raises(FileNotFoundError):
         code_digest("a.nothing")
+
+
+def test_what_was_parsed_is_kept_and_used_while_the_source_is_the_same(package, monkeypatch):
+    first = code_digest("a.verb")
+    kept = next((package / "__pycache__").glob("code_digest.*.json"))
+    assert set(json.loads(kept.read_text())["modules"]) >= {"pkg.a.noun", "pkg.a.verb", "pkg.b.deep"}
+    forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_parse", None)  # nothing is parsed
+        assert code_digest("a.verb") == first
+    (package / "b/deep.py").write_text("ONE = 2\n")
+    forget()
+    assert code_digest("a.verb") != first
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"by": "another version", "modules": {"pkg.b.deep": ["", "", []]}}'])
+def test_a_kept_file_that_is_damaged_or_of_another_version_is_not_read(package, content):
+    first = code_digest("a.verb")
+    next((package / "__pycache__").glob("code_digest.*.json")).write_text(content)
+    forget()
+    assert code_digest("a.verb") == first
+
+
+def test_a_folder_that_cannot_be_written_to_changes_no_digest(package, monkeypatch):
+    first = code_digest("a.verb")
+    next((package / "__pycache__").glob("code_digest.*.json")).unlink()
+    forget()
+
+    def refuse(*_):
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr(module, "write_json", refuse)
+    assert code_digest("a.verb") == first
+    assert not list((package / "__pycache__").glob("code_digest.*.json"))
 
 
 @pytest.mark.parametrize(
