@@ -1,6 +1,7 @@
 """README and docs say what holds: their links lead somewhere, their commands exist, their examples can be read."""
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -19,6 +20,8 @@ PAGES = [
         f"docs/{name}.md"
         for name in (
             "index",
+            "first_sweep",
+            "verdict",
             "results",
             "report",
             "agents",
@@ -29,6 +32,7 @@ PAGES = [
             "breaking",
             "troubles",
             "developing",
+            "other_tools",
         )
     ),
 ]
@@ -97,6 +101,27 @@ def test_make_help_has_a_line_for_every_command(root):
     assert {"run", "plan", "watch", "report", "explain", "resume", "adopt", "diff", "test", "clean"} <= lines.keys()
 
 
+@pytest.mark.parametrize(
+    ("command", "targets"),
+    [
+        ("run", set()),
+        ("plan", {"plan"}),
+        ("explain", set()),
+        ("diff MARKET=toy", {"results/markets/toy/data.diff.json"}),
+    ],
+)
+def test_snakemake_understands_what_make_asks_of_it(root, command, targets):
+    from snakemake.cli import parse_args
+
+    done = subprocess.run(
+        ["make", "-n", "-o", "setup", *command.split()], cwd=root, capture_output=True, text=True, check=True
+    )
+    asked = next(line for line in done.stdout.splitlines() if "/snakemake " in line)
+    _, arguments = parse_args(shlex.split(asked.partition("/snakemake ")[2]))
+    assert set(arguments.targets) == targets
+    assert arguments.cores >= 1
+
+
 def test_every_example_of_yaml_can_be_read(page):
     for example in fences(page.read_text(encoding="utf-8"), "yaml"):
         assert isinstance(yaml.safe_load(example), dict), example
@@ -118,6 +143,18 @@ def test_words_that_are_gone_are_in_no_page(page):
 def test_a_file_of_citation_and_the_package_have_one_version(root):
     citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
     assert f'version = "{citation["version"]}"' in (root / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_what_stands_in_place_of_another_tools_key_is_a_key_or_a_file_of_ours(root):
+    """The tables of other_tools.md, against the generated table of keys and the pages on files and commands."""
+    ours = "".join((root / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("configuration", "results"))
+    known = set(re.findall(r"\w+", ours)) | {"NAME", "AAPL", "N", "cores", "jobs", "profile", "slurm"}
+    text = (root / "docs/other_tools.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and "foldsweep" not in line]
+    assert len(rows) > 60
+    for row in rows:
+        words = set(re.findall(r"[^\W\d]\w*", " ".join(re.findall(r"`([^`]+)`", row[1]))))
+        assert words <= known, f"{row[0]}: {words - known}"
 
 
 @pytest.mark.parametrize(
