@@ -13,7 +13,9 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --resources gpu=$(G
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: help run plan watch report snakemake-report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
+SWEEP ?=
+
+.PHONY: help run plan watch report ablation snakemake-report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
 	schema docs bench clean
 
 # A target's line of help stands behind it, after two #.
@@ -51,6 +53,12 @@ adopt: setup ## keep results that were moved or copied here without .snakemake
 report: setup ## results/report.html of what is finished so far; starts nothing
 	@$(BIN)/python -m workflow_scripts.analysis.write_report --results $(RESULTS) --report $(RESULTS)/report.html
 	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results $(RESULTS)
+
+# With a configuration of its own: no other sweep is looked at, and the test days stay closed.
+ablation: setup ## SWEEP=…: train the path from a sweep's default to its incumbent, for the report
+	@test -n "$(SWEEP)" || { echo "name a sweep of config.yaml: make ablation SWEEP=…" >&2; exit 1; }
+	@$(BIN)/python -m workflow_scripts.analysis.write_ablation --sweep $(SWEEP) --ablation results/sweeps/$(SWEEP)/ablation.yaml
+	@$(SNAKEMAKE) --configfile results/sweeps/$(SWEEP)/ablation.yaml -- results/sweeps/$(SWEEP)_ablation/trials.csv
 
 # Every job, how long it took, and its code; with the plots' captions.
 snakemake-report: setup ## results/snakemake_report.html: Snakemake's own report

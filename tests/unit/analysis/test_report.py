@@ -1,16 +1,20 @@
 import json
 import re
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.unit.analysis.made_up_results import MadeUp
+from workflow_scripts.analysis.ablation import ablation_path
 from workflow_scripts.analysis.report.elements import numbers, shown, span
 from workflow_scripts.analysis.report.page import packed, unpacked
 from workflow_scripts.analysis.report.search import most_important, scale
 from workflow_scripts.analysis.report.surface import Surface
 from workflow_scripts.analysis.report.tree import read_sweeps
+from workflow_scripts.analysis.write_ablation import write_ablation
 from workflow_scripts.analysis.write_report import write_report
 from workflow_scripts.sweeps.history import Score
 
@@ -177,6 +181,48 @@ def test_partial_dependence_finds_the_law_and_is_flat_where_there_is_none():
     across, up, means = surface.partial_of_two("rate", "gamma")
     assert means.shape == (len(up), len(across)) == (20, 20)
     assert means.mean(axis=0) == pytest.approx(np.interp(np.log(across), np.log(rates), worth), abs=0.3)
+
+
+def test_the_path_to_the_incumbent_takes_what_pays_most_first():
+    rng = np.random.default_rng(0)
+    surface = Surface.of([trial(number, rng) for number in range(80)], LAW)
+    start, end = {"rate": 1e-5, "gamma": 0.5, "kind": "a"}, {"rate": 1e-3, "gamma": 0.5, "kind": "b"}
+    path = surface.ablation(start, end)
+    assert [name for name, _ in path] == ["", "rate", "kind"]
+    before, without_rate, last = (predicted for _, predicted in path)
+    assert without_rate - before > 1.2
+    assert abs(last - without_rate) < 0.2
+    assert surface.ablation(end, end) == [("", last)]
+
+
+def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(results, tmp_path):
+    folder = tmp_path / "results/sweeps/ppo_smac"
+    shutil.copytree(results / "sweeps/ppo_smac", folder, ignore=shutil.ignore_patterns("fold_*", "backtest"))
+    (sweep,) = read_sweeps(tmp_path, ["ppo_smac"])
+    assert ablation_path(sweep) == []  # the default is the best here
+    worse = json.loads((folder / "round_0/trial_0/score.json").read_text())
+    (folder / "round_0/trial_0/score.json").write_text(json.dumps(worse | {"score": worse["score"] - 5}))
+    (sweep,) = read_sweeps(tmp_path, ["ppo_smac"])
+    path = ablation_path(sweep)
+    assert (path[0].changed, path[0].configuration) == (None, sweep.default)
+    assert path[-1].configuration == sweep.incumbent.configuration
+    assert path[-1].score == sweep.incumbent.score
+    for before, after in pairwise(path):
+        differ = [name for name in sweep.default if before.configuration[name] != after.configuration[name]]
+        assert differ == [after.changed]
+
+    config = tmp_path / "config.yaml"
+    block = {"agent": "ppo", "market": "noise", "optimizer": "smac", "rounds": 3, "round_size": 4, "budget": 6144}
+    config.write_text(yaml.safe_dump({"markets": {}, "sweeps": {sweep.name: block, "other": block}}, sort_keys=False))
+    write_ablation(sweep.name, tmp_path / "ablation.yaml", tmp_path / "results", config)
+    written = yaml.safe_load((tmp_path / "ablation.yaml").read_text())
+    missing = [step.configuration for step in path if step.score is None]
+    assert written["sweeps"] == {
+        f"{sweep.name}_ablation": {"agent": "ppo", "market": "noise", "optimizer": "manual", "rounds": 1}
+        | {"round_size": len(missing), "configurations": missing, "budget": sweep.incumbent.budget}
+    }
+    with pytest.raises(SystemExit, match=f"has no sweep nothing: name one of {sweep.name}, other"):
+        write_ablation("nothing", tmp_path / "ablation.yaml", tmp_path / "results", config)
 
 
 def test_the_most_important_hyperparameter_is_so_by_the_mean_of_the_methods(results):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.analysis.ablation import FEWEST, ablation_path, scored_trials
 from workflow_scripts.analysis.baselines import baseline_scores
 from workflow_scripts.analysis.figures import METHOD_NAMES
 from workflow_scripts.analysis.importance import tuned
@@ -36,7 +37,6 @@ from workflow_scripts.sweeps.history import Score, at_full_budget
 
 METHOD_COLOURS = {"fanova": "rank_1", "ped_anova": "default", "local": "rank_3"}
 REFERENCES = ("benchmark", "equal_weight")
-FEWEST = 4  # trials with a score, below which a forest says nothing
 
 
 def search_section(sweep: Sweep, market: Market) -> Section:
@@ -44,7 +44,7 @@ def search_section(sweep: Sweep, market: Market) -> Section:
     if not sweep.scores:
         return Section("Sweep", [Note("No trial has been scored yet.")], "sweep")
     objective = objectives.label(sweep.scores[0].objective)
-    scored = [score for score in at_full_budget(sweep.scores) if score.score is not None]
+    scored = scored_trials(sweep)
     blocks: list[Block] = [_progress(sweep, market, objective)]
     varying = tuned(sweep.space)
     if scored and varying:
@@ -52,7 +52,13 @@ def search_section(sweep: Sweep, market: Market) -> Section:
     if len(scored) >= FEWEST and varying:
         surface = Surface.of(scored, varying)
         blocks += [_slices(scored, varying, surface, objective), *_contour(sweep, scored, varying, surface, objective)]
-    blocks += [*_importance(sweep), _heat(sweep, objective), *_difference(sweep), *_cost(sweep)]
+    blocks += [
+        *_importance(sweep),
+        *_ablation(sweep, objective),
+        _heat(sweep, objective),
+        *_difference(sweep),
+        *_cost(sweep),
+    ]
     return Section("Sweep", blocks, "sweep")
 
 
@@ -328,6 +334,40 @@ def _importance(sweep: Sweep) -> list[Block]:
         "of twenty sweeps: a bar below it is not known to matter.",
     )
     return [*([Note(content["conclusion"])] if content["conclusion"] else []), figure]
+
+
+def _ablation(sweep: Sweep, objective: str) -> list[Figure]:
+    """Return what each change on the way from the default to the incumbent brings."""
+    path = ablation_path(sweep)
+    if not path:
+        return []
+    steps = [
+        f"{step.changed} {shown(step.configuration[step.changed])}" if step.changed else "default" for step in path
+    ]
+    trained = [(at, step.score) for at, step in zip(steps, path, strict=True) if step.score is not None]
+    return [
+        Figure(
+            "From the default to the incumbent",
+            "A forest's prediction of the score after each change: "
+            + "; ".join(f"{at}: {shown(step.predicted)}" for at, step in zip(steps, path, strict=True))
+            + ".",
+            [
+                line(
+                    "a forest's prediction", steps, [step.predicted for step in path], "default", line={"shape": "hv"}
+                ),
+                points("trained", [at for at, _ in trained], [score for _, score in trained], "rank_1"),
+            ],
+            layout(
+                axis("change", "the incumbent's value, added to those before it", **choices(steps)),
+                axis(objective, "annual"),
+                hovermode="x unified",
+            ),
+            height=380,
+            note="Each step takes over the value that the forest expects most of; a step down shows what does not "
+            f"pay by itself. make ablation SWEEP={sweep.name} trains what lies between, without opening "
+            "the test days.",
+        )
+    ]
 
 
 def _heat(sweep: Sweep, objective: str) -> Figure:

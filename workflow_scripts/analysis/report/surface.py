@@ -53,6 +53,23 @@ class Surface:
         means = self.forest.predict(moved).reshape(len(pairs), -1).mean(axis=1)
         return across, up, means.reshape(len(rows), len(columns))
 
+    def ablation(self, start: Mapping[str, Any], end: Mapping[str, Any]) -> list[tuple[str, float]]:
+        """Return the path from one configuration to another: what changes next, and the prediction after it.
+
+        Each step takes over the value that the forest expects most of: Biedenkapp et al. (2017), "Efficient parameter
+        importance analysis via ablation with surrogates". The first entry is the start, whose name is empty.
+        """
+        now, goal = (np.asarray([coded(of[name], entry) for name, entry in self.space.items()]) for of in (start, end))
+        names, path = list(self.space), [("", float(self.forest.predict(now[None])[0]))]
+        while len(open_ := np.flatnonzero(now != goal)):
+            tried = np.repeat(now[None], len(open_), axis=0)
+            tried[np.arange(len(open_)), open_] = goal[open_]
+            predicted = self.forest.predict(tried)
+            best = int(np.argmax(predicted))
+            now = tried[best]
+            path.append((names[open_[best]], float(predicted[best])))
+        return path
+
     def _mean(self, fixed: Mapping[str, float]) -> float:
         return float(self.forest.predict(self._moved(fixed)).mean())
 

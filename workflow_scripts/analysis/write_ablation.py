@@ -1,0 +1,48 @@
+"""Write a configuration that trains the path from a sweep's default to its incumbent: what make ablation runs."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from workflow_scripts.analysis.ablation import FEWEST, SUFFIX, ablation_path
+from workflow_scripts.analysis.report.tree import read_sweeps
+from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.workflow.files import write_text
+from workflow_scripts.workflow.jobs import command_line
+
+KEPT = ("agent", "market", "search_space", "objective")
+
+
+def write_ablation(
+    sweep: str, ablation: Path, results: Path = Path("results"), config: Path = Path("config.yaml")
+) -> None:
+    """Write the configuration with one sweep, which judges what of the path was not trained yet.
+
+    Args:
+        sweep: the sweep.
+        ablation: the configuration to write.
+        results: the folder of the results.
+        config: the configuration that the sweep stands in.
+
+    """
+    settings = load_yaml(config)
+    if sweep not in settings["sweeps"]:
+        sys.exit(f"{config} has no sweep {sweep}: name one of {', '.join(settings['sweeps'])}")
+    (found,) = read_sweeps(results.absolute().parent, [sweep])
+    path = ablation_path(found)
+    if not path:
+        sys.exit(
+            f"{sweep} has no path: it takes {FEWEST} trials with a score, and an incumbent that is not the default"
+        )
+    missing = [step.configuration for step in path if step.score is None]
+    if not missing:
+        sys.exit(f"every configuration between the default and the incumbent of {sweep} has been trained")
+    block = {key: settings["sweeps"][sweep][key] for key in KEPT if key in settings["sweeps"][sweep]}
+    block |= {"optimizer": "manual", "rounds": 1, "round_size": len(missing), "configurations": missing}
+    settings["sweeps"] = {sweep + SUFFIX: block | {"budget": found.incumbent.budget if found.incumbent else None}}
+    write_text(ablation, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+
+
+if __name__ == "__main__":
+    command_line(write_ablation)
