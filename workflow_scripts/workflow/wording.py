@@ -13,3 +13,8 @@ def spell(seconds: float | None) -> str:
 def several(count: int, word: str) -> str:
     """Return a number of things: ``1 run``, ``2 runs``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def probable(p_value: float) -> str:
+    """Return a p-value with its name; no test of draws can say that one is zero."""
+    return "p < 0.001" if p_value < 0.001 else f"p {p_value:.2g}"

@@ -84,7 +84,7 @@ COVERED = {
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",
-        "workflow": "files model paths",
+        "workflow": "files model paths wording",
     },
 }
 

@@ -25,6 +25,7 @@ from workflow_scripts.analysis.inference.selection import (
     superior_ability,
 )
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
+from workflow_scripts.workflow.wording import probable
 
 Array = NDArray[np.float64]
 Verdict = Literal["yes", "no", "unknown"]
@@ -298,7 +299,7 @@ def _compare(
     if estimand == "alpha":
         limit *= float(rivals.std(axis=1, ddof=1).mean()) * math.sqrt(days_a_year)
     answer: Verdict = "yes" if low > 0 else "no" if high < limit else "unknown"
-    what = f"{result.estimate:+.2g} [{low:+.2g}, {high:+.2g}] in {unit} (p {result.p_value():.2g})"
+    what = f"{result.estimate:+.2g} [{low:+.2g}, {high:+.2g}] in {unit} ({probable(result.p_value())})"
     what += f" on {days} test days, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
     sentence = {
         "yes": f"Yes: the {own} beats the {other} by {what}.",
@@ -401,7 +402,7 @@ def _selection_sentence(
     return (
         f"{word}: the best of {trials} trials shows {best:+.2g} in {unit} on {days} validation days; the best of as "
         f"many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of twenty"
-        f" (p {test.p_value:.2g})."
+        f" ({probable(test.p_value)})."
     )
 
 

@@ -18,7 +18,7 @@ from workflow_scripts.analysis.report.elements import (
     span,
 )
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
-from workflow_scripts.workflow.wording import several
+from workflow_scripts.workflow.wording import probable, several
 
 QUESTIONS = {
     "skill": "Does the tuned agent beat its benchmark?",
@@ -66,7 +66,7 @@ def _answer(name: str, said: Mapping[str, Any], confidence: float) -> Answer:
     numbers = [
         ("estimate", f"{signed(said['estimate'])} in {said['estimand']}"),
         (f"{confidence:.0%} interval", span(said["interval"])),
-        ("p-value", "none" if said["p_value"] is None else f"{said['p_value']:.2g}"),
+        ("p-value", "none" if said["p_value"] is None else probable(said["p_value"]).removeprefix("p ")),
     ]
     numbers += [("why not", said["reason"])] if said["reason"] else []
     word, sign = WORDS[said["answer"]], SIGNS[said["answer"]]
