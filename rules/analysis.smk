@@ -31,7 +31,7 @@ checkpoint open_test_days:
     """Name what the test days will judge, state it, enter it in the market's ledger, hand out the configurations."""
     input:
         scores=scores_of_sweep,
-        lock=of_market(f"{MARKET}/data.lock.json"),
+        sealed=of_market(f"{SEALED}.json"),
     output:
         preregistration=PREREGISTRATION,
         configs=expand(
@@ -72,7 +72,7 @@ checkpoint open_test_days:
     shell:
         "exec python -m workflow_scripts.analysis.open_test_days --sweep {wildcards.sweep} --market {params.market}"
         " --agent {params.agent} --default {params.default:q} --scores {input.scores:q} --top {params.top}"
-        " {params.budget} --lock {input.lock:q} --test-start {params.test_start:q}"
+        " {params.budget} --sealed {input.sealed:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
         " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"

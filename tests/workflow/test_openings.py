@@ -24,7 +24,8 @@ def test_a_sweep_opens_the_test_days_once_and_before_it_reads_them(finished):
     (line,) = map(json.loads, lines(finished))
     stated = finished.folder / SWEEP / "preregistration.json"
     assert line["preregistration"] == hashlib.sha256(stated.read_bytes()).hexdigest()
-    assert line["data"] == json.loads((finished.folder / "results/markets/toy/data.lock.json").read_text())["sha256"]
+    sealed = finished.folder / "results/markets/toy/sealed.npz"
+    assert line["data"] == hashlib.sha256(sealed.read_bytes()).hexdigest()
     backtests = list((finished.folder / SWEEP / "backtest").glob("*/seed_*/sharpe.json"))
     assert len(backtests) == 6
     assert all(path.stat().st_mtime_ns > stated.stat().st_mtime_ns for path in backtests)

@@ -19,7 +19,7 @@ def open_test_days(
     default: str,
     scores: tuple[Path, ...],
     top: int,
-    lock: Path,
+    sealed: Path,
     test_start: str,
     seeds: tuple[int, ...],
     confidence: float,
@@ -41,7 +41,7 @@ def open_test_days(
         default: JSON of the default configuration.
         scores: score.json of every trial.
         top: number of best configurations to judge beside the default one.
-        lock: data.lock.json of the market: its last day, and the sha256 of its bars.
+        sealed: what describes the fold of the test days: their last day, and the sha256 of all that a backtest reads.
         test_start: first test day (YYYY-MM-DD).
         seeds: seeds of the backtest.
         confidence: coverage of the verdict's intervals.
@@ -56,9 +56,9 @@ def open_test_days(
     log = start_job("open_test_days")
     trials = candidates(agent, json.loads(default), read_scores(scores), top, budget)
     judged = {name: trial.to_dict() for name, trial in trials.items()}
-    bars, told = read_json(lock), json.loads(settings)
+    described, told = read_json(sealed), json.loads(settings)
     estimand = estimand_of(told["environment"]["action_mode"])
-    days = {"first_day": test_start, "last_day": bars["last_day"]}
+    days = {"first_day": test_start, "last_day": described["validation"]["last_day"]}
     content = {
         "sweep": sweep,
         "market": market,
@@ -69,12 +69,12 @@ def open_test_days(
         "tuning": {"candidate": "rank_1", "benchmark": "default", "estimand": estimand},
         "confidence": confidence,
         "settings": told,
-        "data": bars["sha256"],
+        "data": described["sha256"],
         "code": backtest_code,
     }
     write_json(preregistration, content)
     configurations = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
-    opening = Opening(sweep, sha256(preregistration), configurations, bars["sha256"], backtest_code, **days)
+    opening = Opening(sweep, sha256(preregistration), configurations, described["sha256"], backtest_code, **days)
     number = enter(ledger, opening)
     for name, trial in trials.items():
         write_text(backtest / name / "config.yaml", trial.to_yaml())
@@ -82,7 +82,7 @@ def open_test_days(
     for problem in openings.problems:
         log.warning(problem)
     log.info(
-        f"opening {number} of {market}; its test days {test_start} to {bars['last_day']} have been opened "
+        f"opening {number} of {market}; its test days {test_start} to {days['last_day']} have been opened "
         f"{openings.count} times: {', '.join(f'{name} {count}' for name, count in openings.sweeps.items())}"
     )
 

@@ -29,7 +29,7 @@ class Opening:
         sweep: whose configurations are judged.
         preregistration: sha256 of the sweep's preregistration.json.
         configurations: sha256 of the configurations that it names.
-        data: sha256 of the market's bars.
+        data: sha256 of the fold of the test days, as the market's bars and the code of the features make it.
         code: digest of the code that trains and trades.
         first_day: first test day (YYYY-MM-DD).
         last_day: last one.

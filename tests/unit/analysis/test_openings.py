@@ -8,6 +8,10 @@ import yaml
 
 from workflow_scripts.analysis.open_test_days import open_test_days
 from workflow_scripts.analysis.openings import Opening, enter, openings_of
+from workflow_scripts.data import universes
+from workflow_scripts.data.bars import write_bars
+from workflow_scripts.data.compute_features import compute_features
+from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.sweeps.history import Score, write_score
 
 WINDOW = ("2021-01-04", "2022-12-30")
@@ -33,11 +37,12 @@ def preregister(ledger, sweep, **more):
     run = {"fold": 0, "seed": 0, "status": "ok", "sharpe": 1.0, "value": 1.0, "reason": None, "measures": {}}
     score = folder / "round_0/trial_0/score.json"
     write_score(Score(sweep, 0, 0, 64, "ok", None, 1.0, None, {"learning_rate": 1e-05}, [run]), score)
-    lock = stand(root / "lock.json", {"last_day": WINDOW[1], "sha256": more.pop("data", "d1")})
+    described = {"validation": {"last_day": WINDOW[1]}, "sha256": more.pop("data", "d1")}
+    sealed = more.pop("sealed", None) or stand(root / "sealed.json", described)
     told = {"seeds": (10, 11), "confidence": 0.95, "settings": json.dumps(SETTINGS), "backtest_code": "k1"} | more
     files = {"ledger": ledger, "preregistration": folder / "preregistration.json", "backtest": folder / "backtest"}
     default = json.dumps({"learning_rate": 2e-05})
-    open_test_days(sweep, "toy", "ppo", default, (score,), 1, lock, WINDOW[0], **told, **files)
+    open_test_days(sweep, "toy", "ppo", default, (score,), 1, sealed, WINDOW[0], **told, **files)
     return folder
 
 
@@ -127,6 +132,28 @@ def test_what_is_judged_otherwise_is_another_opening_and_the_same_again_is_none(
     assert openings_of(ledger, WINDOW).problems == ()
     assert (ledger.read_bytes() == before) == (openings == 1)
     assert (folder / "preregistration.json").exists()
+
+
+def test_another_feature_of_the_same_bars_is_another_opening(ledger, tmp_path, monkeypatch):
+    bars = tmp_path / "bars.parquet"
+    write_bars(synthetic_bars(3, 300, 0.01, 10, 0.01, seed=0), bars)
+
+    def opened(name):
+        sealed = tmp_path / name / "sealed.npz"
+        sealed.parent.mkdir()
+        compute_features(bars, sealed.with_name("features.npz"), sealed, "2000-10-02", 60, 2)
+        preregister(ledger, "ppo", sealed=sealed.with_suffix(".json"))
+        return len(ledger.read_text().splitlines())
+
+    assert [opened("before"), opened("again")] == [1, 1]
+    made = universes.compute_features
+
+    def with_other_turbulence(*given):
+        features = made(*given)
+        return replace(features, market=features.market[::-1])
+
+    monkeypatch.setattr(universes, "compute_features", with_other_turbulence)
+    assert opened("after") == 2
 
 
 def test_a_ledger_that_is_deleted_is_noticed_by_what_the_sweeps_stated_and_still_counts_them(ledger):
