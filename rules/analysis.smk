@@ -6,12 +6,15 @@ report: "../report/workflow.rst"
 
 REPORT = CHECKOUT / "workflow_scripts/analysis/report"
 
-verdicts = expand(f"{SWEEP}/verdict.json", sweep=settings.sweeps)
-figures = expand(
-    f"{SWEEP}/{{figure}}.svg",
-    sweep=settings.sweeps,
-    figure=["progress", "sharpe", "importance", "equity"],
-)
+verdicts = expand(f"{SWEEP}/verdict.json", sweep=settings.judged)
+figures = [
+    *expand(
+        f"{SWEEP}/{{figure}}.svg",
+        sweep=settings.sweeps,
+        figure=["progress", "sharpe", "importance"],
+    ),
+    *expand(f"{SWEEP}/equity.svg", sweep=settings.judged),
+]
 
 # Folds that train before they validate have one path, which the scores know.
 paths = (
@@ -45,7 +48,8 @@ checkpoint open_test_days:
     conda:
         "../envs/analysis.yaml"
     params:
-        market=market_name,
+        market=whole_market,
+        windows=windows_flag,
         agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
         default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
         top=settings.top.backtest.top,
@@ -66,7 +70,7 @@ checkpoint open_test_days:
             }
         ),
         backtest_code=backtest_code,
-        ledger=of_market(OPENINGS),
+        ledger=of_whole_market(OPENINGS),
         backtest=lambda wildcards, output: str(Path(output.configs[0]).parents[1]),
         code=code("analysis.open_test_days"),
     shell:
@@ -75,7 +79,7 @@ checkpoint open_test_days:
         " {params.budget} --sealed {input.sealed:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
-        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} > {log:q} 2>&1"
+        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} {params.windows} > {log:q} 2>&1"
 
 
 rule estimate_importance:
@@ -180,8 +184,8 @@ rule plot_sharpe:
 rule plot_equity:
     """Draw the growth on the test days against the baselines."""
     input:
-        backtests=backtest_returns,
-        baselines=baseline_returns,
+        backtests=of_windows(backtest_returns),
+        baselines=of_windows(baseline_returns),
     output:
         plot=report(
             f"{SWEEP}/equity.svg",
@@ -191,6 +195,8 @@ rule plot_equity:
         ),
     log:
         f"{SWEEP}/plot_equity.log",
+    wildcard_constraints:
+        sweep="|".join(settings.judged),
     localrule: True
     conda:
         "../envs/analysis.yaml"
@@ -204,14 +210,14 @@ rule plot_equity:
 rule judge_sweep:
     """Answer whether the tuned agent has skill, whether tuning helped, and how much of its score was luck."""
     input:
-        scores=scores_of_sweep,
-        runs=returns_of_sweep,
-        benchmarks=baselines_of_sweep,
-        candidates=candidates_of_sweep,
-        preregistration=PREREGISTRATION,
-        backtests=backtest_returns,
-        sharpes=backtest_sharpes,
-        baselines=baseline_returns,
+        scores=of_windows(scores_of_sweep),
+        runs=of_windows(returns_of_sweep),
+        benchmarks=of_windows(baselines_of_sweep),
+        candidates=of_windows(candidates_of_sweep),
+        preregistrations=of_windows(preregistration_of_sweep),
+        backtests=of_windows(backtest_returns),
+        sharpes=of_windows(backtest_sharpes),
+        baselines=of_windows(baseline_returns),
     output:
         verdict=report(
             f"{SWEEP}/verdict.json",
@@ -223,22 +229,24 @@ rule judge_sweep:
         f"{SWEEP}/judge_sweep.log",
     benchmark:
         f"{SWEEP}/judge_sweep.tsv"
+    wildcard_constraints:
+        sweep="|".join(settings.judged),
     conda:
         "../envs/analysis.yaml"
     params:
-        market=market_name,
-        candidates=lambda wildcards, input: str(Path(input.candidates[0]).parents[1]),
-        ledger=of_market(OPENINGS),
-        trials_made=lambda wildcards: trials_made_on(market_name(wildcards)),
+        market=whole_market,
+        ledger=of_whole_market(OPENINGS),
+        trials_made=lambda wildcards: trials_made_on(whole_market(wildcards)),
         resamples=settings.top.backtest.resamples,
         confidence=settings.top.backtest.confidence,
         settings=environment_flags,
         code=code("analysis.judge_sweep"),
     shell:
         "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep} --market {params.market}"
-        " --scores {input.scores:q} --candidates {params.candidates:q} --backtests {input.backtests:q}"
+        " --scores {input.scores:q} --backtests {input.backtests:q}"
         " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q}"
-        " --preregistration {input.preregistration:q} --ledger {params.ledger:q} --trials-made {params.trials_made}"
+        " --preregistrations {input.preregistrations:q} --ledger {params.ledger:q}"
+        " --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " {params.settings} > {log:q} 2>&1"
 
@@ -314,7 +322,7 @@ rule compare_sweeps:
 rule plan:
     """Print what the sweeps take and what they can show, before any of it runs: `snakemake plan`."""
     input:
-        bars=expand(f"{MARKET}/bars.parquet", market=MARKETS_OF_SWEEPS),
+        bars=expand(f"{MARKET}/bars.parquet", market=WHOLE_MARKETS),
         folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
     log:
         f"{RESULTS}/plan.log",
@@ -326,13 +334,15 @@ rule plan:
                 "sweeps": {
                     name: {
                         "agent": sweep.keys.agent,
-                        "market": sweep.keys.market,
+                        "market": whole(sweep.keys.market),
+                        "windows": len(windows),
                         "optimizer": sweep.keys.optimizer,
                         "rounds": [asdict(round_) for round_ in sweep.schedule],
                         "continues": sweep.optimizer.continues,
                         "default": sweep.default,
                     }
-                    for name, sweep in settings.sweeps.items()
+                    for name, windows in settings.judged.items()
+                    for sweep in [settings.sweeps[windows[0]]]
                 },
                 "folds": FOLD_COUNT,
                 "tuning_seeds": len(TUNING_SEEDS),
@@ -340,13 +350,12 @@ rule plan:
                 "trained": len(CANDIDATES) - 1,
                 "backtest_budget": settings.top.backtest.budget,
                 "test_start": {
-                    name: settings.markets[name].test_start
-                    for name in MARKETS_OF_SWEEPS
+                    name: settings.markets[name].test_start for name in WHOLE_MARKETS
                 },
-                "trials": {name: trials_made_on(name) for name in MARKETS_OF_SWEEPS},
+                "trials": {name: trials_made_on(name) for name in WHOLE_MARKETS},
                 "environments": {
                     name: settings.markets[name].environment.model_dump()
-                    for name in MARKETS_OF_SWEEPS
+                    for name in WHOLE_MARKETS
                 },
             }
         ),
@@ -390,10 +399,10 @@ rule write_report:
             for name, sweep in settings.sweeps.items()
             for number in range(len(sweep.schedule))
         ],
-        of_markets=expand(
-            [f"{MARKET}/data.lock.json", f"{FEATURES}.json", f"{SEALED}.json"],
-            market=MARKETS_OF_SWEEPS,
-        ),
+        of_markets=[
+            *expand(f"{MARKET}/data.lock.json", market=WHOLE_MARKETS),
+            *expand([f"{FEATURES}.json", f"{SEALED}.json"], market=MARKETS_OF_SWEEPS),
+        ],
         folds=expand(
             [f"{FOLD}.json", BASELINE_RETURNS],
             market=MARKETS_OF_SWEEPS,
@@ -410,7 +419,12 @@ rule write_report:
         "../envs/analysis.yaml"
     params:
         results=lambda wildcards, output: str(Path(output[0]).parent),
-        sweeps=" ".join(settings.sweeps),
+        # What is judged in several windows stands before them.
+        sweeps=" ".join(
+            name
+            for whole_sweep, windows in settings.judged.items()
+            for name in dict.fromkeys([whole_sweep, *windows])
+        ),
         # The template, its style and its script, which are no part of the code's digest.
         template=[sha256(path) for path in sorted(REPORT.glob("page.[chj]*"))],
         code=code("analysis.write_report"),

@@ -37,6 +37,7 @@ from workflow_scripts.workflow.paths import (
     SWEEP,
     SWEEPS,
     TRIAL,
+    whole,
 )
 
 FILES = workflow.config_settings.configfiles or [Path("config.yaml")]
@@ -55,6 +56,7 @@ code = cache(code_digest)
 FOLD_COUNT = settings.top.folds.number
 TUNING_SEEDS, FINAL_SEEDS = settings.top.seeds.tuning, settings.top.seeds.final
 MARKETS_OF_SWEEPS = sorted({sweep.keys.market for sweep in settings.sweeps.values()})
+WHOLE_MARKETS = sorted({whole(market) for market in MARKETS_OF_SWEEPS})
 CONTINUING_SWEEPS = [
     name for name, sweep in settings.sweeps.items() if sweep.optimizer.continues
 ]

@@ -33,7 +33,7 @@ rule download_bars:
 rule compute_features:
     """Compute a market's features once; keep those before the test days apart from the test days."""
     input:
-        bars=f"{MARKET}/bars.parquet",
+        bars=of_whole_market(f"{MARKET}/bars.parquet"),
     output:
         features=f"{FEATURES}.npz",
         description=f"{FEATURES}.json",
@@ -49,13 +49,14 @@ rule compute_features:
         mem_mb=memory("compute_features"),
     params:
         test_start=test_start_of_market,
+        test_stop=test_stop_flag,
         turbulence_days=settings.top.features.turbulence_days,
         purge_days=settings.top.folds.dropped_days,
         by_run="--by-run" if settings.top.folds.scheme == "combinatorial" else "",
         code=code("data.compute_features"),
     shell:
         "exec python -m workflow_scripts.data.compute_features --bars {input.bars:q}"
-        " --features {output.features:q} --sealed {output.sealed:q} --test-start {params.test_start:q}"
+        " --features {output.features:q} --sealed {output.sealed:q} --test-start {params.test_start:q} {params.test_stop}"
         " --turbulence-days {params.turbulence_days} --purge-days {params.purge_days} {params.by_run} > {log:q} 2>&1"
 
 

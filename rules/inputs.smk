@@ -1,4 +1,6 @@
 # Which files a job reads, from its wildcards.
+from snakemake.iocontainers import Wildcards
+
 from workflow_scripts.workflow.refreshes import last_refresh
 
 # On a file system a fold's description stands beside it. In object storage a job finds what it names, and nothing else.
@@ -6,7 +8,16 @@ IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
 
 def market_name(wildcards):
-    return wildcards.get("market") or settings.sweeps[wildcards.sweep].keys.market
+    """The market of a job; of a sweep that is judged in several windows, that of the first one."""
+    if wildcards.get("market"):
+        return wildcards.market
+    first, *_ = settings.judged.get(wildcards.sweep, [wildcards.sweep])
+    return settings.sweeps[first].keys.market
+
+
+def whole_market(wildcards):
+    """The market that has the bars of a job: windows of its test days share them, and their ledger."""
+    return whole(market_name(wildcards))
 
 
 def market_of(wildcards):
@@ -18,6 +29,20 @@ def of_market(path):
     return lambda wildcards: path.format(
         **{**dict(wildcards.items()), "market": market_name(wildcards)}
     )
+
+
+def of_whole_market(path):
+    """Input function: a path of the market that has a job's bars."""
+    return lambda wildcards: path.format(market=whole_market(wildcards))
+
+
+def of_windows(files):
+    """Input function: the files of every sweep that a verdict judges, those of its windows in turn."""
+    return lambda wildcards: [
+        file
+        for sweep in settings.judged[wildcards.sweep]
+        for file in files(Wildcards(fromdict={"sweep": sweep}))
+    ]
 
 
 fold_of_run = of_market(f"{FOLD}.npz")
@@ -134,6 +159,11 @@ def runs_of_sweep(sweep):
 def returns_of_sweep(wildcards):
     """The daily returns of every run of a sweep on its validation days."""
     return [f"{run}/returns.parquet" for run in runs_of_sweep(wildcards.sweep)]
+
+
+def preregistration_of_sweep(wildcards):
+    """What was to be judged on the test days of a sweep."""
+    return [PREREGISTRATION.format(sweep=wildcards.sweep)]
 
 
 def candidates_of_sweep(wildcards):

@@ -9,6 +9,18 @@ def market_settings(wildcards):
     return canonical(market_of(wildcards).source.settings())
 
 
+def test_stop_flag(wildcards):
+    """Flag of a market that has a window of the test days: the first day after it."""
+    stop = market_of(wildcards).test_stop
+    return f"--test-stop {stop}" if stop else ""
+
+
+def windows_flag(wildcards):
+    """Flag of a sweep before a window of the test days: all that one verdict judges with it."""
+    together = settings.judged.get(whole(wildcards.sweep), [])
+    return f"--windows {' '.join(together)}" if len(together) > 1 else ""
+
+
 def source_module(wildcards):
     """The module that reads a market's bars."""
     return module_of(SOURCES, market_of(wildcards).source.source)
@@ -35,7 +47,7 @@ def trials_made_on(market):
     here = [
         sweep.trials
         for sweep in settings.sweeps.values()
-        if sweep.keys.market == market
+        if whole(sweep.keys.market) == market
     ]
     return sum(here) + trials_kept(market, leave_out=settings.sweeps)
 

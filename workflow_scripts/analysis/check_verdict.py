@@ -9,16 +9,16 @@ from typing import Any
 import tyro
 import yaml
 
-from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
-from workflow_scripts.analysis.openings import openings_of_sweep
-from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
+from workflow_scripts.analysis.openings import together
+from workflow_scripts.analysis.verdicts import judge
+from workflow_scripts.analysis.windows import TUNED, Window, read_window
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
 from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.sweeps.scoring import score_of
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import read_result, sharpe_or_none
-from workflow_scripts.training.trials import read_trial, same_training
+from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.files import first_line, read_json
 from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import (
@@ -67,18 +67,48 @@ def check_verdict(results: tyro.conf.Positional[Path] = Path("results"), sweeps:
 
 
 def _disagreements(folder: Path, root: Path) -> Iterator[str]:
-    sweep, verdict = folder.name, read_json(folder / "verdict.json")
-    benchmarks = folders(BASELINE_RETURNS, root, market=verdict["market"])
-    trials = [trial for trial in folders(TRIAL, root, sweep=sweep) if (trial / "score.json").exists()]
+    verdict = read_json(folder / "verdict.json")
+    parts = verdict.get("windows", [verdict])
+    for part in parts:
+        yield from _of_sweep(root / SWEEP.format(sweep=part["sweep"]), part["market"], root)
+    windows = [_window(part["sweep"], part["market"], verdict["market"], root) for part in parts]
+    yield from together([window.openings for window in windows]).problems
+    environment = EnvironmentSettings.of(verdict["benchmark"]["environment"])
+    anew = judge(windows, environment, verdict["trials_counted"], verdict["confidence"], verdict["resamples"])
+    yield from _of_numbers(folder / "verdict.json", {key: verdict.get(key) for key in anew}, anew)
+
+
+def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
+    """Return what the files of a sweep say of its test days."""
+    return read_window(
+        sweep,
+        market,
+        _scores(sweep, root),
+        [path / "returns.parquet" for path in folders(BACKTEST_RUN, root, sweep=sweep)],
+        [root / BACKTEST.format(sweep=sweep) / name / "returns.parquet" for name in BASELINES],
+        folders(BASELINE_RETURNS, root, market=market),
+        root / PREREGISTRATION.format(sweep=sweep),
+        root / OPENINGS.format(market=whole),
+    )
+
+
+def _scores(sweep: str, root: Path) -> list[Path]:
+    paths = [trial / "score.json" for trial in folders(TRIAL, root, sweep=sweep)]
+    return [path for path in paths if path.exists()]
+
+
+def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
+    """Yield what below a sweep's folder does not follow from the returns."""
+    sweep, benchmarks = folder.name, folders(BASELINE_RETURNS, root, market=market)
     scores: list[Score] = []
-    for trial in trials:
-        kept = read_score(trial / "score.json")
-        runs = [run_of(trial, run["fold"], run["seed"]) / "sharpe.json" for run in kept.runs]
+    for path in _scores(sweep, root):
+        kept = read_score(path)
+        runs = [run_of(path.parent, run["fold"], run["seed"]) / "sharpe.json" for run in kept.runs]
         for run in runs:
             yield from _of_sharpe(run)
-        own = score_of(trial / "config.yaml", runs, benchmarks, kept.objective)
+        own = score_of(path.with_name("config.yaml"), runs, benchmarks, kept.objective)
         scores.append(own)
-        yield from _of_numbers(trial / "score.json", vars(kept), vars(own))
+        yield from _of_numbers(path, vars(kept), vars(own))
     best = rank(at_full_budget(beside_each_other(scores)))[0]
     tuned = read_trial(folder / "backtest" / TUNED / "config.yaml")
     if (tuned.configuration, tuned.phases) != (best.configuration, best.phases):
@@ -89,25 +119,8 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
     listed = yaml.safe_load((folder / "incumbent.yaml").read_text(encoding="utf-8"))[0]
     if listed["configuration"] != best.configuration:
         yield f"{folder / 'incumbent.yaml'} begins with another configuration than the best trial's"
-    backtests = [path / "returns.parquet" for path in folders(BACKTEST_RUN, root, sweep=sweep)]
-    for path in backtests:
-        yield from _of_sharpe(path.with_name("sharpe.json"))
-    backtest = root / BACKTEST.format(sweep=sweep)
-    openings = openings_of_sweep(
-        root / PREREGISTRATION.format(sweep=sweep), root / OPENINGS.format(market=verdict["market"])
-    )
-    anew = judge(
-        read_test_returns(backtests, [backtest / name / "returns.parquet" for name in BASELINES]),
-        read_validation_returns([trial / "score.json" for trial in trials], benchmarks),
-        EnvironmentSettings.of(verdict["benchmark"]["environment"]),
-        same_training(backtest / TUNED / "config.yaml", backtest / DEFAULT / "config.yaml"),
-        verdict["trials_counted"],
-        verdict["confidence"],
-        verdict["resamples"],
-        openings,
-    )
-    yield from openings.problems
-    yield from _of_numbers(folder / "verdict.json", {key: verdict.get(key) for key in anew}, anew)
+    for path in folders(BACKTEST_RUN, root, sweep=sweep):
+        yield from _of_sharpe(path / "sharpe.json")
 
 
 def _of_sharpe(path: Path) -> Iterator[str]:

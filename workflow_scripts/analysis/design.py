@@ -16,7 +16,7 @@ from workflow_scripts.analysis.inference.estimands import Estimand
 from workflow_scripts.analysis.inference.long_run import long_run_variance
 from workflow_scripts.analysis.inference.power import detectable, power_to_detect, sharpe_difference_error
 from workflow_scripts.analysis.inference.selection import expected_maximum_sharpe, minimum_backtest_years
-from workflow_scripts.analysis.inference.sharpe import minimum_track_record
+from workflow_scripts.analysis.inference.sharpe import minimum_track_record, sharpe_standard_error
 from workflow_scripts.analysis.kept_returns import read_validation_returns
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.measures import sharpe_of
@@ -67,6 +67,7 @@ class Design:
         trials: how many were and will be made on the market.
         year: days per year.
         likeness: of agent and benchmark.
+        windows: into which the test days are cut, with the sweep before each.
 
     """
 
@@ -77,6 +78,7 @@ class Design:
     trials: int
     year: int
     likeness: Likeness
+    windows: int = 1
 
     @property
     def unit(self) -> str:
@@ -119,8 +121,16 @@ class Design:
             if self.test_days
             else "never: there are no test days"
         )
+        where = f"{self.test_days} test days" + (f" in {self.windows} windows" if self.windows > 1 else "")
+        level = (
+            f"the standard error of a Sharpe ratio on {where} is "
+            f"{sharpe_standard_error(0.0, self.test_days) * math.sqrt(self.year):.2f}"
+            if self.test_days
+            else "there are no test days"
+        )
         return [
             ("skill shows", skill),
+            ("level", level),
             (
                 "MinTRL",
                 f"{track:.2f} years show by themselves a Sharpe ratio of {ONE:g} above {alike.benchmark_sharpe:.2f}; "
@@ -161,9 +171,14 @@ class Design:
             place = bisect_left(tried, True, key=lambda count: detectable(error(count), POWER) <= EDGE)
             return tried[place] if place < len(tried) else None
 
+        windows = "" if self.windows > 1 else " with test.windows, so that training stays near"
         days = least(self.test_days, MOST_YEARS * self.year, lambda count: self.error(count, self.seeds))
         seeds = least(self.seeds, MOST_SEEDS + 1, lambda count: self.error(self.test_days, count))
-        found = [] if days is None else [f"{days:,} test days, {days / self.year:.1f} years (an earlier test_start)"]
+        found = (
+            []
+            if days is None
+            else [f"{days:,} test days, {days / self.year:.1f} years (an earlier test_start{windows})"]
+        )
         found += [] if seeds is None else [f"{seeds} final seeds"]
         if not found:
             return f"Neither {MOST_YEARS} years of test days nor {MOST_SEEDS} final seeds alone would do."

@@ -1,25 +1,25 @@
 """The rule judge_sweep: skill, tuning, luck of selection: three answers about a sweep."""
 
+from itertools import repeat
 from pathlib import Path
 
-from workflow_scripts.analysis.kept_returns import read_test_returns, read_validation_returns
-from workflow_scripts.analysis.openings import openings_of_sweep
-from workflow_scripts.analysis.verdicts import DEFAULT, TUNED, judge
+from workflow_scripts.analysis.openings import together
+from workflow_scripts.analysis.verdicts import judge
+from workflow_scripts.analysis.windows import parted, read_window
 from workflow_scripts.training.environment.settings import EnvironmentSettings
-from workflow_scripts.training.trials import same_training
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.paths import of_window
 
 
 def judge_sweep(
     sweep: str,
     market: str,
     scores: tuple[Path, ...],
-    candidates: Path,
     backtests: tuple[Path, ...],
     baselines: tuple[Path, ...],
     benchmarks: tuple[Path, ...],
-    preregistration: Path,
+    preregistrations: tuple[Path, ...],
     ledger: Path,
     trials_made: int,
     resamples: int,
@@ -29,15 +29,17 @@ def judge_sweep(
 ) -> None:
     """Write the verdict of a sweep: three answers, each with an estimate, an interval, a p-value and a sentence.
 
+    Where the test days have several windows, the files of each kind are those of all windows in turn.
+
     Args:
         sweep: name of the sweep.
         market: name of its market.
         scores: score.json of every trial, with its runs below the same folder.
-        candidates: the folder of the backtest, with {candidate}/config.yaml.
-        backtests: returns.parquet of every candidate and final seed, with their sharpe.json beside them.
+        backtests: returns.parquet of every candidate and final seed, with their sharpe.json beside them and the
+            candidate's config.yaml above them.
         baselines: returns.parquet of every baseline on the test days, the benchmark among them.
         benchmarks: fold_{fold}.parquet of every fold: what the baselines earned on its validation days.
-        preregistration: what was to be judged, written before the test days were read.
+        preregistrations: what was to be judged, written before the test days were read; one for each window.
         ledger: the market's openings.jsonl.
         trials_made: how many trials were ever made on this market, of every rung, round and sweep.
         resamples: of the bootstrap behind the luck of selection.
@@ -47,19 +49,13 @@ def judge_sweep(
 
     """
     log = start_job("judge_sweep")
-    openings = openings_of_sweep(preregistration, ledger)
-    for problem in openings.problems:
+    count = len(preregistrations)
+    names = [[of_window(name, number) for number in range(count)] if count > 1 else [name] for name in (sweep, market)]
+    files = [parted(each, count) for each in (scores, backtests, baselines, benchmarks)]
+    windows = list(map(read_window, *names, *files, preregistrations, repeat(ledger)))
+    for problem in together([window.openings for window in windows]).problems:
         log.warning(problem)
-    content = judge(
-        read_test_returns(backtests, baselines),
-        read_validation_returns(scores, benchmarks),
-        environment,
-        same_training(candidates / TUNED / "config.yaml", candidates / DEFAULT / "config.yaml"),
-        trials_made,
-        confidence,
-        resamples,
-        openings,
-    )
+    content = judge(windows, environment, trials_made, confidence, resamples)
     write_json(verdict, {"sweep": sweep, "market": market, **content})
     for question in ("skill", "tuning", "selection"):
         log.info(f"{question}: {content[question]['sentence']}")

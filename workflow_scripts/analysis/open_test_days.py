@@ -29,6 +29,7 @@ def open_test_days(
     preregistration: Path,
     backtest: Path,
     budget: int | None = None,
+    windows: tuple[str, ...] = (),
 ) -> None:
     """Write what will be judged, enter it in the market's ledger, and only then hand out the configurations.
 
@@ -51,6 +52,7 @@ def open_test_days(
         preregistration: the JSON file to write.
         backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
         budget: vector steps of the backtest's trainings; none takes those of the sweep.
+        windows: the sweeps that one verdict judges together, where the test days have several windows.
 
     """
     log = start_job("open_test_days")
@@ -72,6 +74,8 @@ def open_test_days(
         "data": described["sha256"],
         "code": backtest_code,
     }
+    if windows:
+        content["judged_together"] = list(windows)
     write_json(preregistration, content)
     configurations = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
     opening = Opening(sweep, sha256(preregistration), configurations, described["sha256"], backtest_code, **days)

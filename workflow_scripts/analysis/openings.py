@@ -7,7 +7,7 @@ them and is no copy of them: the sweeps' preregistrations, their backtests, and 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from workflow_scripts.workflow.files import read_json, sha256, write_text
-from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, ROUND, SWEEP, folders
+from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, ROUND, SWEEP, folders, whole
 
 Window = tuple[str, str]
 RESTORE = "restore the ledger from a copy, or let the verdict say so"
@@ -111,6 +111,15 @@ def openings_of(ledger: Path, window: Window, own: str | None = None) -> Opening
     hashes = {_hash(line) for line in lines}
     least = 0
     for folder in folders(SWEEP, ledger.parents[3]):
+        for counted in _counted(folder, ledger.parent.name):
+            if counted["head"] not in (None, *hashes):
+                problems.append(
+                    f"{folder / 'verdict.json'} was made when {ledger} ended with the line {counted['head'][:12]}…, "
+                    f"which is gone or edited: {RESTORE}"
+                )
+            first, last = counted["window"]
+            if window[0] <= first and last <= window[1]:  # what overlaps days within the window overlaps the window
+                least = max(least, int(counted["count"]))
         stated = folder / "preregistration.json"
         if not stated.exists():
             if _trades_unstated(folder, ledger.parent.name):
@@ -124,28 +133,39 @@ def openings_of(ledger: Path, window: Window, own: str | None = None) -> Opening
             problems.append(f"{stated} is not in {ledger}, or one of the two was edited: {RESTORE}")
             if _overlap(_window(content["test_days"]), window):
                 seen[key] = folder.name
-        counted = _counted(folder)
-        if counted.get("head") not in (None, *hashes):
-            problems.append(
-                f"{folder / 'verdict.json'} was made when {ledger} ended with the line {counted['head'][:12]}…, "
-                f"which is gone or edited: {RESTORE}"
-            )
-        if counted and _overlap(tuple(counted["window"]), window):
-            least = max(least, int(counted["count"]))
-    if least > len(seen):
-        problems.append(f"a verdict counted {least} openings of these days, and {len(seen)} are left: {RESTORE}")
+    if least > (left := _looks(sweeps := Counter(seen.values()))):
+        problems.append(f"a verdict counted {least} openings of these days, and {left} are left: {RESTORE}")
     if problems or own not in known:
         head = _hash(lines[-1]) if lines else None
-        return Openings(window, max(least, len(seen)), dict(Counter(seen.values())), head, tuple(problems))
-    last = list(known).index(own)
-    counted_here = [seen[key] for key in list(known)[: last + 1] if key in seen]
-    return Openings(window, len(counted_here), dict(Counter(counted_here)), _hash(lines[last]), ())
+        return Openings(window, max(least, left), dict(sweeps), head, tuple(problems))
+    place = list(known).index(own)
+    sweeps = Counter(seen[key] for key in list(known)[: place + 1] if key in seen)
+    return Openings(window, _looks(sweeps), dict(sweeps), _hash(lines[place]), ())
 
 
 def openings_of_sweep(preregistration: Path, ledger: Path) -> Openings:
     """Return the openings of the test days that a sweep's preregistration names, up to the sweep's own."""
     days = read_json(preregistration)["test_days"]
     return openings_of(ledger, _window(days), sha256(preregistration))
+
+
+def together(openings: Sequence[Openings]) -> Openings:
+    """Return the openings of windows that one verdict judges: as many as there are of the window opened most often."""
+    if len(openings) == 1:
+        return openings[0]
+    most = max(openings, key=lambda each: each.count)
+    window = openings[0].window[0], openings[-1].window[1]
+    problems = dict.fromkeys(problem for each in openings for problem in each.problems)
+    return Openings(window, most.count, most.sweeps, most.head, tuple(problems))
+
+
+def _looks(sweeps: Mapping[str, int]) -> int:
+    """Return how many openings there are of each sweep's; the windows that one verdict judges are opened as one."""
+    looks: dict[tuple[str, bool], int] = {}
+    for name, count in sweeps.items():
+        key = whole(name), whole(name) == name
+        looks[key] = max(looks.get(key, 0), count)
+    return sum(looks.values())
 
 
 def _lines(ledger: Path) -> list[str]:
@@ -189,11 +209,14 @@ def _trades_unstated(sweep: Path, market: str) -> bool:
     """Return whether a sweep on a market has backtests; without a preregistration its first round names the market."""
     root, manifest = sweep.parents[2], Path(ROUND.format(sweep=sweep.name, round=0), MANIFEST)
     traded = any((run / "sharpe.json").exists() for run in folders(BACKTEST_RUN, root, sweep=sweep.name))
-    return traded and (root / manifest).exists() and read_json(root / manifest)["settings"]["market"] == market
+    return traded and (root / manifest).exists() and whole(read_json(root / manifest)["settings"]["market"]) == market
 
 
-def _counted(sweep: Path) -> dict[str, Any]:
-    """Return what a sweep's verdict said of the openings; nothing where it has none."""
-    verdict = sweep / "verdict.json"
-    counted = read_json(verdict).get("openings") if verdict.exists() else None
-    return counted or {}
+def _counted(sweep: Path, market: str) -> list[dict[str, Any]]:
+    """Return what a sweep's verdict said of the openings of a market's test days, or of each window of them."""
+    path = sweep / "verdict.json"
+    verdict = read_json(path) if path.exists() else {}
+    if verdict.get("market", market) != market:
+        return []
+    said = [part.get("openings") for part in verdict.get("windows", [verdict])]
+    return [counted for counted in said if counted]

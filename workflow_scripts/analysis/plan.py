@@ -35,7 +35,7 @@ from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.timing import seconds_per_step
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import command_line, start_job
-from workflow_scripts.workflow.paths import BASELINE_RETURNS, MARKET, RUN, SWEEP, TRIAL, below, folders
+from workflow_scripts.workflow.paths import BASELINE_RETURNS, MARKET, RUN, SWEEP, TRIAL, below, folders, of_window
 
 
 def plan(
@@ -48,10 +48,10 @@ def plan(
     """Print rounds, trials, runs, vector steps, hours, and the smallest difference to see, of every sweep.
 
     Args:
-        settings: JSON of the sweeps with their rounds and default configurations, of the numbers of folds, tuning and
-            final seeds and of the backtest's trained candidates, its budget, and of each market the first test day, the
-            trials ever made there with those to come, and how an action becomes trades there, its own lots and fees
-            included.
+        settings: JSON of the sweeps with their rounds, default configurations and windows of the test days, of the
+            numbers of folds, tuning and final seeds and of the backtest's trained candidates, its budget, and of each
+            market the first test day, the trials ever made there with those to come, and how an action becomes trades
+            there, its own lots and fees included.
         markets: folder of the markets, with their bars and folds.
         sweeps: folder of the sweeps; what finished runs took there is the estimate, else a short training is.
         slots: runs at a time.
@@ -61,25 +61,32 @@ def plan(
     start_job("plan")
     asked = json.loads(settings)
     for name, sweep in asked["sweeps"].items():
-        laid = [Round(**round_) for round_ in sweep["rounds"]]
-        rounds, steps = sweep_batches(laid, sweep["continues"]), asked["backtest_budget"] or full_budget(laid)
-        final = Batch(asked["trained"], asked["trained"] * asked["final_seeds"], steps)
-        print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}")
+        laid, windows = [Round(**round_) for round_ in sweep["rounds"]], sweep["windows"]
+        steps = asked["backtest_budget"] or full_budget(laid)
+        rounds, trained = sweep_batches(laid, sweep["continues"]) * windows, asked["trained"] * windows
+        final = Batch(trained, trained * asked["final_seeds"], steps)
+        again = f", before each of {windows} windows of the test days" if windows > 1 else ""
+        print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}{again}")
         print("\n".join(f"  {line}" for line in counts(rounds, final, training.num_envs)))
-        market = markets / sweep["market"]
         rate, source = past_rate(sweeps, name, asked["sweeps"], uses_cuda(training.device))
         if rate is None:
-            data = read_fold(market / "folds" / "fold_0.npz")
+            data = read_fold(markets / parts_of(sweep["market"], sweep)[0] / "folds" / "fold_0.npz")
             environment = EnvironmentSettings(**asked["environments"][sweep["market"]])
             rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
-        done = sum((run / "sharpe.json").exists() for run in folders(below(RUN, SWEEP), sweeps / name))
+        runs = [run for own in parts_of(name, sweep) for run in folders(below(RUN, SWEEP), sweeps / own)]
+        done = sum((run / "sharpe.json").exists() for run in runs)
         print(
             f"  {1000 * rate:.3g} ms a vector step ({source}): {cpu_hours([*rounds, final], rate):.3g} hours of one "
             f"core, {hours([*rounds, final], rate, slots):.3g} hours with {slots} runs at a time; "
             f"{done} of the sweep's runs are done"
         )
-        print("\n".join(f"  {line}" for line in what_it_shows(asked, name, market, sweeps)))
+        print("\n".join(f"  {line}" for line in what_it_shows(asked, name, markets, sweeps)))
+
+
+def parts_of(name: str, sweep: dict[str, Any]) -> list[str]:
+    """Return the names of a sweep, or of its market, before each window of the test days; of one window its own."""
+    return [of_window(name, number) for number in range(sweep["windows"])] if sweep["windows"] > 1 else [name]
 
 
 def counts(rounds: list[Batch], final: Batch, num_envs: int) -> list[str]:
@@ -105,31 +112,39 @@ def past_rate(sweeps: Path, name: str, settings: dict[str, dict[str, Any]], on_c
     """
     like = [other for other, sweep in settings.items() if _kind(sweep) == _kind(settings[name])]
     for other in sorted(like, key=lambda other: other != name):
-        if runs := past_runs(sweeps / other, "s" if on_cuda else "cpu_time"):
+        own = parts_of(other, settings[other])
+        if runs := [run for part in own for run in past_runs(sweeps / part, "s" if on_cuda else "cpu_time")]:
             seconds, steps = map(sum, zip(*runs, strict=True))
             return seconds / steps, f"{len(runs)} runs of {other}"
     return None, ""
 
 
-def what_it_shows(asked: dict[str, Any], name: str, market: Path, sweeps: Path) -> list[str]:
+def what_it_shows(asked: dict[str, Any], name: str, markets: Path, sweeps: Path) -> list[str]:
     """Return a table of what the sweep's design can show, and warnings where it cannot answer its question."""
-    on, bars = asked["sweeps"][name]["market"], read_bars(market / "bars.parquet")
+    sweep = asked["sweeps"][name]
+    on, bars = sweep["market"], read_bars(markets / sweep["market"] / "bars.parquet")
+    fold, trained = (
+        markets / parts_of(on, sweep)[0] / "folds" / "fold_0",
+        [sweeps / own for own in parts_of(name, sweep)],
+    )
     estimand = estimand_of(asked["environments"][on].get("action_mode", EnvironmentSettings().action_mode))
     year = periods_of(bars.attrs)
-    likeness = past_likeness(asked, name, market, sweeps, estimand, year)
+    likeness = past_likeness(asked, name, markets, sweeps, estimand, year)
     design = Design(
         estimand,
         test_days=int(bars["date"][bars["date"] >= asked["test_start"][on]].nunique()),
         seeds=asked["final_seeds"],
-        validation_days=len(read_fold(market / "folds" / "fold_0.npz").validation.dates) * asked["folds"],
+        validation_days=len(read_fold(fold.with_suffix(".npz")).validation.dates) * asked["folds"],
         trials=asked["trials"][on],
         year=year,
         likeness=likeness,
+        windows=sweep["windows"],
     )
-    rows = [("two trials differ", _two_trials(read_trials(sweeps / name), asked, design)), *design.rows()]
+    judged = next((scores for own in trained if (scores := read_trials(own))), [])
+    rows = [("two trials differ", _two_trials(judged, asked, design)), *design.rows()]
     width = max(len(question) for question, _ in rows)
     table = [f"{question:{width}}  {answer}" for question, answer in rows]
-    gap = gap_before_test(bars, market / "folds" / "fold_0.json", asked["test_start"][on])
+    gap = gap_before_test(bars, fold.with_suffix(".json"), asked["test_start"][on])
     return [
         f"what can be shown (two-sided at 5 %, in {POWER:.0%} of cases):",
         *(f"  {line}" for line in table),
@@ -146,24 +161,27 @@ def gap_before_test(bars: pd.DataFrame, fold: Path, test_start: str) -> str | No
 
 
 def past_likeness(
-    asked: dict[str, Any], name: str, market: Path, sweeps: Path, estimand: Estimand, year: int
+    asked: dict[str, Any], name: str, markets: Path, sweeps: Path, estimand: Estimand, year: int
 ) -> Likeness:
     """Return how alike agent and benchmark were on the market's validation days, where a sweep has trained there.
 
     That of the sweep itself, else of another with its agent, else of another on its market.
     """
     own = asked["sweeps"][name]
-    benchmarks = [market / below(BASELINE_RETURNS, MARKET).format(fold=fold) for fold in range(asked["folds"])]
     others = [other for other, sweep in asked["sweeps"].items() if sweep["market"] == own["market"]]
     for other in sorted(others, key=lambda other: (other != name, asked["sweeps"][other]["agent"] != own["agent"])):
-        scores = read_trials(sweeps / other)
-        best = incumbent(scores) if scores else None
-        if best is None or not all(path.exists() for path in benchmarks):
-            continue
-        path = sweeps / other / below(TRIAL, SWEEP).format(round=best.round, trial=best.trial) / "score.json"
-        likeness = measure_likeness(path, benchmarks, estimand, year, f"the best trial of {other}")
-        if likeness is not None:
-            return likeness
+        sweep = asked["sweeps"][other]
+        for part, market in zip(parts_of(other, sweep), parts_of(own["market"], sweep), strict=True):
+            returns = [below(BASELINE_RETURNS, MARKET).format(fold=fold) for fold in range(asked["folds"])]
+            benchmarks = [markets / market / path for path in returns]
+            scores = read_trials(sweeps / part)
+            best = incumbent(scores) if scores else None
+            if best is None or not all(path.exists() for path in benchmarks):
+                continue
+            path = sweeps / part / below(TRIAL, SWEEP).format(round=best.round, trial=best.trial) / "score.json"
+            likeness = measure_likeness(path, benchmarks, estimand, year, f"the best trial of {part}")
+            if likeness is not None:
+                return likeness
     return Likeness("assumed: no sweep on this market has trained yet")
 
 

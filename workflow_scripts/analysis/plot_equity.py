@@ -1,7 +1,9 @@
 """The rule plot_equity: growth on the test days, against the baselines."""
 
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -11,6 +13,7 @@ from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import candidate_of
 
 DRAWN = ("rank_1", "default", "untrained")
+Kind = TypeVar("Kind")
 
 
 def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, ...], plot: Path) -> None:
@@ -18,17 +21,17 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
 
     Args:
         sweep: name of the sweep.
-        backtests: returns.parquet of every candidate and final seed.
-        baselines: returns.parquet of every baseline.
+        backtests: returns.parquet of every candidate and final seed; with several windows of the test days, those of
+            each window in turn.
+        baselines: returns.parquet of every baseline, likewise.
         plot: the SVG file to write.
 
     """
     start_job("plot_equity")
     seeds: dict[str, list[pd.Series]] = defaultdict(list)
-    for path in backtests:
-        returns = read_returns(path)
-        if (name := candidate_of(path)) in DRAWN and len(returns):
-            seeds[name].append((1 + returns).cumprod())
+    for (name, _), windows in _kept(backtests, lambda path: (candidate_of(path), path.parent.name)).items():
+        if name in DRAWN and all(map(len, windows)):
+            seeds[name].append(_growth(windows))
     with figure(plot) as axes:
         axes.set_title(f"{sweep}: growth on the test days, after fees")
         for name in DRAWN:
@@ -40,14 +43,27 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
                 axes.plot(
                     paths.index, paths.mean(axis=1), color=colour(name), label=f"{label(name)}, {paths.shape[1]} seeds"
                 )
-        for path in baselines:
-            growth = (1 + read_returns(path)).cumprod()
-            name = path.parent.name
+        for name, windows in _kept(baselines, lambda path: path.parent.name).items():
+            growth = _growth(windows)
             axes.plot(growth.index, growth, color=colour(name), linestyle="--", linewidth=1.2, label=label(name))
         axes.axhline(1, color="#888888", linewidth=0.8)
         axes.set_ylabel("value of 1 invested (band: range of the seeds)")
         axes.legend(loc="upper left")
         axes.figure.autofmt_xdate(rotation=0, ha="center")
+
+
+def _kept(paths: Iterable[Path], key: Callable[[Path], Kind]) -> dict[Kind, list[pd.Series]]:
+    """Return the daily returns of files by what they are of; of several windows of the test days one for each."""
+    kept: dict[Kind, list[pd.Series]] = {}
+    for path in paths:
+        kept.setdefault(key(path), []).append(read_returns(path))
+    return kept
+
+
+def _growth(windows: list[pd.Series]) -> pd.Series:
+    """Return the growth of one unit over windows that follow each other."""
+    growth: pd.Series = (1 + pd.concat(windows)).cumprod()
+    return growth
 
 
 if __name__ == "__main__":

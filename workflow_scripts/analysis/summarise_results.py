@@ -20,12 +20,18 @@ def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
     for name in names:
         folder = results / "sweeps" / name
         verdict = read_json(folder / "verdict.json")
-        best = yaml.safe_load((folder / "incumbent.yaml").read_text(encoding="utf-8"))[0]
         print(f"\n{name}")
         for question in ("skill", "tuning", "selection"):
             print(f"  {question + ':':<10} {verdict[question]['sentence']}")
-        print(f"  incumbent: round {best['round']}, trial {best['trial']}, validation score {best['score']:.2f}")
-        print(f"             {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")
+        for window in verdict.get("windows", [verdict]):
+            of = folder.with_name(window["sweep"])
+            best = yaml.safe_load((of / "incumbent.yaml").read_text(encoding="utf-8"))[0]
+            before = f" before {window['test']['first_day']}" if of != folder else ""
+            print(
+                f"  incumbent{before}: round {best['round']}, trial {best['trial']}, "
+                f"validation score {best['score']:.2f}"
+            )
+            print(f"             {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")
     print(f"\nreport: {results / 'report.html'}")
 
 

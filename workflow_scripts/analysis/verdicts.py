@@ -1,5 +1,6 @@
 """A verdict: three answers about a sweep, and beside them what each candidate and baseline earned."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from workflow_scripts.analysis.inference.answers import (
     Answer,
+    pooled_selection,
     selection_answer,
     sharpe_row,
     skill_answer,
@@ -15,11 +17,12 @@ from workflow_scripts.analysis.inference.answers import (
 )
 from workflow_scripts.analysis.inference.estimands import estimand_of
 from workflow_scripts.analysis.inference.evidence import always_valid_e_value, always_valid_p_value
-from workflow_scripts.analysis.kept_returns import TestReturns, ValidationReturns
-from workflow_scripts.analysis.openings import Openings
+from workflow_scripts.analysis.kept_returns import Days, TestReturns, ValidationReturns
+from workflow_scripts.analysis.openings import together
+from workflow_scripts.analysis.windows import DEFAULT, TUNED, Window, pooled
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 
-TUNED, DEFAULT, BENCHMARK = "rank_1", "default", "benchmark"
+BENCHMARK = "benchmark"
 NEUTRAL = {
     "tilt": "no tilt: equal weights",
     "weights": "equal weights, no cash",
@@ -28,28 +31,28 @@ NEUTRAL = {
 
 
 def judge(
-    test: TestReturns,
-    validation: ValidationReturns,
+    windows: Sequence[Window],
     environment: EnvironmentSettings,
-    default_is_tuned: bool,
     trials_made: int,
     confidence: float,
     resamples: int,
-    openings: Openings,
 ) -> dict[str, Any]:
     """Return what verdict.json says of a sweep, but for its names.
 
+    Several windows of the test days are judged as one: their returns one after the other, of the configuration that was
+    tuned before each window and of its default. The luck of selection is each window's, and put together.
+
     Args:
-        test: what candidates and baselines earned on the test days.
-        validation: what the trials and the benchmark earned on the validation days.
+        windows: the test days, or each window of them in turn, with the sweep before it. Skill and tuning count how
+            often they were opened to judge something else.
         environment: how an action becomes trades; it decides the estimand, and what the benchmark does.
-        default_is_tuned: whether the tuned configuration is the default.
         trials_made: how many trials were ever made on this market.
         confidence: coverage of the intervals.
         resamples: of the bootstrap behind the luck of selection.
-        openings: how often these test days were opened to judge something else; skill and tuning count them.
 
     """
+    test, openings = pooled(windows), together([window.openings for window in windows])
+    default_is_tuned = all(window.default_is_tuned for window in windows)
     estimand = estimand_of(environment.action_mode)
     returns, missing, days_a_year = test.returns, test.not_judged, test.periods_per_year
 
@@ -73,11 +76,14 @@ def judge(
         rows = [returns.get(name, np.zeros((1, 1))) for name in (TUNED, DEFAULT)]
         tuning = tuning_answer(rows[0], rows[1], default_is_tuned, estimand, corrected, days_a_year=days_a_year)
     skill, tuning = (_counting(answer, times, corrected) for answer in (skill, tuning))
-    return {
+    selections = [
+        _selection(window.validation, estimand, confidence, resamples, trials_made, days_a_year) for window in windows
+    ]
+    content = {
         "sentence": skill.sentence,
         "skill": skill.as_json(),
         "tuning": tuning.as_json(),
-        "selection": _selection(validation, estimand, confidence, resamples, trials_made, days_a_year),
+        "selection": pooled_selection(selections, confidence).as_json(),
         "estimand": skill.estimand,
         "benchmark": {
             "action": NEUTRAL[environment.action_mode],
@@ -87,17 +93,31 @@ def judge(
         "confidence": confidence,
         "resamples": resamples,
         "periods_per_year": days_a_year,
-        "test": {"first_day": str(test.days[0]), "last_day": str(test.days[-1]), "days": len(test.days)},
-        "validation": {
-            "first_day": str(validation.days[0]),
-            "last_day": str(validation.days[-1]),
-            "days": len(validation.days),
-        },
+        "test": _span(test.days),
+        "validation": _span(np.unique(np.concatenate([window.validation.days for window in windows]))),
         "trials_counted": trials_made,
         "openings": openings.as_json(),
         "rows": {name: _row(name, test, confidence) for name in sorted(returns)},
         "not_judged": dict(missing),
     }
+    if len(windows) > 1:
+        content["windows"] = [
+            {
+                "sweep": window.sweep,
+                "market": window.market,
+                "test": _span(window.test.days),
+                "validation": _span(window.validation.days),
+                "tuned_is_default": window.default_is_tuned,
+                "selection": selection.as_json(),
+                "openings": window.openings.as_json(),
+            }
+            for window, selection in zip(windows, selections, strict=True)
+        ]
+    return content
+
+
+def _span(days: Days) -> dict[str, Any]:
+    return {"first_day": str(days[0]), "last_day": str(days[-1]), "days": len(days)}
 
 
 def _counting(answer: Answer, times: int, confidence: float) -> Answer:
@@ -126,12 +146,11 @@ def _selection(
     resamples: int,
     trials_made: int,
     days_a_year: int,
-) -> dict[str, Any]:
+) -> Answer:
     names = list(validation.trials)
     if not names:
-        reason = "no trial has daily returns of every validation day"
-        return unjudged(reason, estimand).as_json()
-    answer: Answer = selection_answer(
+        return unjudged("no trial has daily returns of every validation day", estimand)
+    answer = selection_answer(
         list(validation.trials.values()),
         validation.benchmark,
         max(trials_made, len(names)),
@@ -140,11 +159,11 @@ def _selection(
         resamples,
         days_a_year=days_a_year,
     )
-    content = answer.as_json()
-    beside = content["beside"]
-    if "stand_out" in beside:
-        content["beside"] = beside | {"stand_out": [names[place] for place in beside["stand_out"]]}
-    return content
+    if "stand_out" not in answer.beside:
+        return answer
+    return replace(
+        answer, beside={**answer.beside, "stand_out": [names[place] for place in answer.beside["stand_out"]]}
+    )
 
 
 def _row(name: str, test: TestReturns, confidence: float) -> dict[str, Any]:

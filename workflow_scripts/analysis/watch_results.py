@@ -139,10 +139,12 @@ def read_plans(config: Path) -> tuple[dict[str, Plan], str]:
     except ValueError as error:
         return {}, f"{config.name} cannot be read, so that only what has begun is known: {error}"
     candidates, seeds = settings.top.backtest.top + 2, len(settings.top.seeds.final)
-    return {
+    plans = {
         name: Plan([(round_.size, round_.runs) for round_ in sweep.schedule], candidates * seeds)
         for name, sweep in settings.sweeps.items()
-    }, ""
+    }
+    # A sweep that is repeated before several windows of the test days has itself nothing but its verdict.
+    return {**{name: Plan([], 0) for name in settings.judged}, **plans}, ""
 
 
 def picture(progress: Progress, note: str, now: float) -> Group:

@@ -16,6 +16,7 @@ from workflow_scripts.analysis.report.tree import Market, Sweep, read_market, re
 from workflow_scripts.analysis.report.verdict import QUESTIONS, WORDS, verdict_section
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.paths import whole
 
 
 def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> None:
@@ -33,7 +34,8 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
     found = read_sweeps(results.resolve().parent, sweeps)
     if not found:
         raise ValueError(f"{results} holds no sweep: run Snakemake first")
-    markets = [read_market(results.resolve().parent, name) for name in sorted({sweep.market for sweep in found})]
+    names = sorted({sweep.market for sweep in found if not sweep.windows})
+    markets = [read_market(results.resolve().parent, name) for name in names]
     parts = [*(_part(sweep) for sweep in found), *(_part_of_market(market) for market in markets)]
     page = render(_title(found), _summary(found), parts, versions())
     write_text(report, page)
@@ -41,7 +43,8 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
 
 
 def _title(sweeps: list[Sweep]) -> str:
-    return f"foldsweep: {sweeps[0].name}" if len(sweeps) == 1 else f"foldsweep: {len(sweeps)} sweeps"
+    names = {whole(sweep.name) for sweep in sweeps}
+    return f"foldsweep: {len(names)} sweeps" if len(names) > 1 else f"foldsweep: {names.pop()}"
 
 
 def _summary(sweeps: list[Sweep]) -> Table | None:
@@ -50,17 +53,22 @@ def _summary(sweeps: list[Sweep]) -> Table | None:
         return None
     rows = []
     for sweep in sweeps:
+        if whole(sweep.name) != sweep.name:
+            continue
         answers = [WORDS[sweep.verdict[name]["answer"]] if sweep.verdict else None for name in QUESTIONS]
         skill = sweep.verdict["skill"] if sweep.verdict else {}
         estimate = f"{signed(skill['estimate'])} {span(skill['interval'])}" if skill else None
         best = sweep.incumbent
-        rows.append((sweep.name, sweep.market, *answers, estimate, len(sweep.scores), best.score if best else None))
+        trials = sum(len(part.scores) for part in sweep.windows or [sweep])
+        rows.append((sweep.name, sweep.market, *answers, estimate, trials, best.score if best else None))
     columns = ("sweep", "market", *QUESTIONS, "skill, estimate and interval", "trials", "best validation score")
     return Table("The answers", columns, rows)
 
 
 def _part(sweep: Sweep) -> Part:
     market = read_market(sweep.root, sweep.market)
+    if sweep.windows:
+        return Part(f"{sweep.name} on {sweep.market}", sweep.name, [verdict_section(sweep, market)])
     sections = [
         verdict_section(sweep, market),
         search_section(sweep, market),

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
+from workflow_scripts.config.windows import cut_windows, refuse_names_of_windows
 from workflow_scripts.data.periods import DAILY
-from workflow_scripts.data.settings import Day, FeatureSettings, FoldSettings
+from workflow_scripts.data.settings import IN_DAYS, Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.optimizers.base import MOST_STEPS, Optimizer, Round, pairs
@@ -21,7 +22,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.model import SettingError, Settings, shown_number, unknown_key
-from workflow_scripts.workflow.paths import NAME
+from workflow_scripts.workflow.paths import NAME, of_window
 
 # What a market may have of its own; null or absent takes the environment's.
 MARKETS_OWN = ("cost_pct", "sell_tax_pct", "min_fee", "lot_size", "initial_cash")
@@ -78,6 +79,18 @@ class Backtest(Settings):
         default=2000, ge=100, le=10**6, description="bootstrap resamples behind each interval of the verdict"
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
+
+
+class SealedDays(Settings):
+    """The test days."""
+
+    windows: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="windows into which the days from `test_start` to the market's `end` are cut, of about equal "
+        "length; the sweep is repeated before each of them, and one verdict judges their returns together",
+    )
 
 
 class Importance(Settings):
@@ -140,6 +153,7 @@ class TopLevel(Settings):
     training: TrainingSettings = Field(default=TrainingSettings(), description="what every run has in common")
     seeds: Seeds = Field(default=Seeds(), description=str(Seeds.__doc__))
     sweeps: dict[Name, dict[str, Any]] = Field(min_length=1, description="the sweeps by name")
+    test: SealedDays = Field(default=SealedDays(), description=str(SealedDays.__doc__))
     backtest: Backtest = Field(default=Backtest(), description=str(Backtest.__doc__))
     importance: Importance = Field(default=Importance(), description=str(Importance.__doc__))
     replay: bool = Field(
@@ -152,11 +166,20 @@ class TopLevel(Settings):
 
 @dataclass(frozen=True)
 class Market:
-    """A market: where its bars come from, when its test days begin, and how one trades on it."""
+    """A market: where its bars come from, when its test days begin and end, and how one trades on it.
+
+    Attributes:
+        source: where its bars come from.
+        test_start: first test day.
+        environment: how an action becomes trades.
+        test_stop: the first day after the test days; none where they end with the market.
+
+    """
 
     source: Source
     test_start: str
     environment: EnvironmentSettings
+    test_stop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +192,7 @@ class Sweep:
         optimizer: what proposes, with its own settings.
         space: the search space.
         runs: how many (fold, seed) pairs judge a trial at full budget.
+        before: first day of the window of the test days that the sweep is made for; none where there is one window.
 
     """
 
@@ -177,6 +201,7 @@ class Sweep:
     optimizer: Optimizer
     space: Space
     runs: int
+    before: str | None = None
 
     @cached_property
     def schedule(self) -> list[Round]:
@@ -212,6 +237,8 @@ class Sweep:
             asked["warm_start"] = keys.warm_start.model_dump()
         if keys.objective != "sharpe":
             asked["objective"] = keys.objective
+        if self.before is not None:
+            asked["before"] = self.before
         return {**asked, "search_space": {name: entry.spelled() for name, entry in self.space.items()}}
 
 
@@ -221,14 +248,16 @@ class Config:
 
     Attributes:
         top: the outermost keys.
-        markets: the markets by name.
-        sweeps: the sweeps by name.
+        markets: the markets by name; with several windows of the test days, each window's as well.
+        sweeps: the sweeps by name; with several windows, those of each window in place of the whole.
+        judged: for each sweep of config.yaml those that its verdict judges: itself, or those of its windows in turn.
 
     """
 
     top: TopLevel
     markets: dict[str, Market]
     sweeps: dict[str, Sweep]
+    judged: dict[str, list[str]]
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -249,6 +278,8 @@ def read_config(values: Mapping[str, Any]) -> Config:
     top = TopLevel.of(values)
     with _below("folds"):
         top.folds.require_look_back(top.features.turbulence_days)
+    refuse_names_of_windows("markets", top.markets)
+    refuse_names_of_windows("sweeps", top.sweeps)
     runs = top.folds.number * len(top.seeds.tuning)
     markets: dict[str, Market] = {}
     sweeps: dict[str, Sweep] = {}
@@ -273,7 +304,51 @@ def read_config(values: Mapping[str, Any]) -> Config:
                 f"{top.backtest.top} ranks need as many configurations, and sweep {name} is sure of {distinct}: lower "
                 "it, or raise the sweep's rounds or round_size",
             )
-    return Config(top, markets, sweeps)
+    if top.test.windows > 1:
+        return _before_each_window(top, markets, sweeps)
+    return Config(top, markets, sweeps, {name: [name] for name in sweeps})
+
+
+def _before_each_window(top: TopLevel, markets: Mapping[str, Market], sweeps: Mapping[str, Sweep]) -> Config:
+    """Return the settings with a market and a sweep for each window of the test days.
+
+    Raises:
+        SettingError: folds would be the same before each window, or test days have no end, or too few days.
+
+    """
+    count = top.test.windows
+    if top.folds.form is IN_DAYS and top.folds.anchor == "start":
+        raise SettingError(
+            ("folds", "anchor"),
+            f"start cuts the same folds before each of {count} windows of the test days (test.windows): take end, "
+            "which cuts them backwards from the window",
+        )
+    cut = {}
+    for name in sorted({sweep.keys.market for sweep in sweeps.values()}):
+        market = markets[name]
+        if market.source.end is None:
+            raise SettingError(
+                ("markets", name, "end"),
+                f"is required with {count} windows of the test days (test.windows), which days that are appended would "
+                "move: name the last test day",
+            )
+        cut[name] = cut_windows(market.test_start, market.source.end, count)
+    of_windows = {
+        of_window(name, number): replace(markets[name], test_start=window.first_day, test_stop=window.stop)
+        for name, windows in cut.items()
+        for number, window in enumerate(windows)
+    }
+    made, judged = {}, {}
+    for name, sweep in sweeps.items():
+        judged[name] = [of_window(name, number) for number in range(count)]
+        for number, own in enumerate(judged[name]):
+            keys: dict[str, Any] = {"market": of_window(sweep.keys.market, number)}
+            if (source := sweep.keys.warm_start.sweep) is not None:
+                start = sweep.keys.warm_start.model_copy(update={"sweep": of_window(source, number)})
+                keys["warm_start"] = start
+            before = of_windows[keys["market"]].test_start
+            made[own] = replace(sweep, keys=sweep.keys.model_copy(update=keys), before=before)
+    return Config(top, {**markets, **of_windows}, made, judged)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ def compute_features(
     turbulence_days: int,
     purge_days: int,
     by_run: bool = False,
+    test_stop: str | None = None,
 ) -> None:
     """Write the features of the days before the test days, and, apart from them, the backtest's fold.
 
@@ -32,6 +33,7 @@ def compute_features(
         turbulence_days: look-back of turbulence in days.
         purge_days: days dropped before the test days.
         by_run: whether the folds compute the features of each run of days from its own bars, which are then kept.
+        test_stop: first day after the test days (YYYY-MM-DD); none where they end with the market.
 
     """
     log = start_job("compute_features")
@@ -42,7 +44,7 @@ def compute_features(
     known.write(features)
     described = known.describe()
     write_json(features.with_suffix(".json"), {**described, "sha256": sha256(features)})
-    write_fold(*sealed_of_market(market, test_start, purge_days), sealed)
+    write_fold(*sealed_of_market(market, test_start, purge_days, test_stop), sealed)
     log.info(
         f"features of {described['first_day']}..{described['last_day']} ({described['days']} days), sealed from "
         f"{test_start} on; {described.get('covariance', 'covariances of each fold')}"

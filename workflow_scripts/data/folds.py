@@ -154,14 +154,25 @@ def first_test_day(dates: pd.DatetimeIndex, test_start: str) -> int:
     return position
 
 
-def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int) -> Fold:
-    """Return the fold of the backtest: all days before the test days, and in place of validation the test days."""
+def sealed_fold(dates: pd.DatetimeIndex, test_start: str, purge_days: int, test_stop: str | None = None) -> Fold:
+    """Return the fold of the backtest: all days before the test days, and in place of validation the test days.
+
+    Raises:
+        ValueError: there are too few days to train on, or to test.
+
+    """
     test = first_test_day(dates, test_start)
+    stop = len(dates) if test_stop is None else int(dates.searchsorted(pd.Timestamp(test_stop)))
+    if stop < test + 2:
+        raise ValueError(
+            f"the window of test days from {test_start} to before {test_stop} has {stop - test} bars, and an episode "
+            "needs 2: lower test.windows"
+        )
     starts = day_starts(dates)
     days = int(np.searchsorted(starts, test))
     if days <= purge_days + 1:
         raise ValueError(f"{days} days before test_start {test_start} leave none to train on after {purge_days} purged")
-    return Fold(range(int(starts[0]), int(starts[days - purge_days])), range(test, len(dates)))
+    return Fold(range(int(starts[0]), int(starts[days - purge_days])), range(test, stop))
 
 
 def cut_fold(features: Features, fold: Fold) -> tuple[FoldData, dict[str, Any]]:

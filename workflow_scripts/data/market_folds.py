@@ -127,16 +127,26 @@ def _describe_days(dates: pd.DatetimeIndex) -> dict[str, Any]:
     }
 
 
-def sealed_of_market(features: MarketFeatures, test_start: str, purge_days: int) -> tuple[FoldData, dict[str, Any]]:
+def sealed_of_market(
+    features: MarketFeatures, test_start: str, purge_days: int, test_stop: str | None = None
+) -> tuple[FoldData, dict[str, Any]]:
     """Return arrays and description of the backtest's fold, which trades the test days.
+
+    Args:
+        features: of all days.
+        test_start: first test day (YYYY-MM-DD).
+        purge_days: days dropped before it.
+        test_stop: first day after the test days; none where they end with the market.
 
     Raises:
         ValueError: there are no test days, or too few before them.
 
     """
-    own, cut = features.of_fold(sealed_fold(features.dates, test_start, purge_days))
+    own, cut = features.of_fold(sealed_fold(features.dates, test_start, purge_days, test_stop))
     data, scalers = cut_fold(own, cut)
-    settings = {"test_start": test_start, "purge_days": purge_days}
+    settings: dict[str, Any] = {"test_start": test_start, "purge_days": purge_days}
+    if test_stop is not None:
+        settings["test_stop"] = test_stop
     return data, {"settings": settings, **describe_fold(own, cut, scalers)}
 
 

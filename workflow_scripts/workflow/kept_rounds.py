@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST, ROUND, folders, read_back
+from workflow_scripts.workflow.paths import MANIFEST, ROUND, folders, read_back, whole
 
 
 def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
@@ -41,7 +41,7 @@ def lost_trials(round_: Path) -> list[int]:
 
 
 def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> int:
-    """Return how many trials the results hold of sweeps on a market.
+    """Return how many trials the results hold of sweeps on a market, those before a window of its test days as well.
 
     Args:
         market: name of the market.
@@ -54,7 +54,7 @@ def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> 
         for path in folders(ROUND, root)
         if read_back(ROUND, path)["sweep"] not in leave_out and (path / MANIFEST).exists()
     ]
-    return sum(len(manifest["trials"]) for manifest in kept if manifest["settings"]["market"] == market)
+    return sum(len(manifest["trials"]) for manifest in kept if whole(manifest["settings"]["market"]) == market)
 
 
 def _config(round_: Path, trial: int) -> Path:

@@ -25,6 +25,7 @@ BACKTEST_RUN = f"{CANDIDATE}/seed_{{seed}}"
 MANIFEST = "proposals.json"
 
 NUMBER, NAME = "0|[1-9][0-9]*", "[a-z0-9_]+"
+WINDOW = "_window_"
 CONSTRAINTS = {
     **dict.fromkeys(("market", "sweep", "candidate"), NAME),
     **dict.fromkeys(("round", "trial", "fold", "seed"), NUMBER),
@@ -46,6 +47,16 @@ def read_back(level: str, path: Path) -> dict[str, str]:
     if found is None:
         raise ValueError(f"{path} does not lie where {level} says")
     return found.groupdict()
+
+
+def of_window(name: str, number: int) -> str:
+    """Return what a market or a sweep is called before a window of the test days."""
+    return f"{name}{WINDOW}{number}"
+
+
+def whole(name: str) -> str:
+    """Return what a market or a sweep of one window is called as a whole; any other keeps its name."""
+    return re.sub(f"{WINDOW}(?:{NUMBER})$", "", name)
 
 
 def fold_and_seed(run: Path) -> tuple[int, int]:

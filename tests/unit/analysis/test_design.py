@@ -38,6 +38,7 @@ def test_the_table_has_track_record_and_backtest_length_beside_skill():
     assert rows["skill shows"].startswith(
         "from 0.89 in annual Sharpe ratio on: 504 test days, 1 seeds, returns that corr"
     )
+    assert rows["level"] == "the standard error of a Sharpe ratio on 504 test days is 0.71"
     assert rows["MinTRL"] == ("2.73 years show by themselves a Sharpe ratio of 1 above 1.00; the test has 2.00")
     assert rows["MinBTL"] == (
         "2.77 years let the best of 12 trials without skill show a Sharpe ratio of 1; validation has 3.00"
@@ -49,7 +50,8 @@ def test_a_design_that_cannot_answer_says_what_could():
     # (2.80158 / 0.5)² × 0.2 × 252 days
     assert warning == (
         "this design cannot tell whether the agent beats the benchmark: it finds a true difference of 0.5 in annual "
-        "Sharpe ratio in 35% of cases. It takes 1,583 test days, 6.3 years (an earlier test_start)."
+        "Sharpe ratio in 35% of cases. It takes 1,583 test days, 6.3 years (an earlier test_start "
+        "with test.windows, so that training stays near)."
     )
     (warning,) = alike(correlation=0.998, seed_deviation=1.0).warnings()
     # The days' variance is 0.002, and all of it has to be (0.5 / 2.80158)² = 0.03185: 1 / 0.02985 seeds.
@@ -62,6 +64,12 @@ def test_a_design_that_can_answer_is_not_warned_of():
     assert alike(correlation=0.998).warnings() == []
     assert replace(alike(correlation=0.998), test_days=0).warnings()[0].startswith("without test days nothing shows")
     assert replace(DESIGN, test_days=0).rows()[0] == ("skill shows", "never: there are no test days")
+
+
+def test_ten_years_in_windows_know_a_level_better_than_two():
+    ten = dict(replace(DESIGN, test_days=2520, windows=5).rows())
+    assert ten["level"] == "the standard error of a Sharpe ratio on 2520 test days in 5 windows is 0.32"  # √(1/10)
+    assert ten["skill shows"].startswith("from 0.40 in annual Sharpe ratio")  # 0.89 √(2/10)
 
 
 def test_too_many_trials_for_the_validation_days_are_warned_of():

@@ -36,6 +36,7 @@ MINIMUM_DAYS = 21
 SAME_RETURN = 1e-12
 # An annual Sharpe difference that nobody would pay for: an interval below it is a no, not an unknown.
 WORTHWHILE_SHARPE = 0.1
+LUCK: Mapping[Verdict, str] = {"yes": "Not luck", "no": "Luck", "unknown": "May be luck"}
 UNITS = {
     "sharpe": "annual Sharpe ratio",
     "alpha": "alpha per year",
@@ -237,6 +238,46 @@ def selection_answer(
     )
 
 
+def pooled_selection(answers: Sequence[Answer], confidence: float = 0.95) -> Answer:
+    """Return whether sweeps before several windows chose by more than luck: the answer of most, put together.
+
+    The windows' validation days overlap, so that their answers depend on each other. Rüger's p-value holds however they
+    do: of N p-values the k-th smallest times N/k, with k half of N rounded up (Rüger 1978, "Das maximale
+    Signifikanzniveau des Tests: Lehne H₀ ab, wenn k unter n gegebenen Tests zur Ablehnung führen"). So a yes says that
+    half of the sweeps or more chose by more than luck. Estimate and interval are the windows' means; an interval of
+    errors that are alike in all windows is as wide as that, and any other is narrower.
+
+    Args:
+        answers: the answer of each window; one alone stays as it is.
+        confidence: of the test.
+
+    """
+    if len(answers) == 1:
+        return answers[0]
+    unit, count = answers[0].estimand, len(answers)
+    if reasons := [each.reason for each in answers if each.p_value is None and each.answer != "no"]:
+        return _undefined(f"{len(reasons)} of {count} windows have no answer ({reasons[0]})", unit)
+    # Where no trial has an opinion none gains anything, and nothing speaks against luck.
+    p_values = sorted(1.0 if each.p_value is None else each.p_value for each in answers)
+    half = (count + 1) // 2
+    p_value = min(1.0, count / half * p_values[half - 1])
+    answer: Verdict = "yes" if p_value < 1 - confidence else "no" if p_values[half - 1] >= 0.5 else "unknown"
+    low, high = np.mean([each.interval or (0.0, 0.0) for each in answers], axis=0)
+    estimate = float(np.mean([each.estimate or 0.0 for each in answers]))
+    shown = sum(each.answer == "yes" for each in answers)
+    return Answer(
+        answer,
+        f"{LUCK[answer]}: before {shown} of {count} windows the best trial shows more on its validation days than luck "
+        f"of selection explains; on average {estimate:+.2g} [{low:+.2g}, {high:+.2g}] in {unit} beyond the best of as "
+        f"many without skill ({probable(p_value)} of all windows).",
+        unit,
+        estimate,
+        (float(low), float(high)),
+        p_value,
+        beside={"windows": count, "p_values": [each.p_value for each in answers], "method": "Rüger (1978)"},
+    )
+
+
 def unjudged(reason: str, estimand: Estimand) -> Answer:
     """Return the answer where there is nothing to compare."""
     return _undefined(reason, UNITS[estimand])
@@ -398,10 +439,9 @@ def _selection_sentence(
     answer: Verdict, test: SuperiorAbility, trials: int, days: int, factor: float, unit: str
 ) -> str:
     best, median, high = (value * factor for value in (test.best, test.median_of_luck, test.high_of_luck))
-    word = {"yes": "Not luck", "no": "Luck", "unknown": "May be luck"}[answer]
     return (
-        f"{word}: the best of {trials} trials shows {best:+.2g} in {unit} on {days} validation days; the best of as "
-        f"many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of twenty"
+        f"{LUCK[answer]}: the best of {trials} trials shows {best:+.2g} in {unit} on {days} validation days; the best "
+        f"of as many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of twenty"
         f" ({probable(test.p_value)})."
     )
 

@@ -24,6 +24,7 @@ from workflow_scripts.workflow.paths import (
     TRIAL,
     folders,
     read_back,
+    whole,
 )
 
 DRAWN = ("rank_1", "default", "untrained")
@@ -42,10 +43,15 @@ class Market:
     name: str
     folder: Path
 
+    @property
+    def _shared(self) -> Path:
+        """The folder of what windows of the test days share: bars and ledger."""
+        return self.folder.with_name(whole(self.name))
+
     @cached_property
     def lock(self) -> dict[str, Any]:
         """What came from the source; empty before it came."""
-        return _json(self.folder / "data.lock.json") or {}
+        return _json(self._shared / "data.lock.json") or {}
 
     @cached_property
     def features(self) -> dict[str, Any]:
@@ -73,7 +79,7 @@ class Market:
     @cached_property
     def openings(self) -> int:
         """Lines of the ledger of openings."""
-        ledger = self.folder / "openings.jsonl"
+        ledger = self._shared / "openings.jsonl"
         return len(ledger.read_text(encoding="utf-8").splitlines()) if ledger.exists() else 0
 
 
@@ -138,7 +144,14 @@ class Sweep:
     @property
     def market(self) -> str:
         """The name of its market."""
-        return str(self.settings.get("market", "?"))
+        return whole(self.windows[0].market) if self.windows else str(self.settings.get("market", "?"))
+
+    @cached_property
+    def windows(self) -> list["Sweep"]:
+        """The sweeps before the windows of the test days that its verdict judges; empty where there is one window."""
+        if whole(self.name) != self.name:
+            return []
+        return [each for each in read_sweeps(self.root) if each.name != self.name and whole(each.name) == self.name]
 
     @cached_property
     def incumbent(self) -> Score | None:

@@ -11,6 +11,7 @@ from workflow_scripts.analysis.report.elements import (
     Figure,
     Note,
     Section,
+    Table,
     axis,
     layout,
     rounded,
@@ -18,6 +19,7 @@ from workflow_scripts.analysis.report.elements import (
     span,
 )
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
+from workflow_scripts.workflow.paths import whole
 from workflow_scripts.workflow.wording import probable, several
 
 QUESTIONS = {
@@ -56,9 +58,12 @@ def verdict_section(sweep: Sweep, market: Market) -> Section:
     took = Facts("What it took", what_it_took(sweep, market))
     if sweep.verdict is None:
         text = "There is no verdict yet: the tuned configuration has not been judged on the test days."
+        if (name := whole(sweep.name)) != sweep.name:
+            text = f"The verdict of {name} judges the test days of this sweep together with those of the other windows."
         return Section("Verdict", [Note(text), took], "verdict")
     answers = [_answer(name, sweep.verdict[name], sweep.verdict["confidence"]) for name in QUESTIONS]
-    blocks: list[Any] = [Answers(answers), *_openings(sweep.verdict), *_picture(sweep.verdict), took]
+    blocks: list[Any] = [Answers(answers), *_openings(sweep.verdict), *_picture(sweep.verdict)]
+    blocks += [*_windows(sweep.verdict), took]
     return Section("Verdict", blocks, "verdict")
 
 
@@ -125,17 +130,38 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
     ]
 
 
+def _windows(verdict: Mapping[str, Any]) -> list[Block]:
+    """Return a row for each window of the test days, where there are several."""
+    rows = [
+        (
+            window["sweep"],
+            *(f"{window[days]['first_day']} to {window[days]['last_day']}" for days in ("validation", "test")),
+            window["test"]["days"],
+            "yes" if window["tuned_is_default"] else "no",
+            WORDS[window["selection"]["answer"]],
+            window["openings"]["count"],
+        )
+        for window in verdict.get("windows", [])
+    ]
+    columns = ("sweep", "validation", "test", "test days", "tuned is the default", QUESTIONS["selection"], "openings")
+    note = "The sweep is repeated before each window, and the test days of all windows are judged together."
+    return [Table("Windows of the test days", columns, rows, note=note)] if rows else []
+
+
 def what_it_took(sweep: Sweep, market: Market) -> list[tuple[str, Any]]:
-    """Return a sweep's counts and costs."""
-    runs = [*sweep.runs, *(run for each in sweep.backtests.values() for run in each)]
-    cpu, settings = cpu_seconds(runs), sweep.settings
+    """Return a sweep's counts and costs; with several windows of the test days those of all."""
+    parts = sweep.windows or [sweep]
+    tuning = [run for part in parts for run in part.runs]
+    runs = [*tuning, *(run for part in parts for each in part.backtests.values() for run in each)]
+    scores = [score for part in parts for score in part.scores]
+    cpu, settings = cpu_seconds(runs), parts[0].settings
     rows: list[tuple[str, Any]] = [
         ("agent", settings.get("agent")),
         ("market", f"{sweep.market}: {len(market.lock.get('tickers', []))} tickers, {_span(market.lock)}"),
         ("optimizer", settings.get("optimizer")),
-        ("trials", f"{len(sweep.scores)}, {sum(score.status != 'ok' for score in sweep.scores)} without a score"),
-        ("runs", f"{len(sweep.runs)} on validation days, {len(runs) - len(sweep.runs)} on test days"),
-        ("vector steps of the sweep", sum(vector_steps(sweep.scores)) if sweep.scores else 0),
+        ("trials", f"{len(scores)}, {sum(score.status != 'ok' for score in scores)} without a score"),
+        ("runs", f"{len(tuning)} on validation days, {len(runs) - len(tuning)} on test days"),
+        ("vector steps of the sweep", sum(sum(vector_steps(part.scores)) for part in parts if part.scores)),
         ("CPU time of the runs", f"{cpu / 3600:.2f} h" if cpu is not None else None),
     ]
     if sweep.verdict is not None:
