@@ -199,7 +199,9 @@ def sweep_lines(sweep: SweepProgress) -> list[RenderableType]:
         of(sweep.backtest_done, sweep.backtest_runs),
         bar(sweep.backtest_done, sweep.backtest_runs),
     )
-    lines: list[RenderableType] = [Text(f"{sweep.name}  {sweep.about}", style="bold"), table]
+    lines: list[RenderableType] = [Text(f"{sweep.name}  {sweep.about}", style="bold")]
+    if sweep.rounds:
+        lines.append(table)
     if sweep.best is not None:
         score = number(sweep.best.score) + (f" ± {sweep.interval:#.3g}" if sweep.interval is not None else "")
         against = f", against the default {difference(sweep.against_default)}" if sweep.against_default else ""

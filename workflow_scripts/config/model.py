@@ -192,7 +192,7 @@ class Sweep:
         optimizer: what proposes, with its own settings.
         space: the search space.
         runs: how many (fold, seed) pairs judge a trial at full budget.
-        before: first day of the window of the test days that the sweep is made for; none where there is one window.
+        test_start: first day of the window of the test days that the sweep precedes; none where there is one window.
 
     """
 
@@ -201,7 +201,7 @@ class Sweep:
     optimizer: Optimizer
     space: Space
     runs: int
-    before: str | None = None
+    test_start: str | None = None
 
     @cached_property
     def schedule(self) -> list[Round]:
@@ -237,8 +237,8 @@ class Sweep:
             asked["warm_start"] = keys.warm_start.model_dump()
         if keys.objective != "sharpe":
             asked["objective"] = keys.objective
-        if self.before is not None:
-            asked["before"] = self.before
+        if self.test_start is not None:
+            asked["test_start"] = self.test_start
         return {**asked, "search_space": {name: entry.spelled() for name, entry in self.space.items()}}
 
 
@@ -346,8 +346,8 @@ def _before_each_window(top: TopLevel, markets: Mapping[str, Market], sweeps: Ma
             if (source := sweep.keys.warm_start.sweep) is not None:
                 start = sweep.keys.warm_start.model_copy(update={"sweep": of_window(source, number)})
                 keys["warm_start"] = start
-            before = of_windows[keys["market"]].test_start
-            made[own] = replace(sweep, keys=sweep.keys.model_copy(update=keys), before=before)
+            test_start = of_windows[keys["market"]].test_start
+            made[own] = replace(sweep, keys=sweep.keys.model_copy(update=keys), test_start=test_start)
     return Config(top, {**markets, **of_windows}, made, judged)
 
 

@@ -78,6 +78,37 @@ def test_an_opening_of_other_days_does_not_count_and_one_day_in_common_does(ledg
     assert openings_of(ledger, ("2017-01-01", "2017-12-31")).count == 0
 
 
+def test_windows_that_one_verdict_judges_are_opened_as_one(ledger):
+    enter(ledger, replace(FIRST, preregistration="whole"))
+    enter(ledger, replace(FIRST, sweep="ppo_window_0", preregistration="w0", last_day="2021-12-31"))
+    enter(ledger, replace(FIRST, sweep="ppo_window_1", preregistration="w1", first_day="2022-01-01"))
+    assert openings_of(ledger, WINDOW).count == 2  # the whole sweep's, and that of its windows
+    assert openings_of(ledger, ("2022-01-01", WINDOW[1])).sweeps == {"ppo": 1, "ppo_window_1": 1}
+    enter(ledger, replace(FIRST, sweep="ppo_window_1", preregistration="again", first_day="2022-01-01"))
+    assert openings_of(ledger, WINDOW).count == 3
+
+
+def test_a_verdict_on_more_days_has_counted_openings_that_are_none_of_a_window(ledger):
+    folder = preregister(ledger, "ppo")
+    for place, days in enumerate([("2021-01-04", "2021-12-31"), ("2022-01-01", WINDOW[1])]):
+        enter(ledger, Opening(f"sac_{place}", f"s{place}", "c", "d", "k", *days))
+    stand(folder / "verdict.json", {"openings": openings_of(ledger, WINDOW).as_json()})
+    assert openings_of(ledger, WINDOW).count == 3
+    assert openings_of(ledger, ("2022-01-01", WINDOW[1])).problems == ()
+
+
+def test_a_ledger_that_lost_its_end_is_noticed_by_what_a_verdict_counted_of_a_window(ledger):
+    preregister(ledger, "ppo_window_0")
+    kept = ledger.read_bytes()
+    preregister(ledger, "ppo_window_0", data="d2")
+    said = {"market": "toy", "windows": [{"openings": openings_of(ledger, WINDOW).as_json()}]}
+    stand(ledger.parents[2] / "sweeps/ppo/verdict.json", said)
+    assert openings_of(ledger, WINDOW).problems == ()
+    preregister(ledger, "ppo_window_0")
+    ledger.write_bytes(kept)
+    assert "counted 2 openings of these days, and 1 are left" in openings_of(ledger, WINDOW).problems[1]
+
+
 @pytest.mark.parametrize("edited", [0, 1])
 def test_an_edited_line_is_noticed(ledger, edited):
     for name in ("p1", "p2", "p3"):
@@ -132,6 +163,14 @@ def test_what_is_judged_otherwise_is_another_opening_and_the_same_again_is_none(
     assert openings_of(ledger, WINDOW).problems == ()
     assert (ledger.read_bytes() == before) == (openings == 1)
     assert (folder / "preregistration.json").exists()
+
+
+def test_a_preregistration_names_the_windows_that_are_judged_together(ledger):
+    alone = json.loads((preregister(ledger, "ppo") / "preregistration.json").read_text())
+    windows = ("ppo_window_0", "ppo_window_1")
+    stated = json.loads((preregister(ledger, windows[0], windows=windows) / "preregistration.json").read_text())
+    assert stated["judged_together"] == list(windows)
+    assert "judged_together" not in alone
 
 
 def test_another_feature_of_the_same_bars_is_another_opening(ledger, tmp_path, monkeypatch):

@@ -28,6 +28,24 @@ def test_a_sweep_is_timed_with_its_own_markets_lots_and_fees(tmp_path, monkeypat
     assert "backtest of 1 configurations, 1 runs, 64 vector steps each" in capsys.readouterr().out
 
 
+def test_a_sweep_before_each_window_costs_as_many_times(tmp_path, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr(verb, "read_fold", lambda path: trained.append(path))
+    monkeypatch.setattr(verb, "what_it_shows", lambda *_: [])
+    monkeypatch.setattr(verb, "seconds_per_step", lambda *_: 0.001)
+    asked = {
+        "sweeps": {"ppo": SWEEP | {"market": "here", "windows": 5}},
+        "environments": {"here": {}},
+        **{"folds": 1, "tuning_seeds": 1, "final_seeds": 2, "trained": 1, "backtest_budget": None},
+    }
+    verb.plan(json.dumps(asked), tmp_path / "markets", tmp_path / "sweeps", slots=1)
+    said = capsys.readouterr().out
+    assert "ppo: ppo on here, proposed by smac, before each of 5 windows of the test days" in said
+    # Of one window: 2 trials with a run each and 2 final runs, all of 64 steps.
+    assert "5 rounds, 10 trials, 20 runs, 1,280 vector steps" in said
+    assert [path.parents[1].name for path in trained] == ["here_window_0"]
+
+
 def test_a_gap_between_the_folds_and_the_test_days_is_a_warning_of_the_plan(tmp_path):
     days = pd.bdate_range("2000-01-03", periods=300)
     bars = pd.DataFrame({"date": days.repeat(2), "ticker": ["A", "B"] * 300})

@@ -144,6 +144,39 @@ def test_several_sweeps_stand_side_by_side_first(results, tmp_path):
     assert text.count('id="market-noise"') == 1
 
 
+def test_windows_of_the_test_days_have_one_verdict_and_a_part_each(results, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(results / "markets/noise", copy / "markets/noise")
+    verdict = json.loads((results / "sweeps/ppo_smac/verdict.json").read_text())
+    verdict["windows"] = []
+    for number in range(2):
+        market, sweep = f"noise_window_{number}", f"ppo_smac_window_{number}"
+        left = shutil.ignore_patterns("data.lock.json", "bars.parquet", "verdict.json")
+        shutil.copytree(results / "markets/noise", copy / "markets" / market, ignore=left)
+        shutil.copytree(results / "sweeps/ppo_smac", copy / "sweeps" / sweep, ignore=left)
+        for manifest in (copy / "sweeps" / sweep).glob("round_*/proposals.json"):
+            said = json.loads(manifest.read_text())
+            said["settings"]["market"] = market
+            manifest.write_text(json.dumps(said))
+        parts = {name: verdict[name] for name in ("test", "validation", "selection")}
+        opened = {"count": 1, "problems": []}
+        verdict["windows"].append({"sweep": sweep, **parts, "tuned_is_default": number == 1, "openings": opened})
+    (copy / "sweeps/ppo_smac").mkdir()
+    (copy / "sweeps/ppo_smac/verdict.json").write_text(json.dumps(verdict))
+    write_report(copy, tmp_path / "report.html", ("ppo_smac", "ppo_smac_window_0", "ppo_smac_window_1"))
+    text = visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "<title>foldsweep: ppo_smac</title>" in text
+    assert text.count(verdict["skill"]["sentence"]) == 1
+    assert text.count("The verdict of ppo_smac judges the test days of this sweep together") == 2
+    assert "There is no verdict yet" not in text
+    # What it took is that of both: 24 trials with a score or without.
+    first = text[text.index('id="ppo_smac"') : text.index('id="ppo_smac_window_0"')]
+    assert "Windows of the test days" in first
+    assert "24, 2 without a score" in first
+    assert 'id="market-noise_window_0"' in text
+    assert "Nothing has been downloaded yet." not in text
+
+
 def test_a_text_of_the_results_is_no_markup(results, tmp_path):
     copy = tmp_path / "results"
     shutil.copytree(results, copy)

@@ -107,6 +107,22 @@ def test_the_sealed_fold_trains_on_all_days_before_the_test_days():
     assert (fold.train, fold.validation) == (range(75), range(80, 100))
 
 
+def test_a_window_of_the_test_days_ends_before_the_next_and_trains_on_the_days_of_earlier_ones():
+    dates = pd.bdate_range("2020-01-01", periods=100)
+    starts = [str(dates[place].date()) for place in (80, 90)]
+    assert sealed_fold(dates, starts[0], 5, starts[1]).validation == range(80, 90)
+    second = sealed_fold(dates, starts[1], 5)
+    assert (second.train, second.validation) == (range(85), range(90, 100))
+
+
+def test_a_window_in_which_nothing_can_be_earned_is_refused():
+    dates = pd.bdate_range("2020-01-01", periods=100)  # dates[80] is a Wednesday
+    with pytest.raises(
+        ValueError, match=r"to before 2020-04-23 has 1 bars, and an episode needs 2: lower test\.windows"
+    ):
+        sealed_fold(dates, "2020-04-22", 5, "2020-04-23")
+
+
 def test_a_test_start_outside_the_calendar_is_refused():
     dates = pd.bdate_range("2020-01-01", periods=100)
     with pytest.raises(ValueError, match="leaves 100 days before and 0 test days"):

@@ -80,7 +80,7 @@ COVERED = {
     ("analysis.judge_sweep",): {
         "analysis": "inference.answers inference.differences inference.estimands inference.evidence "
         "inference.long_run inference.seeds inference.selection inference.sharpe judge_sweep kept_returns "
-        "openings verdicts",
+        "openings verdicts windows",
         "data": "periods",
         "sweeps": "daily history measures",
         "training": "environment.settings sharpe trials",

@@ -4,7 +4,7 @@ import pytest
 
 from workflow_scripts.sweeps.restore_trials import restore_trials
 from workflow_scripts.workflow.files import write_json
-from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
+from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials, trials_kept
 
 SETTINGS = {"seed": 0, "search_space": {"gamma": {"lower": 0.9, "upper": 0.99}}}
 
@@ -70,3 +70,10 @@ def test_a_truncated_manifest_is_named(sweep):
     path.write_text(path.read_text()[:20])
     with pytest.raises(ValueError, match=r"proposals\.json is damaged"):
         count_kept_rounds(sweep, SETTINGS)
+
+
+def test_trials_on_a_market_are_those_before_its_windows_too(tmp_path):
+    for sweep, market in {"ppo": "toy", "sac_window_1": "toy_window_1", "a2c": "toy_window", "now": "toy"}.items():
+        content = {"settings": {"market": market}, "trials": [{}, {}, {}]}
+        write_json(tmp_path / f"results/sweeps/{sweep}/round_0/proposals.json", content)
+    assert trials_kept("toy", {"now"}, tmp_path) == 6

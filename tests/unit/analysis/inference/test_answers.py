@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from workflow_scripts.analysis.inference.answers import (
+    Answer,
+    pooled_selection,
     selection_answer,
     skill_answer,
     tuning_answer,
@@ -185,6 +187,45 @@ def test_one_trial_has_no_deflated_ratio_and_says_why():
 def test_every_trial_of_the_market_counts():
     with pytest.raises(ValueError, match="1 trials made, but 2 given"):
         selection_answer([agent(market())] * 2, market(), trials_made=1)
+
+
+def of_window(p_value, estimate=0.5):
+    answer = "yes" if p_value < 0.05 else "no" if p_value >= 0.5 else "unknown"
+    return Answer(answer, ".", "annual Sharpe ratio", estimate, (estimate - 0.5, estimate + 0.5), p_value)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "p_value", "answer"),
+    [
+        ([0.01, 0.4], 0.02, "yes"),  # of two the smaller, twice
+        ([0.001, 0.9, 0.02], 0.03, "yes"),  # of three the second, 3/2 times
+        ([0.001, 0.9, 0.8, 0.02], 0.04, "yes"),  # of four the second, twice
+        ([0.001, 0.2, 0.8, 0.2], 0.4, "unknown"),
+        ([0.01, 0.6, 0.7], 0.9, "no"),
+        ([0.7, 0.8], 1.0, "no"),
+    ],
+)
+def test_selection_before_several_windows_is_not_luck_where_half_of_them_say_so(p_values, p_value, answer):
+    together = pooled_selection([of_window(each) for each in p_values])
+    assert (together.answer, together.p_value) == (answer, pytest.approx(p_value))
+    check(together)
+
+
+def test_the_gain_of_selection_before_several_windows_is_their_mean():
+    together = pooled_selection([of_window(0.01, 0.2), of_window(0.3, 0.6)])
+    assert together.estimate == pytest.approx(0.4)
+    assert together.interval == pytest.approx((-0.1, 0.9))
+    assert together.sentence.startswith("Not luck: before 1 of 2 windows the best trial shows more")
+
+
+def test_a_window_whose_trials_have_no_opinion_gains_nothing_and_one_without_an_answer_leaves_none():
+    nothing = Answer("no", ".", "annual Sharpe ratio", reason="no trial's returns vary against the benchmark's")
+    assert pooled_selection([of_window(0.01, 0.4), nothing, nothing]).p_value == 1.0
+    assert pooled_selection([of_window(0.01, 0.4), nothing]).estimate == pytest.approx(0.2)
+    few = Answer("unknown", ".", "annual Sharpe ratio", reason="9 validation days are fewer than 21")
+    together = pooled_selection([of_window(0.01), few])
+    assert (together.answer, together.p_value) == ("unknown", None)
+    assert "1 of 2 windows have no answer (9 validation days are fewer than 21)" in together.sentence
 
 
 def test_skill_of_agents_whose_exposure_moves_is_alpha():
