@@ -389,11 +389,11 @@ rule write_report:
             seed=FINAL_SEEDS,
             file=["returns.parquet", "sharpe.json"],
         ),
-        baselines=expand(
-            f"{BACKTEST}/{{baseline}}/returns.parquet",
-            sweep=settings.sweeps,
-            baseline=BASELINES,
-        ),
+        baselines=[
+            file
+            for name in settings.sweeps
+            for file in baseline_returns(Wildcards(fromdict={"sweep": name}))
+        ],
         rounds=[
             f"{ROUND}/{MANIFEST}".format(sweep=name, round=number)
             for name, sweep in settings.sweeps.items()

@@ -188,11 +188,16 @@ backtest_sharpes = of_backtest_runs("sharpe.json")
 
 
 def baseline_returns(wildcards):
+    """What the baselines earned on a sweep's test days, and the market's index, where it has one."""
     return expand(
         f"{BACKTEST}/{{baseline}}/returns.parquet",
         sweep=wildcards.sweep,
-        baseline=BASELINES,
+        baseline=[*BASELINES, *["index"] * has_index(wildcards)],
     )
+
+
+def has_index(wildcards):
+    return market_of(wildcards).source.index_ticker is not None
 
 
 def features_of_planted(wildcards):

@@ -133,6 +133,26 @@ rule backtest_baselines:
         " --folder {params.folder:q} {params.settings} > {log:q} 2>&1"
 
 
+rule backtest_index:
+    """Take what a market's index earned on the test days."""
+    input:
+        bars=of_whole_market(f"{MARKET}/bars.parquet"),
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
+    output:
+        returns=f"{BACKTEST}/index/returns.parquet",
+    log:
+        f"{BACKTEST}/backtest_index.log",
+    localrule: True
+    conda:
+        "../envs/training.yaml"
+    params:
+        code=code("training.backtest_index"),
+    shell:
+        "exec python -m workflow_scripts.training.backtest_index --bars {input.bars:q} --sealed {input.sealed:q}"
+        " --returns {output.returns:q} > {log:q} 2>&1"
+
+
 rule evaluate_baselines:
     """Score the baselines on every fold's validation days; on a planted market the oracle too."""
     input:

@@ -19,6 +19,7 @@ def lived(tmp_path_factory):
     """A toy sweep before each of two windows, with what its run said."""
     toy = Toy(tmp_path_factory.mktemp("windows"))
     toy.config["test"] = {"windows": 2}
+    toy.config["markets"]["toy"]["index_ticker"] = "S3"
     toy.config["folds"] = {"count": 1, "train_days": 60, "validation_days": 25, "purge_days": 2, "anchor": "end"}
     toy.config["seeds"]["tuning"] = [0]
     toy.config["sweeps"]["ppo_smac"] |= {"rounds": 1, "initial_design": 2}
@@ -51,6 +52,19 @@ def test_every_test_day_lies_in_one_window_and_the_verdict_pools_them(lived):
     command = [sys.executable, "-m", "workflow_scripts.analysis.check_verdict", "results"]
     checked = subprocess.run(command, cwd=toy.folder, capture_output=True, text=True)
     assert checked.stdout == "ppo_smac: every number follows from the daily returns that the runs kept\n"
+
+
+def test_the_index_of_the_market_is_a_row_beside_the_baselines(lived):
+    toy, _ = lived
+    row = read(toy, VERDICT)["rows"]["index"]
+    bars = pd.read_parquet(toy.folder / "results/markets/toy/bars.parquet")
+    assert set(bars["ticker"]) == {"S1", "S2"}
+    closes = bars.groupby("date")["index:S3"].first()
+    windows = [closes[days_of(toy, number)].pct_change().iloc[1:] for number in range(2)]
+    earned = pd.concat(windows)
+    # The days' year is that of the market: 260 of five days a week without holidays.
+    assert row["sharpe"]["estimate"] == pytest.approx(earned.mean() / earned.std() * np.sqrt(260))
+    assert row["beyond_benchmark"]["estimate"] is not None
 
 
 def test_days_of_an_earlier_window_are_past_days_to_the_next_sweep(lived):

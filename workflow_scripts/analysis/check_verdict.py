@@ -80,12 +80,13 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
 
 def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
     """Return what the files of a sweep say of its test days."""
+    backtest = root / BACKTEST.format(sweep=sweep)
     return read_window(
         sweep,
         market,
         _scores(sweep, root),
         [path / "returns.parquet" for path in folders(BACKTEST_RUN, root, sweep=sweep)],
-        [root / BACKTEST.format(sweep=sweep) / name / "returns.parquet" for name in BASELINES],
+        [path for name in (*BASELINES, "index") if (path := backtest / name / "returns.parquet").exists()],
         folders(BASELINE_RETURNS, root, market=market),
         root / PREREGISTRATION.format(sweep=sweep),
         root / OPENINGS.format(market=whole),

@@ -24,6 +24,7 @@ COLOURS = {
     "benchmark": "#8C564B",
     "equal_weight": "#D55E00",
     "buy_and_hold": "#CC79A7",
+    "index": "#7F3C8D",
     "oracle": "#000000",
 }
 METHOD_NAMES = {"fanova": "fANOVA", "ped_anova": "PED-ANOVA", "local": "local (LPI)"}

@@ -30,9 +30,7 @@ def write_ablation(
     if sweep not in settings["sweeps"]:
         sys.exit(f"{config} has no sweep {sweep}: name one of {', '.join(settings['sweeps'])}")
     if (windows := settings.get("test", {}).get("windows", 1)) > 1:
-        sys.exit(
-            f"{sweep} has an incumbent before each of {windows} windows of the test days: there is no one path"
-        )
+        sys.exit(f"{sweep} has an incumbent before each of {windows} windows of the test days: there is no one path")
     (found,) = read_sweeps(results.absolute().parent, [sweep])
     path = ablation_path(found)
     if not path:

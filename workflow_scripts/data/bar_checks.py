@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER, PRICES, volatility_column, when
+from workflow_scripts.data.bars import INDEX, MEMBER, PRICES, volatility_column, when
 from workflow_scripts.data.doors.series import check_series
 
 
@@ -26,7 +26,7 @@ def check_bars(bars: pd.DataFrame) -> list[str]:
     for name in bars.columns.drop(["date", "ticker"]):
         if (rows := ~np.isfinite(bars[name])).any():
             raise ValueError(f"{_first(bars, rows)}: {name} is not a finite number ({rows.sum()} such rows)")
-        if name in PRICES and (rows := bars[name] <= 0).any():
+        if (name in PRICES or name.startswith(INDEX)) and (rows := bars[name] <= 0).any():
             raise ValueError(f"{_first(bars, rows)}: {name} is not above zero ({rows.sum()} such rows)")
     if (rows := bars["volume"] < 0).any():
         raise ValueError(f"{_first(bars, rows)}: volume is below zero ({rows.sum()} such rows)")

@@ -12,6 +12,8 @@ PRICES = ["open", "high", "low", "close"]
 COLUMNS = ["date", "ticker", *PRICES, "volume"]
 # A column of this name and a ticker's holds the market's volatility: one number a day, the same for every ticker.
 VOLATILITY = "volatility:"
+# A column of this name and a ticker's holds the closes of the market's index, which no agent sees or trades.
+INDEX = "index:"
 # 1 on a day on which a ticker did not trade, so that its row repeats its last close.
 HELD = "is:held"
 # 1 on a day on which a ticker belongs to the market's universe; where this column stands, tickers may lack days.
@@ -89,6 +91,11 @@ def volatility_column(bars: pd.DataFrame) -> str | None:
     if len(names) > 1:
         raise ValueError(f"a market has one volatility, and these bars have {', '.join(names)}")
     return names[0] if names else None
+
+
+def index_column(bars: pd.DataFrame) -> str | None:
+    """Return the name of the column that holds the closes of the market's index, if there is one."""
+    return next((name for name in bars.columns if name.startswith(INDEX)), None)
 
 
 def write_bars(bars: pd.DataFrame, path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import HELD, PRICES, VOLATILITY, when
+from workflow_scripts.data.bars import HELD, INDEX, PRICES, VOLATILITY, when
 
 Missing = Literal["error", "drop_ticker", "hold"]
 SHOWN = 5
@@ -92,7 +92,7 @@ def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame
     """Return bars with a row on each of the days for each ticker of ``traded``; where that is false, its last close.
 
     Such a row has the close of the ticker's last traded day as all four prices, no volume, the ticker's other columns
-    as they were, and 1 in the column ``HELD``; the market's volatility is the day's own.
+    as they were, and 1 in the column ``HELD``; the market's volatility and its index are the day's own.
     """
     wide = {
         name: bars.pivot(index="date", columns="ticker", values=name).reindex(index=days, columns=traded.columns)
@@ -106,7 +106,7 @@ def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame
     for name, values in wide.items():
         if name in PRICES:
             columns[name] = values.mask(held, close)
-        elif name.startswith(VOLATILITY):
+        elif name.startswith((VOLATILITY, INDEX)):
             of_market = bars.groupby("date")[name].first().reindex(days).to_numpy()
             columns[name] = pd.DataFrame(dict.fromkeys(traded.columns, of_market), days)
         else:

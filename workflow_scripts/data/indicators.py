@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, volatility_column, when
+from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, index_column, volatility_column, when
 from workflow_scripts.data.features import Array, Features
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
 from workflow_scripts.data.turbulence import describe_covariance, turbulence
@@ -20,7 +20,7 @@ def compute_features(bars: pd.DataFrame, turbulence_days: int) -> Features:
 
     """
     implied = volatility_column(bars)
-    own_names = [name for name in bars.columns if name not in (*COLUMNS, HELD, implied)]
+    own_names = [name for name in bars.columns if name not in (*COLUMNS, HELD, implied, index_column(bars))]
     wanted = ["close", *own_names, *([] if implied is None else [implied])]
     wide = {name: bars.pivot(index="date", columns="ticker", values=name) for name in wanted}
     close, own = wide["close"], [wide[name].to_numpy() for name in own_names]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tyro.constructors import PrimitiveConstructorSpec
 
-from workflow_scripts.data.bars import VOLATILITY, arrange_bars, when
+from workflow_scripts.data.bars import INDEX, VOLATILITY, arrange_bars, when
 from workflow_scripts.data.calendars import fill_missing
 from workflow_scripts.data.memberships import AVAILABLE, available, mark_members, read_universe
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
@@ -77,8 +77,13 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     found = more[0] if more else Findings({})
     bars = _select(arrange_bars(table, source.origin, source.bar), source)
     check_interval(pd.DatetimeIndex(bars["date"]), source.bar)
-    if source.volatility_ticker:
-        bars = _with_volatility(bars, source.volatility_ticker, hold=source.missing == "hold")
+    beside = {
+        "volatility_ticker": (source.volatility_ticker, VOLATILITY, "the basket's realised volatility"),
+        "index_ticker": (source.index_ticker, INDEX, "no index"),
+    }
+    for key, (ticker, prefix, instead) in beside.items():
+        if ticker:
+            bars = _as_column(bars, ticker, prefix, key, f"{key}: null for {instead}", source.missing == "hold")
     first = bars["date"].min()
     warnings = [survivorship(name, first)] if name else []
     if source.start and first - pd.Timestamp(source.start) > LONGEST_HOLIDAYS:
@@ -101,8 +106,8 @@ def members_between(source: Source, path: Path) -> pd.DataFrame:
     return universe[after & (universe["from"] <= pd.Timestamp(source.end or pd.Timestamp.max))]
 
 
-def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFrame:
-    """Return bars in which a ticker's close is a column of all others, the market's volatility, and no row of its own.
+def _as_column(bars: pd.DataFrame, ticker: str, prefix: str, key: str, instead: str, hold: bool) -> pd.DataFrame:
+    """Return bars in which a ticker's close is a column of all others, such as the market's volatility, and no row.
 
     Raises:
         ValueError: the ticker lacks a day that the others have, and its last close is not to be held.
@@ -114,22 +119,22 @@ def _with_volatility(bars: pd.DataFrame, ticker: str, hold: bool) -> pd.DataFram
     by_day = own.reindex(days, method="ffill" if hold else None)
     if len(lacking := days[by_day.isna()]):
         raise ValueError(
-            f"{ticker}, the volatility_ticker, has no row on {when(lacking[0])} and {len(lacking) - 1} more days "
+            f"{ticker}, the {key}, has no row on {when(lacking[0])} and {len(lacking) - 1} more days "
             f"that the market has; its own "
             f"{f'run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}' if len(own) else 'are none'}: start the "
-            f"market later, take missing: hold, or set volatility_ticker: null for the basket's realised volatility"
+            f"market later, take missing: hold, or set {instead}"
         )
-    return others.assign(**{f"{VOLATILITY}{ticker}": others["date"].map(by_day)})
+    return others.assign(**{f"{prefix}{ticker}": others["date"].map(by_day)})
 
 
 def _select(bars: pd.DataFrame, source: Source) -> pd.DataFrame:
     known = set(bars["ticker"].unique())
-    wanted = {*(source.tickers or known), *filter(None, [source.volatility_ticker])}
+    wanted = {*(source.tickers or known), *filter(None, [source.volatility_ticker, source.index_ticker])}
     unknown = sorted(wanted - known)
     if unknown:
         raise ValueError(
-            f"there is no ticker {', '.join(unknown)}, which tickers or volatility_ticker of config.yaml names: add "
-            f"its bars, or name one of {', '.join(sorted(known))}"
+            f"there is no ticker {', '.join(unknown)}, which tickers, volatility_ticker or index_ticker of config.yaml "
+            f"names: add its bars, or name one of {', '.join(sorted(known))}"
         )
     keep = source.keeps(bars)
     if not keep.any():

@@ -121,6 +121,37 @@ def test_a_ticker_of_a_file_can_be_the_markets_volatility(tmp_path):
     }
 
 
+def test_a_ticker_of_a_file_can_be_the_markets_index_which_is_neither_traded_nor_seen(tmp_path):
+    path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], SPY=[100, 110, 99, 99])
+    source = Csv(source="csv", path=path, tickers=("KO", "PEP"), index_ticker="SPY")
+    bars = load_market(source).bars
+    assert {ticker: list(own["index:SPY"]) for ticker, own in bars.groupby("ticker")} == {
+        "KO": [100, 110, 99, 99],
+        "PEP": [100, 110, 99, 99],
+    }
+    assert source.settings()["index_ticker"] == "SPY"
+    assert "index_ticker" not in Csv(source="csv", path=path).settings()
+    with pytest.raises(
+        ValueError, match=r"QQQ, which tickers, volatility_ticker or index_ticker of config\.yaml names"
+    ):
+        load_market(Csv(source="csv", path=path, index_ticker="QQQ"))
+
+
+def test_an_index_that_lacks_days_or_falls_to_zero_is_refused(tmp_path):
+    path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], SPY=[9, 8])
+    with pytest.raises(ValueError, match=r"SPY, the index_ticker, has no row on 2024-01-03 .* index_ticker: null"):
+        load_market(Csv(source="csv", path=path, index_ticker="SPY"))
+    bars = load_market(Csv(source="csv", path=path, tickers=("KO", "PEP"))).bars
+    with pytest.raises(ValueError, match="KO on 2024-01-01: index:SPY is not above zero"):
+        check_bars(bars.assign(**{"index:SPY": 0.0}))
+
+
+def test_a_day_that_a_ticker_lacks_has_its_own_close_of_the_index(tmp_path):
+    path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7], SPY=[9, 8, 7, 6])
+    bars = load_market(Csv(source="csv", path=path, index_ticker="SPY", missing="hold")).bars
+    assert list(bars.loc[bars["ticker"] == "PEP", "index:SPY"]) == [9, 8, 7, 6]
+
+
 def test_a_volatility_that_lacks_days_is_refused_with_both_remedies(tmp_path):
     path = write_closes(tmp_path / "prices.csv", KO=[1, 2, 3, 4], PEP=[5, 6, 7, 8], VIX=[20, 21])
     with pytest.raises(

@@ -16,6 +16,7 @@ from workflow_scripts.workflow.registry import find, names
 
 VENDOR = {"source": "alpaca", "start": "2020-01-01", "tickers": ["KO", "PEP"]}
 COMMON = ["source", "start", "end", "tickers", "universe", "missing", "periods_per_year", "volatility_ticker"]
+COMMON += ["index_ticker"]
 OWN = {
     "alpaca": ["interval", "feed"],
     "csv": ["interval", "path", "date_format", "timezone", "adjusted", "features_from", "repair", "decimal"],

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 DIGITS = 5
 # Told apart in print and by the colour-blind.
-DASHES = {"benchmark": "dash", "equal_weight": "dot", "buy_and_hold": "dashdot", "untrained": "dot", "default": "dash"}
+DASHES = {
+    "benchmark": "dash",
+    "equal_weight": "dot",
+    "buy_and_hold": "dashdot",
+    "index": "longdash",
+    "untrained": "dot",
+    "default": "dash",
+}
 NAMES = {"rank_1": "tuned (rank 1)"}
 
 

@@ -28,7 +28,7 @@ from workflow_scripts.sweeps.measures import Array, Record, take_all
 from workflow_scripts.training.weights import Weights, contributions, read_weights
 
 TUNED, BENCHMARK = "rank_1", "benchmark"
-BASELINES = (BENCHMARK, "equal_weight", "buy_and_hold")
+BASELINES = (BENCHMARK, "equal_weight", "buy_and_hold", "index")
 ROLLING = 63  # days, a quarter
 MOST_TICKERS = 7  # with a colour of their own
 MEASURES = {

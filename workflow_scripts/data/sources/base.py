@@ -86,6 +86,12 @@ class Source(Settings, ABC):
         "source's own where it has one (VIXY at Alpaca, ^VIX at Yahoo); null takes the basket's realised volatility",
     )
 
+    index_ticker: str | None = Field(
+        default=None,
+        description="ticker of the market's index, such as SPY: what it earned on the test days stands beside the "
+        "baselines; it is not traded, and no agent sees it",
+    )
+
     @field_validator("tickers", mode="before")
     @classmethod
     def _check_tickers(cls, tickers: Any) -> Any:
@@ -126,8 +132,8 @@ class Source(Settings, ABC):
         return self.source
 
     def settings(self) -> dict[str, Any]:
-        """Return the keys and values that the bars depend on, as JSON has them."""
-        return self.model_dump(mode="json")
+        """Return the keys and values that the bars depend on, as JSON has them; no index is no key."""
+        return self.model_dump(mode="json", exclude=set() if self.index_ticker else {"index_ticker"})
 
     def files(self) -> list[Path]:
         """Return the user's files behind the bars, so that an edit of one is seen."""
@@ -137,7 +143,7 @@ class Source(Settings, ABC):
         """Return which rows are of the tickers and days asked for."""
         keep = pd.Series(True, bars.index)
         if self.tickers:
-            keep &= bars["ticker"].isin({*self.tickers, self.volatility_ticker})
+            keep &= bars["ticker"].isin({*self.tickers, self.volatility_ticker, self.index_ticker})
         if self.start:
             keep &= bars["date"] >= pd.Timestamp(self.start)
         if self.end:

@@ -115,8 +115,8 @@ class Vendor(AnyInterval):
         return values
 
     def query(self, today: str) -> Query:
-        """Return what to ask for: the tickers and the volatility's, up to the last day that has ended."""
-        tickers = (*(self.tickers or ()), *filter(None, [self.volatility_ticker]))
+        """Return what to ask for: the tickers, the volatility's and the index's, up to the last day that has ended."""
+        tickers = (*(self.tickers or ()), *filter(None, [self.volatility_ticker, self.index_ticker]))
         return Query(tuple(dict.fromkeys(tickers)), self.start, min(self.end or today, today), "", today, self.interval)
 
     def said_of_bars(self) -> str:
