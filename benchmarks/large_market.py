@@ -2,15 +2,18 @@
 
 CPU seconds and memory of each job that reads the whole market, and of a backtest of 512 vector steps, beside what the
 job asks for. The prices are random walks in cents, a csv of some 140 MB. ``python benchmarks/large_market.py`` writes
-``benchmarks/large_market.json``; ``--before`` names a commit, or a folder with another checkout, to measure in the same
-run (thirteen CPU minutes).
+``benchmarks/large_market.json``, anew with every figure; ``--before`` names a commit, or a folder with another checkout,
+to measure in the same run (thirteen CPU minutes). A run that was stopped goes on where it was.
 """
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,27 +43,35 @@ TRIAL = (
 Jobs = dict[str, dict[str, float]]
 
 
-def main(before: str = "", tickers: int = TICKERS, days: int = DAYS) -> None:
+def main(
+    before: str = "",
+    tickers: int = TICKERS,
+    days: int = DAYS,
+    folder: Path = Path(tempfile.gettempdir()) / "foldsweep_large_market",
+) -> None:
     """Measure, print a table, write the figures.
 
     Args:
         before: a commit, or a folder with a checkout, whose code is measured too.
         tickers: tickers of the market.
         days: days of the market.
+        folder: what the jobs make, and the figures so far; it is removed at the end.
 
     """
-    with tempfile.TemporaryDirectory() as parent:
-        prices = Path(parent) / "prices.csv"
-        first_test_day = write_prices(prices, tickers, days)
-        measured = {"now": measure(ROOT, prices, Path(parent) / "now", first_test_day)}
-        if before:
-            measured["before"] = measure(
-                checkout(before, Path(parent)), prices, Path(parent) / "before", first_test_day
-            )
-        market = {"tickers": tickers, "days": days, "csv_mb": round(prices.stat().st_size / 1e6)}
-    print(table(measured))
+    folder.mkdir(parents=True, exist_ok=True)
+    prices = folder / "prices.csv"
+    first_test_day = write_prices(prices, tickers, days)
+    market = {"tickers": tickers, "days": days, "csv_mb": round(prices.stat().st_size / 1e6)}
+    codes = {"now": ROOT} | ({"before": checkout(before, folder)} if before else {})
+    measured: dict[str, Jobs] = {name: {} for name in codes}
     content = {"machine": machine(), "market": market, "commit_before": before, "jobs": measured}
-    RESULTS.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for name, code in codes.items():
+        for job, figures in measure(code, prices, folder / name, first_test_day):
+            measured[name][job] = figures
+            print(f"{name} {job}: {figures['cpu_s']:.1f} CPU s, {figures['mb']:.0f} MB", flush=True)
+            RESULTS.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(table(measured))
+    shutil.rmtree(folder)
 
 
 def table(measured: dict[str, Jobs]) -> str:
@@ -104,15 +115,23 @@ def checkout(before: str, parent: Path) -> Path:
     if Path(before).is_dir():
         return Path(before).resolve()
     folder = parent / "checkout"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     archive = subprocess.run(["git", "archive", before], cwd=ROOT, capture_output=True, check=True).stdout
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
     return folder
 
 
-def measure(code: Path, prices: Path, folder: Path, test_start: str) -> Jobs:
-    """Return what each job takes with a checkout's code, from the csv to the backtest."""
-    folder.mkdir()
+def measure(code: Path, prices: Path, folder: Path, test_start: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield each job and what it takes with a checkout's code, from the csv to the backtest.
+
+    Figures that stand in the folder are taken from there where they are of the same code and prices.
+    """
+    known, key = folder / "figures.json", digest(prices, *sorted((code / "workflow_scripts").rglob("*.py")))
+    measured: dict[str, Any] = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+    if measured.get("key") != key:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        measured = {"key": key}
     bars, sealed, features = folder / "bars.parquet", folder / "sealed.npz", folder / "features.npz"
     folds = [folder / f"fold_{number}.npz" for number in range(3)]
     tables = [folder / f"baselines_{number}.parquet" for number in range(3)]
@@ -146,19 +165,27 @@ def measure(code: Path, prices: Path, folder: Path, test_start: str) -> Jobs:
             [f"--config={folder}/config.yaml", *tested, "--seed=0", *run_flags, "--training.device=cpu"],
         ),
     }
-    measured = {}
     for job, (module, read_first, flags) in jobs.items():
-        command = ["-m", f"workflow_scripts.{module}", *flags]
-        if job == "evaluate_baselines":
-            run(code, command)  # the first job of all compiles the kernels
-        if job == "backtest_incumbent":
-            seconds, megabytes = run_warm(code, command, folder / "usage")
-        else:
-            _, seconds, megabytes = run(code, command)
-        asked = request_mb(job, sum(path.stat().st_size for path in [read_first] if path.exists()) / 2**20)
-        measured[job] = {"cpu_s": round(seconds, 1), "mb": round(megabytes), "request_mb": asked}
-        print(f"{code.name} {job}: {seconds:.1f} CPU s, {megabytes:.0f} MB", flush=True)
-    return measured
+        if job not in measured:
+            command = ["-m", f"workflow_scripts.{module}", *flags]
+            if job == "evaluate_baselines":
+                run(code, command)  # the first job of all compiles the kernels
+            if job == "backtest_incumbent":
+                seconds, megabytes = run_warm(code, command, folder / "usage")
+            else:
+                _, seconds, megabytes = run(code, command)
+            asked = request_mb(job, sum(path.stat().st_size for path in [read_first] if path.exists()) / 2**20)
+            measured[job] = {"cpu_s": round(seconds, 1), "mb": round(megabytes), "request_mb": asked}
+            known.write_text(json.dumps(measured), encoding="utf-8")
+        yield job, measured[job]
+
+
+def digest(*paths: Path) -> str:
+    """Return a digest of what stands in files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def listed(flag: str, paths: list[Path]) -> list[str]:
