@@ -2,8 +2,8 @@
 
 CPU seconds and memory of each job that reads the whole market, and of a backtest of 512 vector steps, beside what the
 job asks for. The prices are random walks in cents, a csv of some 140 MB. ``python benchmarks/large_market.py`` writes
-``benchmarks/large_market.json``, anew with every figure; ``--before`` names a commit, or a folder with another checkout,
-to measure in the same run (thirteen CPU minutes). A run that was stopped goes on where it was.
+``benchmarks/large_market.json``, anew with every figure; ``--before`` names a commit, or a folder with another
+checkout, to measure in the same run (thirteen CPU minutes). A run that was stopped goes on where it was.
 """
 
 import hashlib
@@ -28,6 +28,7 @@ from workflow_scripts.workflow.memory_requests import request_mb
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("large_market.json")
+FOLDER = Path(tempfile.gettempdir()) / "foldsweep_large_market"
 TICKERS, DAYS, TEST_DAYS, STEPS = 500, 5000, 500, 512
 TURBULENCE_DAYS, PURGE_DAYS = 252, 5
 FOLDS = [
@@ -47,7 +48,7 @@ def main(
     before: str = "",
     tickers: int = TICKERS,
     days: int = DAYS,
-    folder: Path = Path(tempfile.gettempdir()) / "foldsweep_large_market",
+    folder: Path = FOLDER,
 ) -> None:
     """Measure, print a table, write the figures.
 

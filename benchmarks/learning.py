@@ -95,7 +95,7 @@ def learn(agent_name: str, market: str, architecture: Architecture, action_mode:
     agent = settings.learner()(data.train, env, settings, architecture, seed=seed)
 
     def judge(segment: Segment) -> Episode:
-        return evaluate_policy(agent, segment, environment, architecture, data.train)
+        return evaluate_policy(agent, segment, environment, architecture)
 
     def unseen_sharpe() -> float:
         episode = judge(data.validation)

@@ -118,7 +118,7 @@ def test_no_feature_observation_or_action_looks_ahead(day):
             data, _ = cut_fold(features, fold)
             env = make_env(data.train, EnvironmentSettings(), architecture, num_envs=2)
             agent = PolicyGradient(data.train, env, PPO(net_dims_0=16, net_dims_1=16), architecture)
-            agent.act.show(data.validation)
+            agent.act.show(agent.act.tabulate(data.validation))
             env = make_env(data.validation, EnvironmentSettings(), architecture, num_envs=2)
             state, seen = env.state(), []
             while env.day + fold.validation.start < known:

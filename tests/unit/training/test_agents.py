@@ -12,7 +12,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.learners.on_policy import PolicyGradient, Rollout
 from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM, TrainingFailedError
-from workflow_scripts.training.networks.shared import add_portfolios, add_portfolios_by_torch
+from workflow_scripts.training.networks.shared import add_portfolios, add_portfolios_by_torch, pooled
 
 SMALL = {"net_dims_0": 32, "net_dims_1": 16, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}
 ENVIRONMENT = EnvironmentSettings()
@@ -176,3 +176,24 @@ def test_on_a_gpu_the_portfolios_are_added_as_on_a_cpu(fold):
     market, weight = torch.randn(10, 3, 8), torch.randn(2, 8)
     on_device = add_portfolios_by_torch(market, weight, states)
     torch.testing.assert_close(on_device, add_portfolios(market, weight, states), rtol=1e-5, atol=1e-6)
+
+
+def test_pooling_and_its_gradient_are_those_of_torch_to_the_bit():
+    chance = torch.Generator().manual_seed(0)
+    values = torch.randn(8, 5, 16, generator=chance)
+    results = []
+    for pool in (pooled, lambda hidden: torch.relu_(hidden).mean(dim=1)):
+        leaf = values.clone().requires_grad_()
+        mean = pool(leaf * 1.0)
+        mean.square().sum().backward()
+        results.append((mean.detach(), leaf.grad))
+    (ours, our_gradient), (theirs, their_gradient) = results
+    assert torch.equal(ours, theirs)
+    assert torch.equal(our_gradient, their_gradient)
+    assert 0 < (our_gradient == 0).sum() < our_gradient.numel()
+
+
+def test_the_networks_of_an_agent_share_one_table_of_its_window(fold):
+    _, agent = make(fold)
+    assert agent.act.table is agent.cri.table
+    assert agent.act.table.shape[:2] == fold.train.close.shape

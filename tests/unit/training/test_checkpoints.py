@@ -60,6 +60,16 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed
     assert not (tmp_path / "checkpoint.pt").exists()
 
 
+def test_a_run_that_is_neither_resumed_nor_saved_digests_no_data(tmp_path, fold, monkeypatch):
+    digested = []
+    monkeypatch.setattr(training_step, "_digest", lambda data: digested.append(data) or "")
+    short = Trial("toy", "ppo", 0, 0, 64, CONFIGURATION)
+    whole_run(tmp_path, short, fold, TrainingSettings(num_envs=4, device="cpu"))
+    assert digested == []
+    whole_run(tmp_path, short, fold, TRAINING)  # which saves after every update
+    assert digested == [fold]
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint"])
 def test_a_damaged_checkpoint_is_said_and_not_used(tmp_path, fold, undisturbed, content, caplog):
     (tmp_path / "checkpoint.pt").write_bytes(content)

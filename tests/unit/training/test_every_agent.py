@@ -101,7 +101,7 @@ def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_
     environment = EnvironmentSettings(action_mode=action_mode)
     env, agent = make(fold, name, environment, architecture)
     train(agent, env, 32)
-    episode = evaluate_policy(agent, fold.validation, environment, architecture, fold.train)
+    episode = evaluate_policy(agent, fold.validation, environment, architecture)
     assert len(episode.daily_returns) == len(fold.validation.close) - 1
     if action_mode == "shares":
         assert agent.to_env(torch.tensor([100.0])).item() == 1.0

@@ -123,8 +123,8 @@ def test_a_policy_trades_each_run_from_cash_as_if_there_were_no_other(window, na
     env = make_env(window, EnvironmentSettings(), architecture, num_envs=4)
     agent = agent.settings.learner()(window, env, agent.settings, architecture)
     where = (EnvironmentSettings(), architecture)
-    together = evaluate_policy(agent, window, *where, window)
-    alone = [evaluate_policy(agent, run, *where, window).daily_returns for run in window.runs()]
+    together = evaluate_policy(agent, window, *where)
+    alone = [evaluate_policy(agent, run, *where).daily_returns for run in window.runs()]
     np.testing.assert_allclose(together.daily_returns, np.concatenate(alone), rtol=1e-4, atol=1e-7)
     agent.take_snapshot()
     (again,) = evaluate_snapshots(agent, agent.snapshots, window, *where)

@@ -31,7 +31,7 @@ def test_snapshots_together_trade_as_each_would_alone(fold, name, architecture):
     for budget in (64, 128, 192):
         train(agent, env, budget, budget - 64)
         agent.take_snapshot()
-        alone.append(evaluate_policy(agent, fold.train, ENVIRONMENT, architecture, fold.train).daily_returns)
+        alone.append(evaluate_policy(agent, fold.train, ENVIRONMENT, architecture).daily_returns)
     together = evaluate_snapshots(agent, agent.snapshots, fold.train, ENVIRONMENT, architecture)
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.daily_returns, other, atol=1e-7)

@@ -96,3 +96,16 @@ def test_damaged_weights_are_named(fold, tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"weights\.parquet is damaged"):
         read_weights(path)
+
+
+def test_an_episode_without_weights_earns_the_same(fold):
+    env = [make_env(fold.validation, SETTINGS["tilt"], "shared", num_envs=2) for _ in range(2)]
+    action = torch.tensor([[0.5] * len(fold.tickers), [-0.5] * len(fold.tickers)])
+    full, lean = (
+        run_episodes(each, fold.validation, lambda _: action, noted)
+        for each, noted in zip(env, (True, False), strict=True)
+    )
+    for one, other in zip(full, lean, strict=True):
+        assert one.daily_returns.tobytes() == other.daily_returns.tobytes()
+        assert one.turnover.tobytes() == other.turnover.tobytes()
+        assert (one.weights.shape, other.weights, other.traded) == (fold.validation.close[1:].shape, None, None)

@@ -37,7 +37,7 @@ COVERED = {
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo curves "
         "environment environment.baselines environment.kernels environment.settings "
         "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
-        "networks.flat networks.market networks.shape networks.shared run.checkpoints run.devices "
+        "networks.flat networks.market networks.shape networks.shared run.allocator run.checkpoints run.devices "
         "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
         "train_agent trials weights",
         "workflow": "code_digest files model registry",
@@ -48,7 +48,7 @@ COVERED = {
         "backtest_incumbent curves environment environment.baselines environment.kernels "
         "environment.settings environment.trading_env learners.adamw learners.on_policy "
         "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
-        "run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
+        "run.allocator run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
         "run.train run.write sharpe trials weights",
         "workflow": "code_digest files model registry",
     },

@@ -19,42 +19,56 @@ from workflow_scripts.workflow.files import whole_file
 NO_CASH = -1e9  # the softmax of it is 0
 
 
-def run_episode(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> Episode:
+def run_episode(
+    env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor], with_weights: bool = True
+) -> Episode:
     """Return one episode of the environment's first portfolio, from its present state to the last day."""
-    return run_episodes(env, segment, policy)[0]
+    return run_episodes(env, segment, policy, with_weights)[0]
 
 
 @torch.no_grad()
-def run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
+def run_episodes(
+    env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor], with_weights: bool = True
+) -> list[Episode]:
     """Return an episode per portfolio, from the environment's present state to the last day.
 
     After a run of contiguous days the next one starts anew, from cash: no return spans two runs.
+
+    Args:
+        env: the portfolios.
+        segment: the days.
+        policy: returns actions for states.
+        with_weights: whether an episode notes what is held and traded, not only what it earns.
+
     """
-    runs = [_run_episodes(env, segment, policy)]
+    runs = [_run_episodes(env, segment, policy, with_weights)]
     while env.day < env.last_day:
         env.reset()
-        runs.append(_run_episodes(env, segment, policy))
+        runs.append(_run_episodes(env, segment, policy, with_weights))
     return [_joined(episodes) for episodes in zip(*runs, strict=True)]
 
 
-def _run_episodes(env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor]) -> list[Episode]:
+def _run_episodes(
+    env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor], with_weights: bool
+) -> list[Episode]:
     state, last, first = env.state(), False, env.day
     values, traded, held = [env.asset.clone()], [], [env.holdings.clone()]
     while not last:
         state, _, last = env.step(policy(state))
         values.append(env.asset.clone())
         traded.append(env.traded.clone())
-        held.append(env.holdings.clone())
-    path, volume, shares = (torch.stack(each).cpu().numpy() for each in (values, traded, held))
+        if with_weights:
+            held.append(env.holdings.clone())
+    path, volume = (torch.stack(each).cpu().numpy() for each in (values, traded))
     returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
     earned = slice(first + 1, env.day + 1)
-    close = segment.close[earned, None]
-    weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
     dates, days_a_year = segment.dates[earned], segment.periods_per_year
-    return [
-        Episode(dates, returns[:, each], turnover[:, each], days_a_year, weights[:, each], orders[:, each])
-        for each in range(env.num_envs)
-    ]
+    episodes = [Episode(dates, returns[:, each], turnover[:, each], days_a_year) for each in range(env.num_envs)]
+    if not with_weights:
+        return episodes
+    shares, close = torch.stack(held).cpu().numpy(), segment.close[earned, None]
+    weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
+    return [replace(episode, weights=weights[:, each], traded=orders[:, each]) for each, episode in enumerate(episodes)]
 
 
 def _joined(runs: Sequence[Episode]) -> Episode:

@@ -112,10 +112,10 @@ def _trade_weights(
 ) -> None:
     """Move towards target weights; the value after fees V' solves V' = V − fees of moving to w V' (Newton, convex)."""
     tickers, envs = holdings.shape
-    even = 1 / tickers
-    held, weight = np.empty((tickers, BLOCK)), np.empty((tickers, BLOCK))
-    moved, signed = np.empty((tickers, BLOCK)), np.empty((tickers, BLOCK))
-    value, after, total, per_value = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
+    even, width = 1 / tickers, min(BLOCK, envs)
+    held, weight = np.empty((tickers, width)), np.empty((tickers, width))
+    moved, signed = np.empty((tickers, width)), np.empty((tickers, width))
+    value, after, total, per_value = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     for first in range(0, envs, BLOCK):
         block = slice(first, min(first + BLOCK, envs))
         acted, free, before, gain = action[block], cash[block], asset[block], reward[block]

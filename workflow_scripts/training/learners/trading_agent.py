@@ -32,6 +32,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
     networks that own no market, and optimizers of torch.optim.
 
     Attributes:
+        window: on which it trains, and whose table its networks share.
         networks: names of the networks whose weights a saved state holds; a target is a copy of its network.
         optimizers: names of their optimizers.
         tensors: names of what else a saved state holds.
@@ -72,7 +73,10 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         for name in self.networks:
             if not hasattr(self, name):
                 setattr(self, name, deepcopy(getattr(self, name.removesuffix("_target"))).requires_grad_(False))
-            getattr(self, name).show(segment)
+        self.window = segment
+        table = self.act.tabulate(segment).to(self.device)
+        for name in self.networks:
+            getattr(self, name).show(table)
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.last_state = env.reset()
         self.snapshots: list[dict[str, Tensor]] = []

@@ -37,13 +37,13 @@ class MarketNetwork(nn.Module):
         self.table: Tensor
         self.register_buffer("table", torch.empty(0), persistent=False)
 
-    def show(self, segment: Segment) -> None:
-        """Take the window whose day 0 is the day 0 of the states to come."""
-        self.table = torch.as_tensor(self.tabulate(segment), device=self.table.device)
-
     def tabulate(self, segment: Segment) -> Tensor:
-        """Return what the network sees of each day, a row per day."""
+        """Return what networks of this architecture see of each day of a window, a row per day."""
         raise NotImplementedError
+
+    def show(self, table: Tensor) -> None:
+        """Take what ``tabulate`` returned of the window whose day 0 is the day 0 of the states to come."""
+        self.table = table
 
     def inputs(self, state: Tensor) -> Tensor:
         """Return what the first layer sees of states, (batch, …)."""
@@ -112,10 +112,10 @@ class Ensemble(nn.Module):
     def _networks(self) -> list[ActionValueNetwork]:
         return cast(list[ActionValueNetwork], list(self.members))
 
-    def show(self, segment: Segment) -> None:
-        """Take the window whose day 0 is the day 0 of the states to come."""
+    def show(self, table: Tensor) -> None:
+        """Take what ``tabulate`` returned of the window whose day 0 is the day 0 of the states to come."""
         for member in self._networks():
-            member.show(segment)
+            member.show(table)
 
     def forward(self, state: Tensor, action: Tensor) -> Tensor:
         """Return values, (members, batch)."""

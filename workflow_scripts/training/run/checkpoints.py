@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +78,14 @@ class Checkpoint:
 
     Attributes:
         path: its file, beside the run's outputs.
-        key: digest of all that the training depends on.
+        key: returns a digest of all that the training depends on.
         every_seconds: wall seconds between two of them.
         log: where it says what it did.
 
     """
 
     path: Path
-    key: str
+    key: Callable[[], str]
     every_seconds: float
     log: logging.Logger
 
@@ -102,7 +102,7 @@ class Checkpoint:
         except UNREADABLE as error:
             self.log.warning(f"{self.path.name} cannot be read ({first_line(error)}): training from the start")
             return 0
-        if content["key"] != self.key:
+        if content["key"] != self.key():
             self.log.info(f"{self.path.name} belongs to another training: training from the start")
             return 0
         done = restore_training(agent, env, content["state"])
@@ -113,7 +113,7 @@ class Checkpoint:
         """Save if it is time to; after SIGTERM save and end the process."""
         if self.terminated or time.monotonic() - self.last >= self.every_seconds:
             content = io.BytesIO()
-            torch.save({"key": self.key, "state": training_state(agent, env, done)}, content)
+            torch.save({"key": self.key(), "state": training_state(agent, env, done)}, content)
             write_bytes(self.path, content.getvalue())
             self.last = time.monotonic()
         if self.terminated:

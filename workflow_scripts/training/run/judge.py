@@ -52,8 +52,8 @@ def judge(run: Run, trained: Trained, log: logging.Logger, last_attempt: bool = 
         with out_of_memory_is_a_failure(last_attempt):
             if agent.snapshots:
                 choose_snapshot(agent, data.train, *where, log)
-            episode = evaluate_policy(agent, data.validation, *where, data.train)
-            result = judge_episode(episode, evaluate_policy(agent, data.train, *where, data.train))
+            episode = evaluate_policy(agent, data.validation, *where)
+            result = judge_episode(episode, evaluate_policy(agent, data.train, *where, with_weights=False))
     except TrainingFailedError as error:
         return Judged(failed_run(str(error)))
     return Judged(result, episode if result.status == "ok" else None)
@@ -82,11 +82,16 @@ def choose_snapshot(
 
 
 def evaluate_policy(
-    agent: TradingAgent, segment: Segment, environment: EnvironmentSettings, architecture: Architecture, train: Segment
+    agent: TradingAgent,
+    segment: Segment,
+    environment: EnvironmentSettings,
+    architecture: Architecture,
+    with_weights: bool = True,
 ) -> Episode:
     """Return the agent's deterministic episode on a segment; afterwards it sees its training window again."""
-    env = make_env(segment, environment, architecture, num_envs=1, device=agent.device)
-    agent.act.show(segment)
+    env, of_training = make_env(segment, environment, architecture, num_envs=1, device=agent.device), agent.act.table
+    if segment is not agent.window:
+        agent.act.show(agent.act.tabulate(segment).to(agent.device))
     try:
         infer: Rollout
         first = -DAYS_AT_ONCE
@@ -100,9 +105,9 @@ def evaluate_policy(
             place = env.day - first
             return agent.to_env(infer(slice(place, place + 1), state[None])[0, :, :, 0])
 
-        return run_episode(env, segment, policy)
+        return run_episode(env, segment, policy, with_weights)
     finally:
-        agent.act.show(train)
+        agent.act.show(of_training)
 
 
 def evaluate_snapshots(
@@ -130,4 +135,4 @@ def evaluate_snapshots(
         return action[0]
 
     each = torch.vmap(act)
-    return run_episodes(env, segment, lambda state: agent.to_env(each(stacked, state)))
+    return run_episodes(env, segment, lambda state: agent.to_env(each(stacked, state)), with_weights=False)

@@ -5,9 +5,10 @@ import inspect
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -18,6 +19,7 @@ from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent, TrainingFailedError
 from workflow_scripts.training.networks.shape import NetworkShape
+from workflow_scripts.training.run.allocator import keep_freed_memory
 from workflow_scripts.training.run.checkpoints import Checkpoint, checkpoint_key, read_state
 from workflow_scripts.training.run.devices import Device, compute_in_bfloat16, set_arithmetic, take_device
 from workflow_scripts.training.run.memory import memory_shortage
@@ -67,8 +69,9 @@ def train(
     """
     device = take_device(run.training.device, run.training.runs_per_gpu, log)
     pin_threads()
+    keep_freed_memory()
     set_arithmetic(device.name, run.training.precision, run.training.deterministic)
-    saved = Checkpoint(checkpoint, _key(run), run.training.checkpoint_minutes * 60, log)
+    saved = Checkpoint(checkpoint, _key_of(run), run.training.checkpoint_minutes * 60, log)
     built: tuple[TradingAgent, TradingEnv] | None = None
     reason = None
     try:
@@ -85,15 +88,18 @@ def train(
     return Trained(agent, env, device, reason)
 
 
-def _key(run: Run) -> str:
-    """Return a digest of all that a training depends on."""
+def _key_of(run: Run) -> Callable[[], str]:
+    """Return a function of nothing: a digest of all that a training depends on, of its code as it stands now.
+
+    A run that is neither resumed nor saved need not read all its data for it.
+    """
     codes = [code_digest("training.run.train")]
     for kind in type(run.phases[-1].agent).__mro__:
         if issubclass(kind, Agent):
             shipped = kind.__module__.startswith(f"{PACKAGE}.")
             codes.append(code_digest(kind.__module__.partition(".")[2]) if shipped else inspect.getsource(kind))
     settings = run.environment.model_dump(), run.training.on_results()
-    return checkpoint_key(run.trial.to_dict(), _digest(run.data), run.seed, *settings, codes)
+    return cache(lambda: checkpoint_key(run.trial.to_dict(), _digest(run.data), run.seed, *settings, codes))
 
 
 def _digest(data: FoldData) -> str:
