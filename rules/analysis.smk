@@ -324,6 +324,9 @@ rule plan:
     input:
         bars=expand(f"{MARKET}/bars.parquet", market=WHOLE_MARKETS),
         folds=expand(f"{FOLD}.npz", market=MARKETS_OF_SWEEPS, fold=0),
+        descriptions=expand(
+            f"{FOLD}.json", market=MARKETS_OF_SWEEPS, fold=range(FOLD_COUNT)
+        ),
     log:
         f"{RESULTS}/plan.log",
     conda:

@@ -38,6 +38,25 @@ def test_days_that_features_reach_over_are_refused_before_anything_runs(combined
 
 
 @pytest.mark.slow
+def test_bars_of_an_hour_join_to_paths_too(combined):
+    days = pd.bdate_range("2000-01-03", periods=470)
+    stamps = pd.DatetimeIndex([day + pd.Timedelta(hours=hour) for day in days for hour in (10, 11)])
+    bars = synthetic_bars(3, len(stamps), 0.01, 10, 0.01, seed=0)
+    bars["date"] = stamps.repeat(3)
+    bars.to_csv(combined.folder / "prices.csv", index=False)
+    combined.config["markets"]["toy"] |= {"interval": "1h", "end": None, "test_start": str(days[450].date())}
+    combined.write_config()
+    target = f"{SWEEP}/paths.json"
+    done = combined.snakemake(target)
+    assert done.returncode == 0, done.stdout[-3000:]
+    stated = json.loads((combined.folder / target).read_text())
+    # 61 bars of warm-up end in the 31st day; each of the three parts of 419 days has a first hour without a return.
+    assert (stated["paths"], stated["days"]) == (2, 2 * 419 - 3)
+    fold = read_fold(combined.folder / "results/markets/toy/folds/fold_0.npz")
+    assert [run.dates[0][11:] for run in fold.validation.runs()] == ["10:00", "10:00"]
+
+
+@pytest.mark.slow
 def test_combinatorial_folds_train_validate_and_join_to_paths(combined):
     planned = jobs(combined.snakemake("-n").stdout)
     assert (planned["train_agent"], planned["recombine_paths"]) == (2 * 3, 1)

@@ -63,7 +63,7 @@ class Design:
         estimand: what it is measured by.
         test_days: days of the test.
         seeds: final seeds.
-        validation_days: days of all folds together.
+        validation_days: days that validate, each once.
         trials: how many were and will be made on the market.
         year: days per year.
         likeness: of agent and benchmark.

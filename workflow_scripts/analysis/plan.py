@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -123,10 +124,8 @@ def what_it_shows(asked: dict[str, Any], name: str, markets: Path, sweeps: Path)
     """Return a table of what the sweep's design can show, and warnings where it cannot answer its question."""
     sweep = asked["sweeps"][name]
     on, bars = sweep["market"], read_bars(markets / sweep["market"] / "bars.parquet")
-    fold, trained = (
-        markets / parts_of(on, sweep)[0] / "folds" / "fold_0",
-        [sweeps / own for own in parts_of(name, sweep)],
-    )
+    folds = [markets / parts_of(on, sweep)[0] / "folds" / f"fold_{fold}.json" for fold in range(asked["folds"])]
+    trained = [sweeps / own for own in parts_of(name, sweep)]
     estimand = estimand_of(asked["environments"][on].get("action_mode", EnvironmentSettings().action_mode))
     year = periods_of(bars.attrs)
     likeness = past_likeness(asked, name, markets, sweeps, estimand, year)
@@ -134,7 +133,7 @@ def what_it_shows(asked: dict[str, Any], name: str, markets: Path, sweeps: Path)
         estimand,
         test_days=int(bars["date"][bars["date"] >= asked["test_start"][on]].nunique()),
         seeds=asked["final_seeds"],
-        validation_days=len(read_fold(fold.with_suffix(".npz")).validation.dates) * asked["folds"],
+        validation_days=validation_days(folds),
         trials=asked["trials"][on],
         year=year,
         likeness=likeness,
@@ -144,12 +143,24 @@ def what_it_shows(asked: dict[str, Any], name: str, markets: Path, sweeps: Path)
     rows = [("two trials differ", _two_trials(judged, asked, design)), *design.rows()]
     width = max(len(question) for question, _ in rows)
     table = [f"{question:{width}}  {answer}" for question, answer in rows]
-    gap = gap_before_test(bars, fold.with_suffix(".json"), asked["test_start"][on])
+    gap = gap_before_test(bars, folds[0], asked["test_start"][on])
     return [
         f"what can be shown (two-sided at 5 %, in {POWER:.0%} of cases):",
         *(f"  {line}" for line in table),
         *(f"warning: {line}" for line in (*design.warnings(), *filter(None, [gap]))),
     ]
+
+
+def validation_days(folds: Sequence[Path]) -> int:
+    """Return how many days validate, or bars that are shorter; each once, in however many combinatorial folds it lies.
+
+    Args:
+        folds: fold_{fold}.json of every fold.
+
+    """
+    windows = [read_json(path)["validation"] for path in folds]
+    runs = {run["first_day"]: run["bars"] for window in windows for run in window.get("runs", [window])}
+    return int(sum(runs.values()))
 
 
 def gap_before_test(bars: pd.DataFrame, fold: Path, test_start: str) -> str | None:

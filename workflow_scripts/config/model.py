@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 
 from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
 from workflow_scripts.config.windows import cut_windows, refuse_names_of_windows
-from workflow_scripts.data.periods import DAILY
 from workflow_scripts.data.settings import IN_DAYS, Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
@@ -286,12 +285,6 @@ def read_config(values: Mapping[str, Any]) -> Config:
     for name, keys in top.markets.items():
         with _below("markets", name):
             markets[name] = _market(keys, top.environment)
-            if top.folds.scheme == "combinatorial" and markets[name].source.bar != DAILY:
-                raise SettingError(
-                    ("interval",),
-                    f"{markets[name].source.bar!r} does not go with folds.scheme combinatorial, whose parts are cut in "
-                    "bars of a day: take folds.scheme walk_forward",
-                )
     for name, keys in top.sweeps.items():
         with _below("sweeps", name):
             sweeps[name] = _sweep(keys, markets, runs)

@@ -3,6 +3,7 @@ import json
 import pandas as pd
 
 from workflow_scripts.analysis import plan as verb
+from workflow_scripts.data.folds import combinatorial
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow.files import write_json
 
@@ -44,6 +45,21 @@ def test_a_sweep_before_each_window_costs_as_many_times(tmp_path, monkeypatch, c
     # Of one window: 2 trials with a run each and 2 final runs, all of 64 steps.
     assert "5 rounds, 10 trials, 20 runs, 1,280 vector steps" in said
     assert [path.parents[1].name for path in trained] == ["here_window_0"]
+
+
+def test_validation_days_are_counted_once_however_many_combinatorial_folds_they_lie_in(tmp_path):
+    """Of four parts of 30 days two validate in each of six folds: each part in three, and 120 days in all."""
+    for place, fold in enumerate(combinatorial(120, 4, 2, 2, 2)):
+        runs = [{"first_day": f"day {part.start}", "bars": len(part)} for part in fold.validation]
+        whole = {"first_day": runs[0]["first_day"], "bars": 60, "runs": runs}
+        write_json(tmp_path / f"fold_{place}.json", {"validation": whole})
+    assert verb.validation_days([tmp_path / f"fold_{place}.json" for place in range(6)]) == 120
+
+
+def test_the_validation_days_of_walk_forward_folds_follow_each_other(tmp_path):
+    for place in range(3):
+        write_json(tmp_path / f"fold_{place}.json", {"validation": {"first_day": f"day {place}", "bars": 7 * 20}})
+    assert verb.validation_days([tmp_path / f"fold_{place}.json" for place in range(3)]) == 3 * 7 * 20
 
 
 def test_a_gap_between_the_folds_and_the_test_days_is_a_warning_of_the_plan(tmp_path):

@@ -147,6 +147,46 @@ def test_the_file_of_features_keeps_bars_and_the_oracle_finds_the_signal_in_eith
         np.testing.assert_array_equal(*(signal[day] for signal in signals))
 
 
+@pytest.fixture(scope="module")
+def hours():
+    """Three tickers on 500 days of five hours."""
+    days = pd.bdate_range("2000-01-03", periods=500)
+    stamps = [day + pd.Timedelta(hours=10 + hour) for day in days for hour in range(5)]
+    bars = synthetic_bars(3, len(stamps), 0.001, 10, 0.01, seed=1)
+    bars["date"] = np.repeat(pd.DatetimeIndex(stamps), 3)
+    return bars
+
+
+def test_folds_of_hours_begin_and_end_with_whole_days_and_lose_whole_days_between_them(hours):
+    """The warm-up of 61 bars ends in the 13th day, 20 bars are sealed: 483 days, of which a part has 120."""
+    for data, description in cut(hours):
+        days = pd.bdate_range("2000-01-03", periods=500)[13:496]
+        for name, segment in (("train", data.train), ("validation", data.validation)):
+            bars = [run["bars"] for run in description[name]["runs"]]
+            assert sum(bars) == 5 * description[name]["days"] == len(segment.dates)
+            assert bars == [len(run.dates) for run in segment.runs()]
+            for run in segment.runs():
+                assert (run.dates[0][11:], run.dates[-1][11:]) == ("10:00", "14:00")
+        trained, judged = (
+            np.unique(pd.DatetimeIndex(each.dates).normalize()) for each in (data.train, data.validation)
+        )
+        positions, held_out = days.get_indexer(trained), days.get_indexer(judged)
+        assert min(positions.min(), held_out.min()) >= 0
+        assert np.abs(positions[:, None] - held_out).min() == LOOK_BACK + 1
+        assert next(len(run.dates) for run in data.validation.runs()) == 5 * 120
+
+
+def test_no_training_hour_touches_a_validation_hour(hours):
+    data, _ = cut(hours)[1]
+    other = hours.copy()
+    rows = other["date"].dt.strftime("%Y-%m-%dT%H:%M").isin(set(data.validation.dates))
+    assert rows.sum() == 3 * len(data.validation.dates)
+    other.loc[rows, ["open", "high", "low", "close"]] *= np.random.default_rng(0).uniform(0.9, 1.1, rows.sum())[:, None]
+    again, _ = cut(other)[1]
+    assert all(same_bytes(data.train, again.train).values())
+    assert not same_bytes(data.validation, again.validation)["ticker_features"]
+
+
 @pytest.mark.parametrize("key", ["purge_days", "embargo_days"])
 def test_fewer_dropped_days_than_features_reach_back_to_are_refused_in_numbers(key):
     settings = SETTINGS.model_copy(update={key: 60})

@@ -156,7 +156,7 @@ class _Pool(torch.autograd.Function):
 
 def pooled(values: Tensor) -> Tensor:
     """Return the mean over the tickers (batch, width) of rectified values (batch, tickers, width), written over."""
-    mean: Tensor = _Pool.apply(values)
+    mean: Tensor = _Pool.apply(values)  # type: ignore[no-untyped-call]
     return mean
 
 
