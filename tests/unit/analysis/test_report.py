@@ -10,12 +10,15 @@ import yaml
 from tests.unit.analysis.made_up_results import MadeUp
 from workflow_scripts.analysis.ablation import ablation_path
 from workflow_scripts.analysis.report.elements import numbers, shown, span
+from workflow_scripts.analysis.report.market import data_section
 from workflow_scripts.analysis.report.page import packed, unpacked
 from workflow_scripts.analysis.report.search import most_important, scale
 from workflow_scripts.analysis.report.surface import Surface
-from workflow_scripts.analysis.report.tree import read_sweeps
+from workflow_scripts.analysis.report.tree import Market, read_sweeps
 from workflow_scripts.analysis.write_ablation import write_ablation
 from workflow_scripts.analysis.write_report import write_report
+from workflow_scripts.data.download_bars import download_bars
+from workflow_scripts.data.sources.base import source_of
 from workflow_scripts.sweeps.history import Score
 
 
@@ -290,3 +293,15 @@ def test_numbers_are_short_and_what_is_not_finite_is_none():
 def test_what_is_packed_comes_back():
     page = f'<script type="application/gzip" id="x">{packed(b"text")}</script>'
     assert unpacked(page, "x") == b"text"
+
+
+@pytest.mark.parametrize("repair", ["clip", "drop"])
+def test_rows_that_a_market_clips_or_drops_are_counted_per_ticker(tmp_path, repair):
+    text = "date,ticker,open,high,low,close\n2024-01-02,KO,10,12,9,11\n2024-01-02,PEP,20,22,19,21\n"
+    bad = "2024-01-03,KO,10,12,9,13\n2024-01-03,PEP,20,22,19,25\n2024-01-04,PEP,0,22,19,21\n"
+    good = "2024-01-05,KO,10,12,9,12\n2024-01-05,PEP,20,22,19,22\n"
+    (tmp_path / "prices.csv").write_text(text + bad + good, encoding="utf-8")
+    keys = {"source": "csv", "path": str(tmp_path / "prices.csv"), "repair": repair, "missing": "hold"}
+    download_bars(source_of(keys), tmp_path / "bars.parquet", tmp_path / "data.lock.json")
+    facts = [block for block in data_section(Market("mine", tmp_path)).blocks if block.kind == "facts"]
+    assert dict(facts[1].rows)["rows clipped or dropped, per ticker"] == "KO 1, PEP 2"

@@ -28,8 +28,7 @@ def data_section(market: Market) -> Section:
     left = [
         ("columns that are no feature", details.get("columns_left")),
         ("files not read", details.get("files_unread")),
-        ("rows repaired per ticker", _counted(details.get("rows_repaired"))),
-        ("rows dropped per ticker", _counted(details.get("rows_dropped"))),
+        ("rows clipped or dropped, per ticker", _counted(details.get("rows_repaired"))),
     ]
     blocks.append(Facts("What was left, repaired or dropped", [(name, told or "none") for name, told in left]))
     if folds := market.folds:
