@@ -302,6 +302,7 @@ def test_rows_that_a_market_clips_or_drops_are_counted_per_ticker(tmp_path, repa
     good = "2024-01-05,KO,10,12,9,12\n2024-01-05,PEP,20,22,19,22\n"
     (tmp_path / "prices.csv").write_text(text + bad + good, encoding="utf-8")
     keys = {"source": "csv", "path": str(tmp_path / "prices.csv"), "repair": repair, "missing": "hold"}
-    download_bars(source_of(keys), tmp_path / "bars.parquet", tmp_path / "data.lock.json")
-    facts = [block for block in data_section(Market("mine", tmp_path)).blocks if block.kind == "facts"]
+    folder = tmp_path / "mine"
+    download_bars(source_of(keys), folder / "bars.parquet", folder / "data.lock.json")
+    facts = [block for block in data_section(Market("mine", folder)).blocks if block.kind == "facts"]
     assert dict(facts[1].rows)["rows clipped or dropped, per ticker"] == "KO 1, PEP 2"
