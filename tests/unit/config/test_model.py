@@ -110,3 +110,11 @@ def test_what_the_command_line_says_in_text_is_what_it_means(tmp_path, monkeypat
     top = read(config, tmp_path, monkeypatch).top
     assert (top.seeds.tuning, top.seeds.final, top.folds.count) == ((0, 7), (10, 11), 2)
     assert top.training.limit_minutes == 1.5
+
+
+def test_combinatorial_folds_take_bars_of_an_hour(tmp_path, monkeypatch):
+    config = copy.deepcopy(CONFIG)
+    config["markets"]["toy"]["interval"] = "1h"
+    config["folds"] = {"scheme": "combinatorial", "n_folds": 4, "purge_days": 61, "embargo_days": 61}
+    read_in = read(config, tmp_path, monkeypatch)
+    assert (read_in.markets["toy"].source.bar, read_in.top.folds.number) == ("1h", 6)

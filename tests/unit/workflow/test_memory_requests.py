@@ -18,3 +18,10 @@ def test_a_job_asks_for_more_where_it_reads_more_and_at_every_retry():
 def test_the_jobs_of_a_market_of_500_tickers_and_5000_days_stay_within_what_they_ask_for(rule):
     took = json.loads(MEASURED.read_text(encoding="utf-8"))["jobs"]["now"][rule]
     assert took["mb"] < took["request_mb"]
+
+
+@pytest.mark.parametrize(("rule", "most"), [("compute_features", 40), ("split_folds", 10), ("backtest_incumbent", 12)])
+def test_the_jobs_of_that_market_take_no_more_cpu_seconds_than_they_may(rule, most):
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    assert (measured["market"]["tickers"], measured["market"]["days"]) == (500, 5000)
+    assert measured["jobs"]["now"][rule]["cpu_s"] <= most
