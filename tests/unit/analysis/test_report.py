@@ -157,6 +157,8 @@ def test_windows_of_the_test_days_have_one_verdict_and_a_part_each(results, tmp_
         left = shutil.ignore_patterns("data.lock.json", "bars.parquet", "verdict.json")
         shutil.copytree(results / "markets/noise", copy / "markets" / market, ignore=left)
         shutil.copytree(results / "sweeps/ppo_smac", copy / "sweeps" / sweep, ignore=left)
+        backtest = copy / "sweeps" / sweep / "backtest"
+        shutil.copytree(backtest / "buy_and_hold", backtest / "index")
         for manifest in (copy / "sweeps" / sweep).glob("round_*/proposals.json"):
             said = json.loads(manifest.read_text())
             said["settings"]["market"] = market
@@ -178,6 +180,7 @@ def test_windows_of_the_test_days_have_one_verdict_and_a_part_each(results, tmp_
     assert "24, 2 without a score" in first
     assert 'id="market-noise_window_0"' in text
     assert "Nothing has been downloaded yet." not in text
+    assert re.search(r"<td>\s*index\s*</td>|<t[hd][^>]*>\s*index\s*</t[hd]>", text)
 
 
 def test_a_text_of_the_results_is_no_markup(results, tmp_path):
