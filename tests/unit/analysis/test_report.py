@@ -262,6 +262,9 @@ def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(res
     }
     with pytest.raises(SystemExit, match=f"has no sweep nothing: name one of {sweep.name}, other"):
         write_ablation("nothing", tmp_path / "ablation.yaml", tmp_path / "results", config)
+    config.write_text(yaml.safe_dump({"markets": {}, "test": {"windows": 2}, "sweeps": {sweep.name: block}}))
+    with pytest.raises(SystemExit, match="an incumbent before each of 2 windows of the test days"):
+        write_ablation(sweep.name, tmp_path / "ablation.yaml", tmp_path / "results", config)
 
 
 def test_the_most_important_hyperparameter_is_so_by_the_mean_of_the_methods(results):
