@@ -10,12 +10,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 # --cores comes last: --resources would take a target that follows it for one more resource.
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --resources gpu=$(GPUS) --cores $(CORES)
 
+COMMA := ,
+OF_SWEEP = $(if $(SWEEP),sweep: $(SWEEP)$(if $(HOLDINGS),$(COMMA) ))
+OF_ACCOUNT = $(if $(HOLDINGS),holdings: "$(HOLDINGS)")
+
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
 SWEEP ?=
 
-.PHONY: help run plan watch report ablation snakemake-report explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
+.PHONY: help run plan watch report ablation snakemake-report orders explain resume adopt diff setup slurm-allocation \
+	test test-slow test-slurm test-py312 check \
 	schema docs bench clean
 
 # A target's line of help stands behind it, after two #.
@@ -63,6 +68,11 @@ ablation: setup ## SWEEP=…: train the path from a sweep's default to its incum
 # Every job, how long it took, and its code; with the plots' captions.
 snakemake-report: setup ## results/snakemake_report.html: Snakemake's own report
 	@$(SNAKEMAKE) --report results/snakemake_report.html --quiet all
+
+# From what was judged: nothing is trained.
+orders: setup ## what the incumbent trades on the market's latest day; SWEEP=…, HOLDINGS=file.csv, ANYWAY=1
+	@$(SNAKEMAKE) orders --quiet host progress reason rules $(if $(SWEEP)$(HOLDINGS)$(ANYWAY),--config) \
+		$(if $(ANYWAY),anyway=true) $(if $(SWEEP)$(HOLDINGS),'orders={$(OF_SWEEP)$(OF_ACCOUNT)}')
 
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup ## make run in one allocation of a cluster

@@ -17,6 +17,7 @@ include: "rules/data.smk"
 include: "rules/sweeps.smk"
 include: "rules/training.smk"
 include: "rules/analysis.smk"
+include: "rules/orders.smk"
 
 
 rule all:

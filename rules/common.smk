@@ -24,6 +24,7 @@ from workflow_scripts.workflow.paths import (
     CANDIDATE,
     FEATURES,
     FOLD,
+    LATEST,
     MANIFEST,
     MARKET,
     NAME,
@@ -62,6 +63,10 @@ CONTINUING_SWEEPS = [
 ]
 # A run that is killed, or finds its node without memory or disk, is tried again; what fails then stops the job.
 RETRIES = 2
+# Whose orders are asked for; several where nobody says which one, and the job then refuses.
+ORDERED = (
+    [settings.top.orders.sweep] if settings.top.orders.sweep else [*settings.sweeps]
+)
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
 

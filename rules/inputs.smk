@@ -1,7 +1,9 @@
 # Which files a job reads, from its wildcards.
+from datetime import datetime
+
 from snakemake.iocontainers import Wildcards
 
-from workflow_scripts.workflow.refreshes import last_refresh
+from workflow_scripts.workflow.refreshes import NEVER, last_refresh
 
 # On a file system a fold's description stands beside it. In object storage a job finds what it names, and nothing else.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
@@ -215,6 +217,18 @@ def refreshed(wildcards):
     if REFRESH and market_of(wildcards).source.downloads:
         return REFRESH
     return last_refresh(Path(f"{MARKET}/data.lock.json".format(**wildcards)))
+
+
+def latest_bars(wildcards):
+    """The latest bars of the one sweep's market."""
+    market = settings.sweeps[ORDERED[0]].keys.market
+    return f"{LATEST}.parquet".format(market=market) if not ORDERED[1:] else []
+
+
+def asked_now(wildcards):
+    """When a vendor's latest bars are asked for, which is each time; files are read again where they have changed."""
+    now = datetime.now().isoformat(timespec="seconds")
+    return now if market_of(wildcards).source.downloads else NEVER
 
 
 # What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it.

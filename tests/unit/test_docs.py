@@ -24,6 +24,7 @@ PAGES = [
             "verdict",
             "results",
             "report",
+            "orders",
             "agents",
             "optimizers",
             "markets",

@@ -20,6 +20,8 @@ import pytest
         ("analysis.open_test_days", ("torch", "pandas")),
         ("analysis.judge_sweep", ("torch", "smac")),
         ("analysis.check_verdict", ("torch", "smac")),
+        ("analysis.write_orders", ("torch", "smac", "matplotlib", "scipy.stats")),
+        ("analysis.paper_trade", ("torch", "pandas", "alpaca")),
         ("analysis.compare_sweeps", ("torch", "scipy.stats")),
         ("analysis.summarise_results", ("numpy",)),
         ("analysis.write_report", ("torch", "smac")),

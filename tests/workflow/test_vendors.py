@@ -125,6 +125,17 @@ def test_a_refresh_downloads_once_more_and_a_failed_one_leaves_the_bars(server, 
     assert jobs(market.snakemake("-n", *until).stdout) == {}
 
 
+def test_orders_ask_the_vendor_each_time_and_a_finished_market_does_not(server, market):
+    assert market.snakemake("--until", "split_folds").returncode == 0
+    asked = len(server.asked)
+    for times in (1, 2):
+        refused = market.snakemake("orders")
+        assert executed(refused.stdout)["download_latest"] == 1
+        assert "ValueError: ppo_smac has no verdict yet" in refused.stdout
+        assert len(server.asked) == asked + times
+    assert jobs(market.snakemake("-n", "--until", "split_folds").stdout) == {}
+
+
 def test_diff_market_says_which_folds_a_revision_touches_before_anything_reruns(market, monkeypatch):
     monkeypatch.setenv("APCA_API_KEY_ID", KEY)
     monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)

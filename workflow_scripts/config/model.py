@@ -15,6 +15,7 @@ from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.optimizers.base import MOST_STEPS, Optimizer, Round, pairs
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
+from workflow_scripts.training.accounts import OrderSettings
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.settings import EnvironmentSettings
@@ -155,6 +156,8 @@ class TopLevel(Settings):
     test: SealedDays = Field(default=SealedDays(), description=str(SealedDays.__doc__))
     backtest: Backtest = Field(default=Backtest(), description=str(Backtest.__doc__))
     importance: Importance = Field(default=Importance(), description=str(Importance.__doc__))
+    orders: OrderSettings = Field(default=OrderSettings(), description=str(OrderSettings.__doc__))
+    anyway: bool = Field(default=False, description="write orders though the verdict shows no skill")
     replay: bool = Field(
         default=False, description="propose every round again instead of keeping the rounds that stand in results/"
     )
@@ -297,6 +300,9 @@ def read_config(values: Mapping[str, Any]) -> Config:
                 f"{top.backtest.top} ranks need as many configurations, and sweep {name} is sure of {distinct}: lower "
                 "it, or raise the sweep's rounds or round_size",
             )
+    if top.orders.sweep is not None and top.orders.sweep not in sweeps:
+        there = ", ".join(sorted(sweeps))
+        raise SettingError(("orders", "sweep"), f"{top.orders.sweep!r} is not among the sweeps: {there}")
     if top.test.windows > 1:
         return _before_each_window(top, markets, sweeps)
     return Config(top, markets, sweeps, {name: [name] for name in sweeps})
