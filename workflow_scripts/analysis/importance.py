@@ -44,8 +44,15 @@ def tuned(space: Entries) -> dict[str, Mapping[str, Any]]:
 
 
 def fanova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
-    """Return the part of a forest's variance due to each hyperparameter alone (Hutter et al. 2014), from Optuna."""
-    return _through_optuna(FanovaImportanceEvaluator(n_trees=TREES, seed=seed), configurations, scores, space)
+    """Return the part of a forest's variance due to each hyperparameter alone (Hutter et al. 2014), from Optuna.
+
+    A range counts on the scale on which it is searched. Optuna by itself would average over the values of a logarithmic
+    one, so that nine tenths of the weight lay in its last decade.
+    """
+    numbers = [name for name, entry in space.items() if entry["type"] != "categorical"]
+    coded = configurations.assign(**{name: _encode(configurations[name], space[name]).clip(0, 1) for name in numbers})
+    unit = {name: {"type": "float", "lower": 0.0, "upper": 1.0, "log": False} for name in numbers}
+    return _through_optuna(FanovaImportanceEvaluator(n_trees=TREES, seed=seed), coded, scores, {**space, **unit})
 
 
 def ped_anova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
@@ -253,15 +260,19 @@ def _distribution(entry: Mapping[str, Any]) -> BaseDistribution:
 
 def _python(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "categorical":
-        return next(choice for choice in entry["choices"] if str(choice) == str(value))
+        return entry["choices"][_place(value, entry)]
     return int(value) if entry["type"] == "int" else float(value)
+
+
+def _place(value: Any, entry: Mapping[str, Any]) -> int:
+    """Return a value's place among the choices; a table may have made 256.0 of 256, and a text of a number."""
+    return next(place for place, choice in enumerate(entry["choices"]) if choice == value or str(choice) == str(value))
 
 
 def _encode(column: pd.Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
     """Return a hyperparameter's values as numbers: positions in its range, or among its choices."""
     if entry["type"] == "categorical":
-        names = [str(choice) for choice in entry["choices"]]
-        return np.asarray([names.index(str(value)) for value in column], dtype=np.float64)
+        return np.asarray([_place(value, entry) for value in column], dtype=np.float64)
     values, bounds = column.to_numpy(dtype=np.float64), np.asarray([entry["lower"], entry["upper"]], dtype=np.float64)
     if entry["log"]:
         values, bounds = np.log(values), np.log(bounds)

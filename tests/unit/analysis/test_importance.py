@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from workflow_scripts.analysis.estimate_importance import estimate_importance
-from workflow_scripts.analysis.importance import METHODS, Importance, TooFewTrialsError, conclude, estimate
+from workflow_scripts.analysis.importance import METHODS, Importance, TooFewTrialsError, conclude, estimate, fanova
 from workflow_scripts.analysis.plot_importance import plot_importance
 
 SPACE = {
@@ -53,6 +53,33 @@ def test_with_shuffled_scores_every_hyperparameter_seems_to_explain_something():
     for of in found.values():
         assert all(0 < said.shuffled_mean < said.shuffled_high for said in of.values())
         assert all((said.importance > said.shuffled_high) == said.stands_out for said in of.values())
+
+
+def test_fanova_counts_a_logarithmic_range_by_its_logarithm():
+    """y = −x²/2 + 0.3 z with x = log10 of a rate over [-2, 1] and z over [-1, 1]: 0.3 and 0.03 of variance."""
+    rng = np.random.default_rng(0)
+    x, z = rng.uniform(-2, 1, 200), rng.uniform(-1, 1, 200)
+    table = pd.DataFrame({"rate": 10.0 ** (x - 3), "z": z, "width": rng.choice([64, 128], 200)})
+    entry = {"type": "float", "lower": -1.0, "upper": 1.0, "log": False}
+    space = {
+        "rate": {"type": "float", "lower": 1e-5, "upper": 1e-2, "log": True},
+        "z": entry,
+        "width": {"type": "categorical", "choices": [64, 128]},
+    }
+    found = fanova(table, -(x**2) / 2 + 0.3 * z, space, seed=0)
+    assert found["rate"] == pytest.approx(10 / 11, abs=0.05)
+    assert found["z"] == pytest.approx(1 / 11, abs=0.05)
+    assert found["width"] < 0.01
+
+
+@pytest.mark.parametrize("choices", [[64, 128], [0.5, 1], ["x", "y"]])
+def test_choices_may_be_numbers_or_texts(choices):
+    table = trials(12)
+    table["idle"] = np.where(table["idle"] == "x", choices[0], choices[1])
+    space = {**SPACE, "idle": {"type": "categorical", "choices": choices, "default": choices[0]}}
+    found, _, count = estimate(table, space, resamples=2, permutations=19, seed=0)
+    assert count == 12
+    assert set(found["fanova"]) == {"matters", "dead", "idle"}
 
 
 def test_bars_know_that_other_trials_could_have_been_drawn():
