@@ -17,10 +17,8 @@ OF_ACCOUNT = $(if $(HOLDINGS),holdings: "$(HOLDINGS)")
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-SWEEP ?=
-
-.PHONY: help run plan watch report ablation snakemake-report orders explain resume adopt diff setup slurm-allocation \
-	test test-slow test-slurm test-py312 check \
+.PHONY: help run plan watch report ablation snakemake-report export-optuna export-deepcave export-tensorboard \
+	export-mlflow orders explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
 	schema docs bench clean
 
 # A target's line of help stands behind it, after two #.
@@ -68,6 +66,21 @@ ablation: setup ## SWEEP=…: train the path from a sweep's default to its incum
 # Every job, how long it took, and its code; with the plots' captions.
 snakemake-report: setup ## results/snakemake_report.html: Snakemake's own report
 	@$(SNAKEMAKE) --report results/snakemake_report.html --quiet all
+
+# From the files alone, into results/exports; a package that it needs is named where it is missing.
+EXPORT = $(BIN)/python -m workflow_scripts.analysis.export_results --results $(RESULTS)
+
+export-optuna: setup ## results/exports/optuna.db: a study per sweep, for optuna-dashboard
+	@$(EXPORT) optuna
+
+export-deepcave: setup ## results/exports/deepcave: a DataFrame run per sweep
+	@$(EXPORT) deepcave
+
+export-tensorboard: setup ## results/exports/tensorboard: the learning curves of every run
+	@$(EXPORT) tensorboard
+
+export-mlflow: setup ## results/exports/mlflow.db: an experiment per sweep, a run per trial
+	@$(EXPORT) mlflow
 
 # From what was judged: nothing is trained.
 orders: setup ## what the incumbent trades on the market's latest day; SWEEP=…, HOLDINGS=file.csv, ANYWAY=1

@@ -24,6 +24,7 @@ PAGES = [
             "verdict",
             "results",
             "report",
+            "exports",
             "orders",
             "agents",
             "optimizers",
