@@ -10,6 +10,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
 # --cores comes last: --resources would take a target that follows it for one more resource.
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --resources gpu=$(GPUS) --cores $(CORES)
 
+SWEEP ?=
+HOLDINGS ?=
+ANYWAY ?=
 COMMA := ,
 OF_SWEEP = $(if $(SWEEP),sweep: $(SWEEP)$(if $(HOLDINGS),$(COMMA) ))
 OF_ACCOUNT = $(if $(HOLDINGS),holdings: "$(HOLDINGS)")

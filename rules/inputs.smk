@@ -254,4 +254,9 @@ runs = [
         seed=FINAL_SEEDS,
         file=["policy.pt", "weights.parquet", "curves.parquet"],
     ),
+    *expand(
+        f"{BACKTEST}/{{baseline}}/weights.parquet",
+        sweep=settings.sweeps,
+        baseline=BASELINES,
+    ),
 ]

@@ -116,6 +116,11 @@ rule backtest_baselines:
             baseline=BASELINES,
             allow_missing=True,
         ),
+        weights=expand(
+            f"{BACKTEST}/{{baseline}}/weights.parquet",
+            baseline=BASELINES,
+            allow_missing=True,
+        ),
     log:
         f"{BACKTEST}/backtest_baselines.log",
     benchmark:

@@ -6,6 +6,7 @@ from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import write_returns
+from workflow_scripts.training.weights import write_weights
 from workflow_scripts.workflow.jobs import command_line, start_job
 
 
@@ -20,7 +21,7 @@ def backtest_baselines(
 
     Args:
         sealed: the fold of the test days.
-        folder: receives {baseline}/returns.parquet.
+        folder: receives {baseline}/returns.parquet and weights.parquet.
         environment: costs and initial cash.
 
     """
@@ -29,6 +30,7 @@ def backtest_baselines(
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")
+        write_weights(episode, data.tickers, folder / name / "weights.parquet")
         log.info(f"{name} sharpe={episode.sharpe} days={len(episode.daily_returns)}")
 
 

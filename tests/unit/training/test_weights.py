@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from workflow_scripts.training.backtest_baselines import backtest_baselines
 from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark, run_episodes
-from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
-from workflow_scripts.training.sharpe import Episode
+from workflow_scripts.training.sharpe import Episode, read_returns
 from workflow_scripts.training.weights import STEP, Weights, contributions, read_weights, returns_of, write_weights
 
 FEES = {"cost_pct": 0.002, "sell_tax_pct": 0.001}
@@ -47,6 +48,16 @@ def test_a_baselines_returns_are_rebuilt_too(fold, tmp_path, name):
     write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
     rebuilt = returns_of(read_weights(tmp_path / "weights.parquet"), fold.validation.close, environment)
     assert np.abs(rebuilt - episode.daily_returns).max() < 1e-12
+
+
+def test_the_backtest_of_the_baselines_keeps_their_weights_beside_their_returns(fold, fold_file, tmp_path):
+    backtest_baselines(fold_file, tmp_path, EnvironmentSettings(**FEES))
+    for name in BASELINES:
+        rebuilt = returns_of(
+            read_weights(tmp_path / name / "weights.parquet"), fold.validation.close, EnvironmentSettings(**FEES)
+        )
+        kept = read_returns(tmp_path / name / "returns.parquet").to_numpy()
+        assert np.abs(rebuilt - kept).max() < 1e-12
 
 
 def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
