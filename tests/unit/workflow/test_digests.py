@@ -34,7 +34,8 @@ COVERED = {
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
-        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo curves "
+        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo compiled "
+        "compiled.arrays compiled.blas compiled.choice compiled.kernels compiled.ppo curves "
         "environment environment.baselines environment.kernels environment.settings "
         "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
         "networks.flat networks.market networks.shape networks.shared run.allocator run.checkpoints run.devices "
@@ -45,7 +46,8 @@ COVERED = {
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-        "backtest_incumbent curves environment environment.baselines environment.kernels "
+        "backtest_incumbent compiled compiled.arrays compiled.blas compiled.choice compiled.kernels compiled.ppo "
+        "curves environment environment.baselines environment.kernels "
         "environment.settings environment.trading_env learners.adamw learners.on_policy "
         "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
         "run.allocator run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "

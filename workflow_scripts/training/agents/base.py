@@ -80,6 +80,10 @@ class Agent(Settings):
         """Return what learns by these hyperparameters; torch is imported here."""
         raise NotImplementedError
 
+    def compiled_learner(self) -> "type[TradingAgent] | None":
+        """Return what learns the same, compiled, with networks ``shared`` on a CPU; none where there is none."""
+        return None
+
 
 def agent_of(name: str) -> type[Agent]:
     """Return an agent by its name, or the user's own by module:Class.

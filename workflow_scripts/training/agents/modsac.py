@@ -25,3 +25,11 @@ class ModSAC(SAC):
         from workflow_scripts.training.learners.sac import ModifiedSoftActorCritic
 
         return ModifiedSoftActorCritic
+
+    def compiled_learner(self) -> "type[TradingAgent] | None":
+        """Return ModSAC's own; an agent derived from it may learn something else."""
+        if type(self) is not ModSAC:
+            return None
+        from workflow_scripts.training.compiled.sac import CompiledModSAC
+
+        return CompiledModSAC

@@ -10,6 +10,8 @@ from workflow_scripts.training.agents.base import HorizonLen, LearningRate, Repe
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+
 
 class PPO(A2C):
     """PPO; the defaults are those of FinRL's and elegantrl's practice."""
@@ -24,3 +26,11 @@ class PPO(A2C):
         ratio = (logprob - collected).exp()
         clipped = ratio.clamp(1 - self.ratio_clip, 1 + self.ratio_clip)
         return (advantage * ratio).min(advantage * clipped)
+
+    def compiled_learner(self) -> "type[TradingAgent] | None":
+        """Return PPO's own; an agent derived from it may climb something else."""
+        if type(self) is not PPO:
+            return None
+        from workflow_scripts.training.compiled.ppo import CompiledPPO
+
+        return CompiledPPO

@@ -35,3 +35,11 @@ class SAC(OffPolicy):
         from workflow_scripts.training.learners.sac import SoftActorCritic
 
         return SoftActorCritic
+
+    def compiled_learner(self) -> "type[TradingAgent] | None":
+        """Return SAC's own; an agent derived from it may learn something else."""
+        if type(self) is not SAC:
+            return None
+        from workflow_scripts.training.compiled.sac import CompiledSAC
+
+        return CompiledSAC

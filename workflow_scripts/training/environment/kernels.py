@@ -23,7 +23,8 @@ SHARES_SCALE = 2.0**-10
 
 Floats = NDArray[np.float64]
 
-_compiled = numba.njit(cache=True, error_model="numpy")
+# Without fastmath said, a kernel would take it from whichever other kernel had it compiled first, and keep it.
+_compiled = numba.njit(cache=True, error_model="numpy", fastmath=False)
 
 
 @_compiled  # type: ignore[untyped-decorator]

@@ -10,11 +10,11 @@ same order, sums over tickers included, so that money is equal bit by bit (in ``
 exponential).
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -87,14 +87,14 @@ class TradingEnv:
         self._in_lots = settings.in_lots
         self.num_envs, self.tickers = num_envs, close.shape[1]
         self.last_day = len(close) - 1
-        self.starts, self._ends = tuple(starts), frozenset(run[-1] for run in runs)
+        self.starts, self._ends = tuple(starts), [run[-1] for run in runs]
         # On the last day of a run nothing is decided.
         self.deciding_days = np.concatenate([np.arange(run.start, run[-1]) for run in runs])
         self.device = torch.device(device)
         self.action_dim = self.tickers + (settings.action_mode == "weights")
         self.state_dim = 2 + self.tickers
         self.rng = np.random.default_rng(seed)
-        self._prices = np.ascontiguousarray(close, dtype=np.float64)
+        self._prices = np.array(close, dtype=np.float64, order="C")  # never read-only: another type to a kernel
         self._on_device = torch.as_tensor(self._prices, device=self.device)
         self.cash = torch.zeros(num_envs, dtype=torch.float64, device=self.device)
         self._rows = torch.zeros(self.tickers, num_envs, dtype=torch.float64, device=self.device)
@@ -151,6 +151,11 @@ class TradingEnv:
         places = np.searchsorted(self.deciding_days, self.day) + np.arange(steps)
         return torch.as_tensor(self.deciding_days[places % len(self.deciding_days)], device=self.device)
 
+    @property
+    def steps_left(self) -> int:
+        """The steps from the present day to the last one of its run."""
+        return self._ends[bisect_left(self._ends, self.day)] - self.day
+
     def growth(self, days: Tensor) -> Tensor:
         """Return the price ratios (days, tickers) float32 of the days after ``days`` to those."""
         return (self._on_device[days + 1] / self._on_device[days]).float()
@@ -190,7 +195,7 @@ class TradingEnv:
             self._squash(state)
         return state, reward, self.day in self._ends
 
-    def _choose_kernel(self) -> Callable[..., None]:
+    def _choose_kernel(self) -> partial[None]:
         """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
         settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
         modes = settings.action_mode == "shares", settings.action_mode == "weights"
@@ -198,6 +203,16 @@ class TradingEnv:
         if self._in_lots:
             return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
         return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
+
+    def for_a_kernel(self) -> tuple[Any, ...] | None:
+        """Return what a kernel needs to step the portfolios itself, as ``kernels.walk`` of the compiled agents does.
+
+        That is what never changes of ``kernels.step``'s arguments, the day, prices, money and a working array; none
+        where another kernel trades, an order is squashed first, or torch trades.
+        """
+        if not self._compiled or self._in_lots or self.settings.action_mode == "shares":
+            return None
+        return self._kernel.args, self.day, self._prices, self._money, self._sums
 
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:

@@ -1,7 +1,7 @@
 """AdamW on a network as one vector."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,39 +24,41 @@ class AdamW:
         self.params = list(params)
         self.lr = lr
         first = self.params[0]
-        self.weights = torch.cat([weight.detach().flatten() for weight in self.params])
+        self.weights = as_one_vector(self.params)
         self.gradient = torch.zeros_like(self.weights)
         self.first_moment, self.second_moment = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.steps = torch.zeros((), device=first.device)
-        place = 0
-        for weight in self.params:
-            part = slice(place, place := place + weight.numel())
-            weight.data = self.weights[part].view_as(weight)
-            weight.grad = self.gradient[part].view_as(weight)
+        parts = torch.split(self.gradient, [weight.numel() for weight in self.params])
+        for weight, part in zip(self.params, parts, strict=True):
+            weight.grad = part.view_as(weight)
 
     def minimise(self, objective: Tensor, max_norm: float = math.inf) -> None:
         """Make one step down an objective's gradient, which is scaled down to ``max_norm`` where it is longer."""
         self.gradient.zero_()
         objective.backward()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            if max_norm < math.inf:
-                self.gradient.mul_((max_norm / (self.gradient.norm() + 1e-6)).clamp(max=1))
-            self.steps += 1
-            torch._fused_adamw_(
-                [self.weights],
-                [self.gradient],
-                [self.first_moment],
-                [self.second_moment],
-                [],
-                [self.steps],
-                lr=self.lr,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                weight_decay=WEIGHT_DECAY,
-                eps=EPSILON,
-                amsgrad=False,
-                maximize=False,
-            )
+        self.step(max_norm)
+
+    @torch.no_grad()
+    def step(self, max_norm: float = math.inf) -> None:
+        """Make one step down ``gradient``, which is scaled down to ``max_norm`` where it is longer."""
+        if max_norm < math.inf:
+            self.gradient.mul_((max_norm / (self.gradient.norm() + 1e-6)).clamp(max=1))
+        self.steps += 1
+        torch._fused_adamw_(
+            [self.weights],
+            [self.gradient],
+            [self.first_moment],
+            [self.second_moment],
+            [],
+            [self.steps],
+            lr=self.lr,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=WEIGHT_DECAY,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what further steps depend on, the weights aside."""
@@ -68,3 +70,11 @@ class AdamW:
         self.lr = state["lr"]
         for name in ("first_moment", "second_moment", "steps"):
             getattr(self, name).copy_(state[name])
+
+
+def as_one_vector(params: Sequence[Tensor]) -> Tensor:
+    """Return a vector of which weights are views from here on."""
+    vector = torch.cat([weight.detach().flatten() for weight in params])
+    for weight, part in zip(params, torch.split(vector, [weight.numel() for weight in params]), strict=True):
+        weight.data = part.view_as(weight)
+    return vector

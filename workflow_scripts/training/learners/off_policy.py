@@ -65,10 +65,14 @@ class Replay:
         self.rows["portfolios"][row], self.rows["days"][row] = state[:, 1:], day
         self.written += 1
 
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return places of ``count`` transitions, drawn with replacement: row × num_envs + portfolio."""
+        filled = min(self.added, self.size) * self.num_envs
+        return torch.randint(filled, (count,), generator=generator, device=generator.device)
+
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return states, actions, rewards and next states of ``count`` transitions, drawn with replacement."""
-        filled = min(self.added, self.size) * self.num_envs
-        drawn = torch.randint(filled, (count,), generator=generator, device=generator.device)
+        drawn = self.draw(count, generator)
         starts, env = self.rows["starts"][drawn // self.num_envs], drawn % self.num_envs
         actions, rewards = (self.rows[name].flatten(0, 1)[drawn] for name in ("actions", "rewards"))
         return self._states(starts, env), actions, rewards, self._states((starts + 1) % len(self.rows["days"]), env)

@@ -34,6 +34,17 @@ class Rollout:
     undones: Tensor
 
 
+@dataclass(frozen=True)
+class Transitions:
+    """What updates draw from: tensors of (steps × num_envs, …)."""
+
+    states: Tensor
+    actions: Tensor
+    logprobs: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
 class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
     """elegantrl's AgentPPO on this project's networks and environment; the agent's hyperparameters say what it climbs.
 
@@ -87,22 +98,29 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
         actions = torch.empty(*shape, env.action_dim, device=self.device)
         rewards, undones = torch.empty(shape, device=self.device), torch.ones(shape, device=self.device)
         noise = torch.empty_like(actions).normal_(generator=self.generator)
-        deviation = self.act.action_std_log.exp()
-        constant = self.act.action_std_log.sum() + 0.5 * env.action_dim * math.log(2 * math.pi)
-        infer = self.act.rollout(env.days_ahead(steps))
         states[0] = self.last_state
-        for step in range(steps):
-            now = slice(step, step + 1)
-            mean = infer(now, states[now])[0, :, :, 0]
-            action = torch.addcmul(mean, deviation, noise[step], out=actions[step])
-            state, reward, truncated = env.step(self.to_env(action), states[step + 1], rewards[step])
-            if truncated:
-                reward += self.gamma * self.cri(state)
-                undones[step] = 0
-                states[step + 1] = env.reset()
-        logprobs = -0.5 * noise.square_().sum(dim=2) - constant
+        done = 0
+        while done < steps:
+            part = slice(done, done := min(steps, done + env.steps_left))
+            self.walk(env, noise[part], states[part.start : done + 1], actions[part], rewards[part])
+            if env.steps_left == 0:
+                rewards[done - 1] += self.gamma * self.cri(states[done])
+                undones[done - 1] = 0
+                states[done] = env.reset()
+        logprobs = -0.5 * noise.square_().sum(dim=2) - self.normaliser()
         self.last_state = states[steps].clone()
         return Rollout(states[:steps], actions, logprobs, rewards, undones)
+
+    def walk(self, env: TradingEnv, noise: Tensor, states: Tensor, actions: Tensor, rewards: Tensor) -> None:
+        """Act with noise, (steps, num_envs, …), one day after the other within one run of days.
+
+        The first one of the states (steps + 1, num_envs, …) is there; the others, actions and rewards are written.
+        """
+        infer, deviation = self.act.rollout(env.days_ahead(len(noise))), self.act.action_std_log.exp()
+        for step in range(len(noise)):
+            now = slice(step, step + 1)
+            action = torch.addcmul(infer(now, states[now])[0, :, :, 0], deviation, noise[step], out=actions[step])
+            env.step(self.to_env(action), states[step + 1], rewards[step])
 
     def to_env(self, action: Tensor) -> Tensor:
         """Return what the environment takes: orders of shares are squashed into [-1, 1]."""
@@ -119,6 +137,7 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
                 advantages = advantages - advantages.mean(dim=1, keepdim=True)
             advantages = ((advantages - advantages.mean()) / (advantages.std(dim=0) + 1e-4)).flatten()
         states, actions, logprobs = (x.flatten(0, 1) for x in (buffer.states, buffer.actions, buffer.logprobs))
+        seen = Transitions(states, actions, logprobs, advantages, returns)
         updates, learns_values = max(1, self.settings.updates(steps)), self.settings.advantage_lambda() is not None
         last = max(1, steps - 1)  # elegantrl leaves the last step out, and so do we
         critic_losses = actor_objectives = torch.zeros((), device=self.device)
@@ -127,28 +146,37 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
                 last * envs, (self.settings.batch_size,), generator=self.generator, device=self.device
             )
             drawn = drawn % last * envs + drawn // last
-            inputs = self.cri.inputs(states[drawn])
-            if learns_values:
-                critic_loss = self.criterion(self.cri.evaluate(inputs), returns[drawn])
-                self.optimizer_update(self.cri_optimizer, critic_loss)
-                critic_losses = critic_losses + critic_loss.detach()
-            logprob, entropy = self.logprob_entropy(inputs, actions[drawn])
-            objective = self.settings.objective(logprob, logprobs[drawn], advantages[drawn]).mean()
-            objective = objective + entropy * self.settings.lambda_entropy
-            self.optimizer_update(self.act_optimizer, -objective)
-            actor_objectives = actor_objectives + objective.detach()
+            critic_loss, objective, logprob, entropy = self.update(seen, drawn, learns_values)
+            critic_losses = critic_losses + critic_loss
+            actor_objectives = actor_objectives + objective
         if self.noted is not None:
-            with torch.no_grad():
-                self.noted["entropy"] = float(entropy)
-                self.noted["kl"] = 0.5 * float((logprobs[drawn] - logprob).square().mean())
-                if learns_values:
-                    unexplained = (returns - values.flatten()).var() / returns.var()
-                    self.noted["explained_variance"] = 1 - float(unexplained)
+            self.noted["entropy"] = float(entropy)
+            self.noted["kl"] = 0.5 * float((logprobs[drawn] - logprob).square().mean())
+            if learns_values:
+                unexplained = (returns - values.flatten()).var() / returns.var()
+                self.noted["explained_variance"] = 1 - float(unexplained)
         return (
             float(critic_losses) / updates,
             float(actor_objectives) / updates,
             float(self.act.action_std_log.detach().mean()),
         )
+
+    def update(self, seen: Transitions, drawn: Tensor, learns_values: bool) -> tuple[Any, Any, Tensor, Any]:
+        """Make an update from drawn transitions.
+
+        Returns:
+            Critic loss, actor objective, log-probabilities (batch,) and entropy, all of before the update.
+
+        """
+        inputs, critic_loss = self.cri.inputs(seen.states[drawn]), torch.zeros((), device=self.device)
+        if learns_values:
+            critic_loss = self.criterion(self.cri.evaluate(inputs), seen.returns[drawn])
+            self.optimizer_update(self.cri_optimizer, critic_loss)
+        logprob, entropy = self.logprob_entropy(inputs, seen.actions[drawn])
+        objective = self.settings.objective(logprob, seen.logprobs[drawn], seen.advantages[drawn]).mean()
+        objective = objective + entropy * self.settings.lambda_entropy
+        self.optimizer_update(self.act_optimizer, -objective)
+        return critic_loss.detach(), objective.detach(), logprob.detach(), entropy.detach()
 
     def values(self, states: Tensor) -> Tensor:
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …), some days at a time."""
@@ -173,10 +201,14 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
 
     def logprob_entropy(self, inputs: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Return the log-probabilities (batch,) of actions, and the entropy of the policy, which no state changes."""
-        log_std = self.act.action_std_log
-        scaled = (action - self.act.evaluate(inputs)) * (-log_std).exp()
-        constant = log_std.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
+        constant = self.normaliser()
+        scaled = (action - self.act.evaluate(inputs)) * (-self.act.action_std_log).exp()
         return -0.5 * scaled.square().sum(dim=1) - constant, constant + 0.5 * self.action_dim
+
+    def normaliser(self) -> Tensor:
+        """Return Σ log σ + log 2π / 2 over the actions: what the log-probability of the mean action is below 0."""
+        constant: Tensor = self.act.action_std_log.sum() + 0.5 * self.action_dim * math.log(2 * math.pi)
+        return constant
 
 
 @torch.no_grad()
@@ -199,7 +231,7 @@ def traded_and_earned(rollout: Rollout, env: TradingEnv) -> dict[str, float]:
     return noted
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
 def _estimate_advantages(
     gamma: np.float32,
     decay: np.float32,

@@ -81,15 +81,19 @@ class SoftActorCritic(BufferedAgent):
 
     def _update_actor(self, inputs: Tensor) -> None:
         action, logprob = self.sample_action(self.act.outputs(inputs))
+        self.move_temperature(logprob)
+        objective = (self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
+        self.optimizer_update(self.act_optimizer, -objective)
+        if self.noted is not None:
+            self.noted["entropy"] = -float(logprob.detach().mean())
+
+    def move_temperature(self, logprob: Tensor) -> None:
+        """Make an update of the temperature, by log-probabilities (batch,), which the actor's update then takes."""
         wanted = self.settings.target_entropy * self.action_dim
         temperature_loss = -(self.alpha_log * (logprob + wanted).detach()).mean()
         self.optimizer_update(self.alpha_optimizer, temperature_loss)
         with torch.no_grad():
             self.alpha_log.clamp_(*ALPHA_LOG_RANGE)
-        objective = (self.cri_target.judge(inputs, action).amin(dim=0) - self.alpha_log.detach().exp() * logprob).mean()
-        self.optimizer_update(self.act_optimizer, -objective)
-        if self.noted is not None:
-            self.noted["entropy"] = -float(logprob.detach().mean())
 
 
 class ModifiedSoftActorCritic(SoftActorCritic):

@@ -36,6 +36,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         networks: names of the networks whose weights a saved state holds; a target is a copy of its network.
         optimizers: names of their optimizers.
         tensors: names of what else a saved state holds.
+        kernels: the module of its compiled updates; none where torch makes them.
         curves: what was noted of the training so far, a row per noted round of updates.
         noted: what the present round notes beside its losses; none in a round that the curves leave out.
 
@@ -44,6 +45,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
     networks: ClassVar[tuple[str, ...]] = ("act", "cri")
     optimizers: ClassVar[tuple[str, ...]] = ("act_optimizer", "cri_optimizer")
     tensors: ClassVar[tuple[str, ...]] = ()
+    kernels: ClassVar[Any] = None
 
     act: Any
     cri: Any

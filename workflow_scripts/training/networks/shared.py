@@ -186,7 +186,7 @@ def add_portfolios_by_torch(market: Tensor, weight: Tensor, state: Tensor) -> Te
     return hidden.addcmul_(_scaled(state[:, :, 2:])[..., None], weight[1]).relu_()
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
 def _add_portfolios(market: Floats, weight: Floats, state: Floats, hidden: Floats) -> None:
     """Add in one pass: what goes through a core's cache counts here."""
     days, envs, tickers, width = hidden.shape

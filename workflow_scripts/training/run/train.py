@@ -16,6 +16,7 @@ import torch
 
 from workflow_scripts.data.fold_files import FoldData
 from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.compiled.choice import choose_learner, compile_once
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent, TrainingFailedError
 from workflow_scripts.training.networks.shape import NetworkShape
@@ -77,14 +78,14 @@ def train(
     try:
         with out_of_memory_is_a_failure(last_attempt):
             _require_memory(run, device.memory)
-            built = agent, env = _build(run, device, run.training.num_envs)
+            built = agent, env = _build(run, device, run.training.num_envs, log)
             with _time_limit(run.training.limit_minutes), saved.watching():
                 done = 0 if parent is None else read_state(parent, agent, env)
                 _update(run, agent, env, saved, log, done)
     except TrainingFailedError as error:
         reason = str(error)
     # No memory for the portfolios, which the networks do not depend on: the policy stays untrained.
-    agent, env = built or _build(run, device, num_envs=1)
+    agent, env = built or _build(run, device, 1, log)
     return Trained(agent, env, device, reason)
 
 
@@ -110,11 +111,14 @@ def _digest(data: FoldData) -> str:
     return digest.hexdigest()
 
 
-def _build(run: Run, device: Device, num_envs: int) -> tuple[TradingAgent, TradingEnv]:
+def _build(run: Run, device: Device, num_envs: int, log: logging.Logger) -> tuple[TradingAgent, TradingEnv]:
     training, window, first = run.training, run.data.train, run.phases[0].agent
     architecture = training.architecture
     env = make_env(window, run.environment, architecture, num_envs, run.seed, device.name, random_start=True)
-    agent = first.learner()(window, env, first, architecture, training.initial_log_std, run.seed)
+    learner = choose_learner(first, run.environment, architecture, device.name)
+    compile_once(first, learner, log)
+    log.info(f"learner={learner.__name__}")
+    agent = learner(window, env, first, architecture, training.initial_log_std, run.seed)
     if device.name == "cuda" and training.precision == "bfloat16":
         compute_in_bfloat16(getattr(agent, name) for name in agent.networks)
     return agent, env

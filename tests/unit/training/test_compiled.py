@@ -1,0 +1,205 @@
+"""Compiled learners beside the plain ones: the same weights but for rounding, the same bytes each time."""
+
+import io
+import logging
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.training.test_every_agent import CHANGES, small, train
+from workflow_scripts.training.agents.base import PACKAGE, agent_of
+from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.compiled import kernels
+from workflow_scripts.training.compiled.choice import choose_learner, compile_once
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.run.checkpoints import restore_training, training_state
+from workflow_scripts.training.run.judge import evaluate_policy
+from workflow_scripts.workflow.registry import names
+
+ROOT = Path(__file__).parents[3]
+COMPILED = ["modsac", "ppo", "sac"]
+TOLERANCE = 3e-5  # of weights after three rounds of updates
+ENVIRONMENT = EnvironmentSettings()
+# Beside a change of each hyperparameter: batches of one, of a full block of rows, of one more, of two and a bit.
+BATCHES = (1, 213, 214, 500)
+CASES = [(name, {key: CHANGES[key]}) for name in COMPILED for key in agent_of(name).model_fields]
+CASES += [("ppo", {"batch_size": size, "horizon_len": 256}) for size in BATCHES]
+CASES += [("sac", {"batch_size": size, "buffer_size": 1000}) for size in BATCHES]
+
+
+def learner(fold, name, compiled, environment=ENVIRONMENT, num_envs=4, seed=0, window=None, **changes):
+    window = window or fold.train
+    env = make_env(window, environment, "shared", num_envs, seed=seed, random_start=True)
+    settings = agent_of(name).of({**small(name), **changes})
+    kind = settings.compiled_learner() if compiled else settings.learner()
+    return env, kind(window, env, settings, "shared", seed=seed)
+
+
+def both(fold, name, budget=96, **more):
+    """Return weights of the compiled and the plain training, and the agents."""
+    pairs = [learner(fold, name, compiled, **more) for compiled in (True, False)]
+    budget = max(budget, 2 * pairs[0][1].settings.horizon_len)
+    return [train(agent, env, budget) for env, agent in pairs], [agent for _, agent in pairs]
+
+
+def assert_same(one, other):
+    assert (one - other).abs().max() < TOLERANCE
+
+
+@pytest.mark.parametrize(("name", "changes"), CASES)
+def test_compiled_training_has_the_weights_of_the_plain_one(fold, name, changes):
+    weights, agents = both(fold, name, **changes)
+    assert_same(*weights)
+    _, untrained = learner(fold, name, compiled=True, **changes)
+    start = torch.cat([weight.detach().flatten() for weight in untrained.act.parameters()])
+    assert (weights[0][: len(start)] - start).abs().max() > 10 * TOLERANCE
+    sharpes = [evaluate_policy(agent, fold.validation, ENVIRONMENT, "shared").sharpe for agent in agents]
+    assert sharpes[0] == pytest.approx(sharpes[1], abs=5e-4)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"rebalance_rate": 1.0, "cost_pct": 0.002},
+        {"action_mode": "shares", "max_stock": 1000},
+        {"lot_size": 10, "min_fee": 5.0},
+    ],
+    ids=["at full rate", "shares", "lots"],
+)
+def test_compiled_training_trades_as_the_plain_one(fold, name, environment):
+    weights, _ = both(fold, name, environment=EnvironmentSettings(**environment))
+    assert_same(*weights)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("num_envs", [2, 300])
+def test_portfolios_of_any_number(fold, name, num_envs):
+    weights, _ = both(fold, name, num_envs=num_envs, budget=160)  # over the data's end at day 79
+    assert_same(*weights)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_training_ends_an_episode_at_each_seam(fold, name):
+    starts = (0, 30, 33)
+    close = fold.train.close * (10.0 ** np.searchsorted(starts, np.arange(80), side="right"))[:, None]
+    weights, agents = both(fold, name, window=replace(fold.train, close=close, starts=starts), budget=160)
+    assert_same(*weights)
+    assert abs(agents[0].curves[-1]["reward"]) < 1  # a tenfold price would be log(10) × 100 = 230
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiled_training_notes_what_the_plain_one_does(fold, name):
+    _, (compiled, plain) = both(fold, name, budget=160)
+    assert len(compiled.curves) == len(plain.curves) > 2
+    for one, other in zip(compiled.curves, plain.curves, strict=True):
+        assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_the_same_seed_trains_the_same_bytes_and_goes_on_from_a_saved_state(fold, name):
+    env, agent = learner(fold, name, compiled=True)
+    train(agent, env, 64)
+    file = io.BytesIO()
+    torch.save(training_state(agent, env, 64), file)
+    file.seek(0)
+    env_2, agent_2 = learner(fold, name, compiled=True, seed=9)
+    done = restore_training(agent_2, env_2, torch.load(file, weights_only=True))
+    ended = train(agent, env, 160, 64)
+    assert torch.equal(train(agent_2, env_2, 160, done), ended)
+    env_3, agent_3 = learner(fold, name, compiled=True)
+    assert torch.equal(train(agent_3, env_3, 160), ended)
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_change_of_hyperparameters_holds_for_the_updates_after_it(fold, name):
+    agents = [learner(fold, name, compiled) for compiled in (True, False)]
+    kind, weights = agent_of(name), []
+    changes = {key: CHANGES[key] for key in set(kind.model_fields) - set(kind.fixed)}
+    for env, agent in agents:
+        train(agent, env, 32)
+        agent.reconfigure(kind.of({**small(name), **changes}))
+        weights.append(train(agent, env, 128, 32))
+    assert_same(*weights)
+
+
+def test_a_kernel_is_compiled_for_one_set_of_types(fold):
+    """Another one, as a read-only table would make, were compiled in the middle of somebody's run."""
+    read_only = replace(fold.train, close=fold.train.close.copy(), ticker_features=fold.train.ticker_features.copy())
+    read_only.close.setflags(write=False)
+    read_only.ticker_features.setflags(write=False)
+    for window in (fold.train, read_only):
+        env, agent = learner(fold, "ppo", compiled=True, window=window)
+        train(agent, env, 64)
+    for kernel in (kernels.walk, kernels.values_of_states, kernels.ppo_gradients):
+        assert len(kernel.signatures) == 1
+
+
+def test_who_takes_the_compiled_path():
+    chosen = [
+        choose_learner(agent_of(name)(), ENVIRONMENT, "shared", "cpu").__name__.startswith("Compiled")
+        for name in names(PACKAGE)
+    ]
+    assert [name for name, compiled in zip(names(PACKAGE), chosen, strict=True) if compiled] == COMPILED
+
+    class Derived(PPO):
+        """Which may climb something else."""
+
+    plain = [
+        (Derived(), ENVIRONMENT, "shared", "cpu"),
+        (PPO(), ENVIRONMENT, "flat", "cpu"),
+        (PPO(), ENVIRONMENT, "shared", "cuda"),
+        (PPO(), EnvironmentSettings(action_mode="weights"), "shared", "cpu"),
+    ]
+    assert {choose_learner(*case).__name__ for case in plain} == {"PolicyGradient"}
+
+
+DIGESTS = """
+import hashlib, sys, pickle
+from pathlib import Path
+from tests.unit.training.test_compiled import learner, train
+fold = pickle.loads(Path(sys.argv[1]).read_bytes())
+found = {}
+for name in sys.argv[2:]:
+    env, agent = learner(fold, name.removeprefix("plain_"), compiled=not name.startswith("plain_"))
+    found[name] = hashlib.sha256(train(agent, env, 96).numpy().tobytes()).hexdigest()
+print(found["ppo"], found["sac"])
+"""
+
+
+@pytest.mark.slow
+def test_bytes_do_not_depend_on_who_compiled_what_first(fold, tmp_path):
+    """Flags of a caller would be taken over by what it compiles along; a cache would keep them."""
+    (tmp_path / "fold").write_bytes(pickle.dumps(fold))
+    said = []
+    for cache, order in (
+        ("one", ["ppo", "sac"]),
+        ("one", ["sac", "ppo"]),
+        ("other", ["plain_ppo", "plain_sac", "sac", "modsac", "ppo"]),
+    ):
+        command = [sys.executable, "-c", DIGESTS, str(tmp_path / "fold"), *order]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache), "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[0] == said[1] == said[2]
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_kernels_are_compiled_once_and_that_is_said(name, caplog, tmp_path, monkeypatch):
+    settings = agent_of(name)()
+    monkeypatch.setattr(kernels, "CACHE", tmp_path / "cache")
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            compile_once(settings, settings.compiled_learner(), logging.getLogger())
+        compile_once(settings, settings.learner(), logging.getLogger())
+    (line,) = caplog.messages
+    assert line.startswith(f"compiled {settings.compiled_learner().__name__} in ")
