@@ -65,8 +65,10 @@ CONTINUING_SWEEPS = [
 RETRIES = 2
 # Whose orders are asked for; several where nobody says which one, and the job then refuses.
 ORDERED = (
-    [settings.top.orders.sweep] if settings.top.orders.sweep else [*settings.sweeps]
+    [settings.top.orders.sweep] if settings.top.orders.sweep else [*settings.judged]
 )
+# The sweep whose policies decide: of several windows of the test days that before the last.
+DECIDING = settings.judged[ORDERED[0]][-1]
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
 

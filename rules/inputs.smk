@@ -221,7 +221,7 @@ def refreshed(wildcards):
 
 def latest_bars(wildcards):
     """The latest bars of the one sweep's market."""
-    market = settings.sweeps[ORDERED[0]].keys.market
+    market = whole(settings.sweeps[DECIDING].keys.market)
     return f"{LATEST}.parquet".format(market=market) if not ORDERED[1:] else []
 
 

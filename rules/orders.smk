@@ -28,10 +28,13 @@ rule orders:
         "../envs/training.yaml"
     params:
         sweeps=" ".join(ORDERED),
+        deciding=DECIDING,
+        sealed=f"{SEALED}.json".format(market=settings.sweeps[DECIDING].keys.market),
         bars="" if ORDERED[1:] else "--bars",
         settings=flags(settings=settings.top.orders.model_dump()),
         anyway="--anyway" if settings.top.anyway else "",
         results=RESULTS,
     shell:
         "exec python -m workflow_scripts.analysis.write_orders --results {params.results:q} --sweeps {params.sweeps}"
+        " --deciding {params.deciding} --sealed {params.sealed:q}"
         " {params.bars} {input.bars:q} {params.settings} {params.anyway} 2> {log:q}"

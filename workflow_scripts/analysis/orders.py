@@ -22,8 +22,8 @@ COLUMNS = ("ticker", "weight_now", "target_weight", "shares", "price", "notional
 SAME_SCALER = 1e-6
 
 
-def read_verdict(sweep: Path, anyway: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a sweep's verdict and its preregistration.
+def read_verdict(sweep: Path, anyway: bool) -> dict[str, Any]:
+    """Return a sweep's verdict.
 
     Args:
         sweep: the folder of the sweep.
@@ -35,13 +35,13 @@ def read_verdict(sweep: Path, anyway: bool) -> tuple[dict[str, Any], dict[str, A
     """
     if not (sweep / "verdict.json").exists():
         raise ValueError(f"{sweep.name} has no verdict yet, and orders follow from one: run Snakemake first (make run)")
-    verdict = read_json(sweep / "verdict.json")
+    verdict: dict[str, Any] = read_json(sweep / "verdict.json")
     if verdict["skill"]["answer"] != "yes" and not anyway:
         raise ValueError(
             f"no orders of {sweep.name}, whose skill was not shown: {verdict['sentence']} To have them all the same: "
             f"--config anyway=true (make orders ANYWAY=1)"
         )
-    return verdict, read_json(sweep / "preregistration.json")
+    return verdict
 
 
 def position_of(dates: NDArray[np.str_], day: str | None) -> int:

@@ -24,13 +24,15 @@ from workflow_scripts.training.sharpe import read_result
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.files import read_json, write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
-from workflow_scripts.workflow.paths import BACKTEST_RUN, SEALED, SWEEP
+from workflow_scripts.workflow.paths import BACKTEST_RUN, PREREGISTRATION, SWEEP
 from workflow_scripts.workflow.wording import several
 
 
 def write_orders(
     results: Path,
     sweeps: tuple[str, ...],
+    deciding: str,
+    sealed: Path,
     bars: Path | None = None,
     settings: OrderSettings = OrderSettings(),
     anyway: bool = False,
@@ -44,6 +46,8 @@ def write_orders(
     Args:
         results: the folder of the results.
         sweeps: the sweep; where several are named, nobody said which one.
+        deciding: the sweep whose policies decide: itself, or that before the last window of its test days.
+        sealed: what describes the fold that they were trained on.
         bars: the market's latest bars.
         settings: whose account trades, when, and how.
         anyway: whether to write orders though skill was not shown.
@@ -63,7 +67,8 @@ def write_orders(
     folder = root / SWEEP.format(sweep=sweeps[0])
     orders = folder / "orders.csv"
     orders.unlink(missing_ok=True)  # yesterday's must not be taken for today's
-    verdict, stated = read_verdict(folder, anyway)
+    verdict = read_verdict(folder, anyway)
+    stated = read_json(root / PREREGISTRATION.format(sweep=deciding))
     market, judged, tuned = stated["market"], stated["settings"], stated["skill"]["candidate"]
     environment = EnvironmentSettings.of(judged["environment"])
     if settings.lot_size is not None:
@@ -75,7 +80,7 @@ def write_orders(
         raise ValueError(f"{row['ticker']} of market {market} has no price on {when(row['date'])}: delete {bars}")
     features = MarketFeatures.of(table, judged["turbulence_days"])
     data, described = sealed_of_market(features, stated["test_days"]["first_day"], judged["purge_days"])
-    warnings = scaled_alike(read_json(root / f"{SEALED.format(market=market)}.json"), described)
+    warnings = scaled_alike(read_json(sealed), described)
     place = position_of(data.validation.dates, settings.day)
     decided = str(data.validation.dates[place])
     asked = date.fromisoformat(today) if today else date.today()
@@ -87,7 +92,7 @@ def write_orders(
         else Account(environment.initial_cash, np.zeros(len(data.tickers)))
     )
 
-    runs = {seed: root / BACKTEST_RUN.format(sweep=folder.name, candidate=tuned, seed=seed) for seed in stated["seeds"]}
+    runs = {seed: root / BACKTEST_RUN.format(sweep=deciding, candidate=tuned, seed=seed) for seed in stated["seeds"]}
     failed = [seed for seed, run in runs.items() if read_result(run / "sharpe.json").status == "failed"]
     if len(failed) == len(runs):
         raise ValueError(

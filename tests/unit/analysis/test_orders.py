@@ -77,11 +77,12 @@ def tree(judged, tmp_path):
     return tmp_path
 
 
-def give(root, today="2000-12-31", sweeps=("mine",), anyway=False, **settings):
+def give(root, today="2000-12-31", sweeps=("mine",), anyway=False, deciding="mine", **settings):
     """Write orders; return the lines of comment and the rows."""
     results = root / "results"
-    bars = results / "markets/toy/latest.parquet"
-    write_orders(results, sweeps, bars, OrderSettings(**settings), anyway, today)
+    market = results / "markets/toy"
+    files = market / "sealed.json", market / "latest.parquet"
+    write_orders(results, sweeps, deciding, *files, OrderSettings(**settings), anyway, today)
     lines = (results / "sweeps/mine/orders.csv").read_text(encoding="utf-8").splitlines()
     said = [line.removeprefix("# ") for line in lines if line.startswith("#")]
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
@@ -157,6 +158,17 @@ def test_an_ensembles_orders_lie_between_those_of_its_seeds(tree):
         each.append(give(tree)[1]["target_weight"])
     assert ((each[0] - each[1]).abs() > 1e-6).any()
     np.testing.assert_allclose(both, (each[0] + each[1]) / 2, atol=1e-4)
+
+
+def test_of_several_windows_of_test_days_the_policies_of_the_last_decide_under_the_one_verdict(tree):
+    _, alone = give(tree)
+    sweeps = tree / "results/sweeps"
+    (sweeps / "mine").rename(sweeps / "mine_window_1")
+    (sweeps / "mine").mkdir()
+    (sweeps / "mine_window_1/verdict.json").rename(sweeps / "mine/verdict.json")
+    said, rows = give(tree, deciding="mine_window_1")
+    assert said[0] == YES
+    pd.testing.assert_frame_equal(rows, alone)
 
 
 def test_shares_notional_fee_and_cash_add_up(tree):
