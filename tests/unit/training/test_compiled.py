@@ -175,6 +175,10 @@ print(found["ppo"], found["sac"])
 """
 
 
+def apart(cache):
+    return {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+
+
 @pytest.mark.slow
 def test_bytes_do_not_depend_on_who_compiled_what_first(fold, tmp_path):
     """Flags of a caller would be taken over by what it compiles along; a cache would keep them."""
@@ -186,11 +190,34 @@ def test_bytes_do_not_depend_on_who_compiled_what_first(fold, tmp_path):
         ("other", ["plain_ppo", "plain_sac", "sac", "modsac", "ppo"]),
     ):
         command = [sys.executable, "-c", DIGESTS, str(tmp_path / "fold"), *order]
-        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / cache), "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=apart(tmp_path / cache), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     assert said[0] == said[1] == said[2]
+
+
+WITH_SCIPY = """
+import pickle, sys
+from pathlib import Path
+from types import SimpleNamespace
+from workflow_scripts.training.compiled import blas
+blas.ctypes = SimpleNamespace(CDLL=lambda _path: SimpleNamespace())
+from tests.unit.training.test_compiled import assert_same, both
+fold = pickle.loads(Path(sys.argv[1]).read_bytes())
+assert_same(*both(fold, "ppo")[0])
+print("scipy.linalg.cython_blas" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_where_torch_hides_its_blas_scipys_is_taken(fold, tmp_path):
+    (tmp_path / "fold").write_bytes(pickle.dumps(fold))
+    command = [sys.executable, "-c", WITH_SCIPY, str(tmp_path / "fold")]
+    done = subprocess.run(command, cwd=ROOT, env=apart(tmp_path), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize("name", COMPILED)

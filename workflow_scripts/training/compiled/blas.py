@@ -14,10 +14,10 @@ def name_product() -> None:
 
     torch's is half as fast again as scipy's on narrow matrices. Where a build of torch hides it, scipy's is taken.
     """
-    library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
     try:
+        library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
         address = ctypes.cast(library.sgemm_, ctypes.c_void_p).value
-    except AttributeError:
+    except (AttributeError, OSError):
         from numba.extending import get_cython_function_address
 
         address = get_cython_function_address("scipy.linalg.cython_blas", "sgemm")

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import logging
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numba
@@ -45,7 +46,8 @@ def compile_once(settings: Agent, learner: type[TradingAgent], log: logging.Logg
         return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "compiling.lock").open("w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks: then each compiles for itself
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not compiled.exists():
             began = time.process_time()
             _train_a_moment(settings, learner)

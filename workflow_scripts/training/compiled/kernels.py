@@ -211,6 +211,7 @@ def values_of_states(
     pooled: Floats,
     deep: Floats,
     outputs: Floats,
+    turned: Floats,
 ) -> None:
     """Write the critic's values (steps, envs) of states whose days have the parts ``market`` (steps, tickers, width).
 
@@ -224,10 +225,11 @@ def values_of_states(
         pooled: (states, width).
         deep: (states, second width).
         outputs: (states, 1).
+        turned: (width, second width).
 
     """
     steps, envs = values.shape
-    cash_part, turned = np.empty(len(own[0]), np.float32), np.empty(value[0].shape[::-1], np.float32)
+    cash_part = np.empty(len(own[0]), np.float32)
     _turn(value[0], turned)
     tickers, block = market.shape[1], len(pooled)
     for first in range(0, steps * envs, block):
@@ -655,12 +657,7 @@ def sac_act(
     """Draw the policy's actions in the drawn states and their log-probabilities; keep what the gradient needs.
 
     Args:
-        drawn: places of the transitions, as are the next ones those of ``sac_critic_gradients``.
-        buffer: of ``Replay``.
-        table: of the market.
-        noise: standard normal numbers.
-        offset: of log σ.
-        actor: weights and biases.
+        drawn: as are all that are not named here, see ``sac_critic_gradients``.
         turned_actor: the transposes, which stand there.
         whole: arrays of the whole batch to be written: rows, both hidden layers, outputs.
         logprobs: (batch,) to be written.
@@ -707,12 +704,13 @@ def sac_actor_gradient(
 
     """
     all_rows, all_hidden, all_narrow, all_outputs = whole
-    hidden, narrow, back, _, pooled, deep, deep_back, values, others, other_hidden, other_narrow, other_deep = work[1:]
+    hidden, narrow, back, _, pooled, deep, deep_back, values, others = work[1:10]
+    other_hidden, other_narrow, other_deep, of_action = work[10:]
     tickers, block, column = len(hidden) // len(pooled), len(pooled), all_rows.shape[1] - 1
     batch = len(all_rows) // tickers
     share = np.float32(temperature / batch)
     _turn_critics(aims, turned_aims)
-    of_action, unused = np.empty((len(hidden), 1), np.float32), np.empty(len(hidden[0]), np.float32)
+    unused = np.empty(len(hidden[0]), np.float32)
     for first in range(0, batch, block):
         count = min(block, batch - first)
         high, part = count * tickers, slice(first * tickers, (first + count) * tickers)
@@ -788,6 +786,7 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
         hidden: Floats,
         narrow: Floats,
         outputs: Floats,
+        turned: Floats,
         fixed: tuple[Any, ...],
         first_day: int,
         prices: NDArray[np.float64],
@@ -805,9 +804,10 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
             market: (steps, tickers, width) the first layer's sums over the market's numbers, bias included.
             own: (2, width) the first layer's weights of cash and holding.
             actor: weights and biases of the layers after it.
-            hidden: (rows, width) work array, as are the next two.
+            hidden: (rows, width) work array, as are the next three.
             narrow: (rows, second width).
             outputs: (rows, outputs).
+            turned: (width, second width).
             fixed: what never changes of ``environment.kernels.step``'s arguments.
             first_day: the day of the first state.
             prices: (days, tickers).
@@ -820,9 +820,8 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
         """
         assert _version
         steps, envs, tickers = actions.shape
-        turned, cash_part = np.empty(actor[0].shape[::-1], np.float32), np.empty(len(own[0]), np.float32)
         _turn(actor[0], turned)
-        block, arrays = len(hidden) // tickers, (actor, turned, cash_part)
+        block, arrays = len(hidden) // tickers, (actor, turned, np.empty(len(own[0]), np.float32))
         for step in range(steps):
             for first in range(0, envs, block):
                 last = min(first + block, envs)
@@ -847,6 +846,7 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
         hidden: Floats,
         narrow: Floats,
         outputs: Floats,
+        turned: Floats,
         fixed: tuple[Any, ...],
         first_day: int,
         prices: NDArray[np.float64],
@@ -859,32 +859,16 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
     ) -> None:
         """Do the same with SAC's policy, whose actions are the environment's over ``scale``.
 
-        Args:
-            noise: as above, as are those that are not named here.
+        Args beside those of ``walk``:
             offset: of log σ.
-            scale: what the environment takes times an action.
-            market: sums.
-            own: weights.
-            actor: layers.
-            hidden: work array.
-            narrow: work array.
-            outputs: work array.
-            fixed: arguments.
-            first_day: the day.
-            prices: closes.
-            money: of the portfolios.
-            sums: work array.
-            states: portfolios.
-            actions: within [-1, 1].
-            rewards: of the steps.
+            scale: what the environment takes is an action times this.
             turnovers: (steps, envs) what was traded, over the portfolio's value before, to be written.
 
         """
         assert _version
         steps, envs, tickers = actions.shape
-        turned, cash_part = np.empty(actor[0].shape[::-1], np.float32), np.empty(len(own[0]), np.float32)
         _turn(actor[0], turned)
-        block, arrays = len(hidden) // tickers, (actor, turned, cash_part)
+        block, arrays = len(hidden) // tickers, (actor, turned, np.empty(len(own[0]), np.float32))
         drawn, logprobs = np.empty((len(hidden), 1), np.float32), np.empty(block, np.float32)
         orders, before = np.empty((envs, tickers), np.float32), np.empty(envs)
         for step in range(steps):

@@ -57,6 +57,7 @@ class CompiledPPO(PolicyGradient):
             self.actor[2:6],
             *self.work[1:3],
             self.work[4],
+            self.work[10],
             *environment,
             states.numpy(),
             actions.numpy(),
@@ -68,8 +69,7 @@ class CompiledPPO(PolicyGradient):
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …)."""
         market, own = market_part(first_layer(self.cri.embedding), self.cri.table, states[:, 0, 0].long())
         values = torch.empty(states.shape[:2])
-        _, hidden, _, _, _, pooled, deep, _, outputs, *_ = self.work
-        work = hidden, pooled, deep, outputs
+        work = [self.work[place] for place in (1, 5, 6, 8, 12)]
         kernels.values_of_states(states.numpy(), market, own, self.critic[2:], values.numpy(), *work)
         return values
 

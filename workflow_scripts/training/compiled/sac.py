@@ -45,7 +45,7 @@ class CompiledSAC(SoftActorCritic):
         rows = block * env.tickers
         of_rows = [(rows, size) for size in (inputs + 1, width, narrow, width, 2)]
         self.work = empty(*of_rows, (block, narrow), (block, narrow), (block, narrow), (block, 1), (block, 1))
-        self.more_work = empty((rows, width), (rows, narrow), (block, narrow))
+        self.more_work = empty((rows, width), (rows, narrow), (block, narrow), (rows, 1))
         self.whole: Arrays = ()
         self.turned_actor = empty((inputs, width), (width, narrow))
         of_a_critic = (inputs + 1, width), (width, narrow), (narrow, narrow)
@@ -93,6 +93,7 @@ class CompiledSAC(SoftActorCritic):
             self.actor[2:],
             *self.work[1:3],
             self.work[4],
+            self.turned_actor[1],
             *(env.for_a_kernel() or ()),
             states.numpy(),
             *(each.numpy() for each in written),
