@@ -41,6 +41,7 @@ from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.base import agent_of
+from workflow_scripts.training.compiled.choice import choose_learner
 from workflow_scripts.training.environment.settings import ActionMode, EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.learners.on_policy import PolicyGradient
@@ -235,7 +236,8 @@ def iterate_ours(
     """Return one round of this project's agent, with the agent and its environment."""
     env = make_env(segment, EnvironmentSettings(action_mode=mode), architecture, num_envs, random_start=True)
     hyperparameters = agent_of(name).of(settings)
-    agent = hyperparameters.learner()(segment, env, hyperparameters, architecture)
+    learner = choose_learner(hyperparameters, env.settings, architecture, "cpu")
+    agent = learner(segment, env, hyperparameters, architecture)
     return lambda: agent.learn(env, agent.settings.horizon_len) and None, agent, env
 
 
