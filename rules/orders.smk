@@ -11,7 +11,7 @@ use rule download_bars as download_latest with:
     benchmark:
         f"{MARKET}/download_latest.tsv"
     params:
-        market=market_settings,
+        market=latest_settings,
         refreshed=asked_now,
         code=lambda wildcards: code("data.download_bars", source_module(wildcards)),
 

@@ -9,6 +9,14 @@ def market_settings(wildcards):
     return canonical(market_of(wildcards).source.settings())
 
 
+def latest_settings(wildcards):
+    """What the latest bars of a market depend on: an end that is there to fix windows of test days is none of them."""
+    source = market_of(wildcards).source
+    if settings.top.test.windows > 1:
+        source = source.model_copy(update={"end": None})
+    return canonical(source.settings())
+
+
 def test_stop_flag(wildcards):
     """Flag of a market that has a window of the test days: the first day after it."""
     stop = market_of(wildcards).test_stop

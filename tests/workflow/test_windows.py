@@ -100,6 +100,15 @@ def test_each_window_is_an_opening_of_its_own_days_in_the_ledger_of_the_market(l
     assert (verdict["openings"]["count"], verdict["openings"]["problems"]) == (1, [])
 
 
+def test_orders_are_those_of_the_last_window_on_the_latest_day(lived, tmp_path):
+    toy = lived[0].copy(tmp_path / "copy")
+    made = toy.snakemake("orders", "--config", "anyway=true")
+    assert made.returncode == 0, made.stdout[-3000:]
+    # The files go on behind the end of the test days.
+    assert "ppo_smac on toy: decided on the close of 2001-02-23 by the mean action of 2 seeds" in made.stdout
+    assert (toy.folder / "results/sweeps/ppo_smac/orders.csv").exists()
+
+
 def test_rounds_that_were_proposed_before_other_windows_are_not_kept(lived, tmp_path):
     toy = lived[0].copy(tmp_path / "copy")
     toy.config = lived[0].config | {"test": {"windows": 3}}
