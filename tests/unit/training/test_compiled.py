@@ -198,6 +198,31 @@ def test_bytes_do_not_depend_on_who_compiled_what_first(fold, tmp_path):
     assert said[0] == said[1] == said[2]
 
 
+AT_ONCE = """
+import logging, pickle, sys
+from pathlib import Path
+from tests.unit.training.test_compiled import PPO, compile_once, learner, train
+logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
+compile_once(PPO(), PPO().compiled_learner(), logging.getLogger())
+env, agent = learner(pickle.loads(Path(sys.argv[1]).read_bytes()), "ppo", compiled=True)
+print(train(agent, env, 96).sum().item())
+"""
+
+
+@pytest.mark.slow
+def test_of_two_that_start_at_once_one_compiles(fold, tmp_path):
+    (tmp_path / "fold").write_bytes(pickle.dumps(fold))
+    command = [sys.executable, "-c", AT_ONCE, str(tmp_path / "fold")]
+    begun = [
+        subprocess.Popen(command, cwd=ROOT, env=apart(tmp_path / "cache"), stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = sorted((process.communicate()[0].splitlines() for process in begun), key=len)
+    assert [len(lines) for lines in said] == [1, 2]
+    assert said[1][0].startswith("compiled CompiledPPO in ")
+    assert said[0] == said[1][1:]
+
+
 WITH_SCIPY = """
 import pickle, sys
 from pathlib import Path
