@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from workflow_scripts.data.bars import SIGNAL, bars_of_closes
@@ -40,6 +41,17 @@ class Synthetic(Source):
         return bars, f"synthetic: the column {SIGNAL!r} moves the next day's expected return by {strength} per unit"
 
 
+def draw_signal(days: int, ticker_count: int, half_life_days: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return signals (days, tickers): stationary AR(1) processes of unit variance, independent between tickers."""
+    persistence = 0.5 ** (1 / half_life_days)
+    shocks = rng.standard_normal((days, ticker_count))
+    signal = np.empty((days, ticker_count))
+    signal[0] = shocks[0]
+    for day in range(1, days):
+        signal[day] = persistence * signal[day - 1] + np.sqrt(1 - persistence**2) * shocks[day]
+    return signal
+
+
 def synthetic_bars(
     ticker_count: int, days: int, signal_strength: float, half_life_days: float, noise_sd: float, seed: int
 ) -> pd.DataFrame:
@@ -50,14 +62,8 @@ def synthetic_bars(
     open = high = low = close.
     """
     rng = np.random.default_rng(seed)
-    persistence = 0.5 ** (1 / half_life_days)
-    shocks = rng.standard_normal((days, ticker_count))
-    noise = noise_sd * rng.standard_normal((days, ticker_count))
-    signal = np.empty((days, ticker_count))
-    signal[0] = shocks[0]
-    for day in range(1, days):
-        signal[day] = persistence * signal[day - 1] + np.sqrt(1 - persistence**2) * shocks[day]
-    returns = noise
+    signal = draw_signal(days, ticker_count, half_life_days, rng)
+    returns = noise_sd * rng.standard_normal((days, ticker_count))
     returns[0] = 0
     returns[1:] += signal_strength * signal[:-1]
     close = 100 * np.cumprod(1 + np.clip(returns, -0.45, 0.45), axis=0)

@@ -19,6 +19,7 @@ COMMON = ["source", "start", "end", "tickers", "universe", "missing", "periods_p
 COMMON += ["index_ticker"]
 OWN = {
     "alpaca": ["interval", "feed"],
+    "control": ["path", "before", "law", "block_days", "signal_strength", "half_life_days", "seed"],
     "csv": ["interval", "path", "date_format", "timezone", "adjusted", "features_from", "repair", "decimal"],
     "embedded": [],
     "noise": ["ticker_count", "days", "half_life_days", "noise_sd", "seed"],
@@ -36,7 +37,7 @@ def test_a_source_reads_the_common_keys_and_its_own(name, own):
     ("values", "line"),
     [
         ({"source": "yaho"}, "source: 'yaho' is no source; did you mean yahoo? Your own is written module:Class"),
-        ({"source": "null"}, "source: 'null' is no source; there are alpaca, csv, embedded, noise, planted"),
+        ({"source": "null"}, "source: 'null' is no source; there are alpaca, control, csv, embedded, noise, planted"),
         ({"source": None}, "source: is required"),
         ({**VENDOR, "strat": "2020-01-01", "start": None}, "strat: unknown key; did you mean start?"),
         ({"source": "csv", "pth": "prices.csv"}, "pth: unknown key; did you mean path?"),
@@ -136,7 +137,8 @@ def test_the_users_files_are_those_behind_the_bars(tmp_path):
 def test_only_vendors_are_asked_again_and_only_a_planted_signal_has_an_oracle():
     kinds = {name: find(SOURCES, name, Source) for name in names(SOURCES)}
     assert {name for name, kind in kinds.items() if kind.downloads} == {"alpaca", "yahoo"}
-    assert {name for name, kind in kinds.items() if kind.planted} == {"planted"}
+    assert source_of({"source": "planted"}).planted
+    assert not source_of({"source": "noise"}).planted
 
 
 def test_a_source_of_the_users_is_a_class_in_a_file(tmp_path, monkeypatch):

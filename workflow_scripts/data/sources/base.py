@@ -44,14 +44,12 @@ class Source(Settings, ABC):
         downloads: whether it asks a vendor: a refresh asks again, and an interrupted download goes on.
         automatic_volatility: what ``volatility_ticker: auto`` stands for.
         packages: packages of its own, whose versions the lock states.
-        planted: whether its bars hold a known signal, so that there is an oracle.
 
     """
 
     downloads: ClassVar[bool] = False
     automatic_volatility: ClassVar[str | None] = None
     packages: ClassVar[tuple[str, ...]] = ()
-    planted: ClassVar[bool] = False
 
     source: str = Field(description="name of a source, or your own as `module:Class`")
     start: Day | None = Field(default=None, description="first day to keep (YYYY-MM-DD); null keeps all")
@@ -125,6 +123,11 @@ class Source(Settings, ABC):
     def bar(self) -> Interval:
         """Length of a bar."""
         return DAILY
+
+    @property
+    def planted(self) -> bool:
+        """Whether the bars hold a known signal, so that there is an oracle."""
+        return False
 
     @property
     def origin(self) -> str:

@@ -1,7 +1,5 @@
 """A world with a signal to find."""
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from workflow_scripts.data.synthetic import Synthetic
@@ -10,11 +8,14 @@ from workflow_scripts.data.synthetic import Synthetic
 class Planted(Synthetic):
     """Synthetic bars with a known signal."""
 
-    planted: ClassVar[bool] = True
-
     signal_strength: float = Field(
         default=0.0015, ge=0, le=1, description="next day's expected return per unit of the signal"
     )
+
+    @property
+    def planted(self) -> bool:
+        """Whether the bars hold a known signal."""
+        return True
 
     def strength(self) -> float:
         """Return the next day's expected return per unit of the signal."""
