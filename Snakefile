@@ -18,6 +18,7 @@ include: "rules/sweeps.smk"
 include: "rules/training.smk"
 include: "rules/analysis.smk"
 include: "rules/orders.smk"
+include: "rules/controls.smk"
 
 
 rule all:

@@ -7,12 +7,14 @@ from pathlib import Path
 CHECKOUT = Path(str(workflow.current_basedir)).parent
 sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
 
-from workflow_scripts.config.model import read_config
+from workflow_scripts.config import controls as of_controls
+from workflow_scripts.config.model import read_config, read_controls
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.data.sources.base import SOURCES
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.environment.settings import BASELINES
+from workflow_scripts.workflow import paths as of_user
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.files import sha256
 from workflow_scripts.workflow.flags import canonical, flags
@@ -41,12 +43,19 @@ from workflow_scripts.workflow.paths import (
     whole,
 )
 
+# Controls have markets and sweeps of their own, which no other command reads: a command that asks for them has these in
+# place of the user's, in a folder that is laid out as a working folder.
+CONTROLS = of_controls.asked_for(sys.argv)
+ROOT = Path(of_controls.FOLDER if CONTROLS else "")
+if CONTROLS:
+    globals().update(of_user.levels_below(ROOT))
+
 FILES = workflow.config_settings.configfiles or [Path("config.yaml")]
 try:
     # A workflow that takes this one as a module hands over a configuration of its own.
     for file in [] if workflow.modifier.skip_configfile else FILES:
         load_yaml(Path(file))
-    settings = read_config(config)
+    settings = read_controls(config) if CONTROLS else read_config(config)
 except SettingError as error:
     raise WorkflowError(error.inside(", ".join(map(str, FILES)))) from None
 except ValueError as error:

@@ -216,7 +216,9 @@ def refreshed(wildcards):
     """When a vendor's market is downloaded anew at the user's wish: a change runs its download again."""
     if REFRESH and market_of(wildcards).source.downloads:
         return REFRESH
-    return last_refresh(Path(f"{MARKET}/data.lock.json".format(**wildcards)))
+    # The market that controls are made of lies where it lies without them.
+    market = MARKET if market_name(wildcards) in WHOLE_MARKETS else of_user.MARKET
+    return last_refresh(Path(f"{market}/data.lock.json".format(**wildcards)))
 
 
 def latest_bars(wildcards):

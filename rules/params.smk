@@ -57,7 +57,7 @@ def trials_made_on(market):
         for sweep in settings.sweeps.values()
         if whole(sweep.keys.market) == market
     ]
-    return sum(here) + trials_kept(market, leave_out=settings.sweeps)
+    return sum(here) + trials_kept(market, settings.sweeps, ROOT)
 
 
 def memory(rule):

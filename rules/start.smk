@@ -28,6 +28,7 @@ def told(name):
     sweep = settings.sweeps[name]
     keys = sweep.keys
     return {
+        "folder": SWEEP.format(sweep=name),
         "trials": sweep.trials,
         "about": f"{keys.agent} on {keys.market}, proposed by {keys.optimizer}: {several(sweep.trials, 'trial')} in "
         f"{several(len(sweep.schedule), 'round')}; a score is the {label(keys.objective)} over "

@@ -270,10 +270,10 @@ class Screen:
         # The checkout that runs is on Python's path by now; this package may have come with another one.
         from workflow_scripts.analysis.standing import read_default, standing
         from workflow_scripts.sweeps.history import read_score
-        from workflow_scripts.workflow.paths import SWEEP, TRIAL
 
         sweep, place = job.wildcards["sweep"], (int(job.wildcards["round"]), int(job.wildcards["trial"]))
-        path, folder = Path(TRIAL.format(**job.wildcards)) / "score.json", Path(SWEEP.format(sweep=sweep))
+        path = Path(job.log).with_name("score.json")
+        folder = path.parents[2]  # a sweep's, of a round's, of the trial's
         scores = self.scores.setdefault(sweep, {})
         if not path.exists():  # it went to a bucket
             self._say(f"{self._clock()}  {job}: its score is not on this machine")
@@ -289,11 +289,10 @@ class Screen:
     def _scores_before(self) -> "dict[str, dict[tuple[int, int], Score]]":
         """Return the trials that earlier runs scored; none where some are made anew, since nobody says which."""
         from workflow_scripts.analysis.standing import has_its_runs, read_scores
-        from workflow_scripts.workflow.paths import SWEEP
 
         before = {
-            name: [score for score in read_scores(Path(SWEEP.format(sweep=name))) if has_its_runs(score)]
-            for name in self.plan
+            name: [score for score in read_scores(Path(sweep["folder"])) if has_its_runs(score)]
+            for name, sweep in self.plan.items()
         }
         planned = sum(sweep["trials"] for sweep in self.plan.values())
         if sum(map(len, before.values())) + self.counted["score_trial"] > planned:
@@ -312,9 +311,8 @@ class Screen:
 
     def _show_verdict(self, job: Job) -> None:
         from workflow_scripts.workflow.files import read_json
-        from workflow_scripts.workflow.paths import SWEEP
 
-        path = Path(SWEEP.format(**job.wildcards)) / "verdict.json"
+        path = Path(job.log).with_name("verdict.json")
         if path.exists():
             self._say(f"{self._clock()}  {job.wildcards['sweep']}: {read_json(path)['sentence']}", "bold")
 

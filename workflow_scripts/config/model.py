@@ -8,8 +8,18 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from workflow_scripts.config.controls import (
+    TARGET,
+    Control,
+    Controls,
+    chosen_sweep,
+    control_values,
+    listed,
+    refuse_names_of_controls,
+)
 from workflow_scripts.config.spaces import Space, default_configuration, extent, find_space, read_space
 from workflow_scripts.config.windows import cut_windows, refuse_names_of_windows
+from workflow_scripts.data.periods import DAILY
 from workflow_scripts.data.settings import IN_DAYS, Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
@@ -158,6 +168,7 @@ class TopLevel(Settings):
     importance: Importance = Field(default=Importance(), description=str(Importance.__doc__))
     orders: OrderSettings = Field(default=OrderSettings(), description=str(OrderSettings.__doc__))
     anyway: bool = Field(default=False, description="write orders though the verdict shows no skill")
+    controls: Controls = Field(default=Controls(), description=str(Controls.__doc__))
     replay: bool = Field(
         default=False, description="propose every round again instead of keeping the rounds that stand in results/"
     )
@@ -195,6 +206,7 @@ class Sweep:
         space: the search space.
         runs: how many (fold, seed) pairs judge a trial at full budget.
         test_start: first day of the window of the test days that the sweep precedes; none where there is one window.
+        control: the law of its market, where that is a control.
 
     """
 
@@ -204,6 +216,7 @@ class Sweep:
     space: Space
     runs: int
     test_start: str | None = None
+    control: Mapping[str, Any] | None = None
 
     @cached_property
     def schedule(self) -> list[Round]:
@@ -241,6 +254,8 @@ class Sweep:
             asked["objective"] = keys.objective
         if self.test_start is not None:
             asked["test_start"] = self.test_start
+        if self.control is not None:
+            asked["control"] = dict(self.control)
         return {**asked, "search_space": {name: entry.spelled() for name, entry in self.space.items()}}
 
 
@@ -253,6 +268,7 @@ class Config:
         markets: the markets by name; with several windows of the test days, each window's as well.
         sweeps: the sweeps by name; with several windows, those of each window in place of the whole.
         judged: for each sweep of config.yaml those that its verdict judges: itself, or those of its windows in turn.
+        controls: the controls that the sweeps run on; none of the user's own sweeps.
 
     """
 
@@ -260,6 +276,7 @@ class Config:
     markets: dict[str, Market]
     sweeps: dict[str, Sweep]
     judged: dict[str, list[str]]
+    controls: Sequence[Control] = ()
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -277,6 +294,13 @@ def read_config(values: Mapping[str, Any]) -> Config:
         SettingError: a key or value is wrong, in itself or beside others; one line that names it and the remedy.
 
     """
+    read = _read(values)
+    refuse_names_of_controls("markets", read.top.markets)
+    refuse_names_of_controls("sweeps", read.top.sweeps)
+    return read
+
+
+def _read(values: Mapping[str, Any]) -> Config:
     top = TopLevel.of(values)
     with _below("folds"):
         top.folds.require_look_back(top.features.turbulence_days)
@@ -306,6 +330,39 @@ def read_config(values: Mapping[str, Any]) -> Config:
     if top.test.windows > 1:
         return _before_each_window(top, markets, sweeps)
     return Config(top, markets, sweeps, {name: [name] for name in sweeps})
+
+
+def read_controls(values: Mapping[str, Any]) -> Config:
+    """Return the settings of the controls: config.yaml's, but that a sweep runs on every market of known truth.
+
+    The market of that sweep stays among the markets, since controls are made of its days.
+
+    Raises:
+        SettingError: a key or value is wrong; or the sweep that controls repeat cannot be repeated.
+
+    """
+    own = read_config(values)
+    controls = own.top.controls
+    name = chosen_sweep(values, controls)
+    market = values["sweeps"][name]["market"]
+    if own.markets[market].source.bar != DAILY:
+        raise SettingError((TARGET, "sweep"), f"the bars of its market {market} are shorter than a day: take another")
+    seeds = {
+        key: list(have[:count])
+        for key, have, count in (
+            ("tuning", own.top.seeds.tuning, controls.tuning_seeds),
+            ("final", own.top.seeds.final, controls.final_seeds),
+        )
+    }
+    kept = ("end", "periods_per_year", *MarketKeys.model_fields, *MARKETS_OWN)
+    with _below(TARGET):
+        read = _read({**control_values(values, controls, kept), "seeds": seeds})
+    sweeps = {
+        name: replace(sweep, control=read.markets[sweep.keys.market].source.settings())
+        for name, sweep in read.sweeps.items()
+    }
+    markets = {**read.markets, market: own.markets[market]}
+    return replace(read, markets=markets, sweeps=sweeps, controls=listed(controls))
 
 
 def _before_each_window(top: TopLevel, markets: Mapping[str, Market], sweeps: Mapping[str, Sweep]) -> Config:

@@ -19,7 +19,18 @@ from workflow_scripts.workflow.registry import find
 from workflow_scripts.workflow.time_limits import time_limit
 
 # Keys of --settings that are the sweep's; all others are the optimizer's.
-OF_THE_SWEEP = ("agent", "market", "objective", "optimizer", "runs", "search_space", "seed", "test_start", "warm_start")
+OF_THE_SWEEP = (
+    "agent",
+    "control",
+    "market",
+    "objective",
+    "optimizer",
+    "runs",
+    "search_space",
+    "seed",
+    "test_start",
+    "warm_start",
+)
 
 
 def propose_trials(

@@ -33,6 +33,15 @@ CONSTRAINTS = {
 }
 
 
+def levels_below(root: Path) -> dict[str, str]:
+    """Return every level by the name of its constant, as it is where results lie in another folder."""
+    return {
+        name: (root / value).as_posix()
+        for name, value in globals().items()
+        if isinstance(value, str) and value.partition("/")[0] == RESULTS
+    }
+
+
 def read_back(level: str, path: Path) -> dict[str, str]:
     """Return the values of a level's wildcards in a path to its folder.
 

@@ -72,7 +72,11 @@ def change(config, path, value):
         ("markets/toy/test_start", "2000-13-01", "config.yaml, markets.toy.test_start: "),
         ("markets/toy", {"source": "alpaca", "test_start": "2000-10-02"}, "config.yaml, markets.toy"),
         ("markets/toy/source", "csvv", "config.yaml, markets.toy.source: 'csvv' is no source; did you mean csv?"),
-        ("markets/toy/seed", 3, "config.yaml, markets.toy.seed: source csv does not read it; noise, planted would"),
+        (
+            "markets/toy/seed",
+            3,
+            "config.yaml, markets.toy.seed: source csv does not read it; control, noise, planted would",
+        ),
         ("markets/toy/tickers", "dow29", "config.yaml, markets.toy.tickers: 'dow29' is not among the lists dow28"),
         (
             "markets/toy/missing",

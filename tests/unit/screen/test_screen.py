@@ -14,7 +14,8 @@ from workflow_scripts.workflow.files import write_json
 
 HERE = Path(__file__).parent
 SWEEP = Path("results/sweeps/ppo_smac")
-TOLD = {"sweeps": {"ppo_smac": {"trials": 2, "about": "ppo on toy, proposed by smac: 2 trials in 1 rounds"}}}
+ABOUT = "ppo on toy, proposed by smac: 2 trials in 1 rounds"
+TOLD = {"sweeps": {"ppo_smac": {"folder": "results/sweeps/ppo_smac", "trials": 2, "about": ABOUT}}}
 DEFAULT = {"gamma": 0.9}
 
 
