@@ -20,7 +20,7 @@ OF_ACCOUNT = $(if $(HOLDINGS),holdings: "$(HOLDINGS)")
 # What `make slurm-allocation` asks SLURM for: an H200, eight cores and four hours.
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
-.PHONY: help run plan watch report ablation snakemake-report export-optuna export-deepcave export-tensorboard \
+.PHONY: help run plan controls watch report ablation snakemake-report export-optuna export-deepcave export-tensorboard \
 	export-mlflow orders explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
 	schema docs bench clean
 
@@ -36,6 +36,11 @@ run: setup ## the sweeps of config.yaml and their report; VERBOSE=1 shows every 
 # Downloads and cuts the market, trains for a moment at most.
 plan: setup ## what the sweeps take and what they can show, before any of it runs
 	@$(SNAKEMAKE) plan --quiet host progress reason rules
+
+# The same settings where the truth is known.
+controls: setup ## your sweep on noise and planted markets: what it claims there, and what it finds
+	@$(SNAKEMAKE) controls
+	@sed 's/.* INFO //' results/controls/collect_controls.log
 
 # From the files alone, so that it may look at another machine's run on a shared disk: make watch RESULTS=/path/to/results.
 watch: setup ## a live view of a running or finished sweep, q ends it; ONCE=1: one picture; HTML=1: the report too, every minute

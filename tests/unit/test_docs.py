@@ -31,6 +31,7 @@ PAGES = [
             "markets",
             "configuration",
             "running",
+            "controls",
             "breaking",
             "troubles",
             "developing",
