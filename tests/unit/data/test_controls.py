@@ -23,7 +23,7 @@ def path(tmp_path_factory):
     wide = pd.DataFrame(50 * np.cumprod(1 + moves, axis=0), pd.bdate_range("2000-01-03", periods=DAYS), list("ABCD"))
     bars = bars_of_closes(wide)
     day = bars["date"].rank(method="dense")
-    bars = bars.assign(high=1.01 * bars["close"], volume=day, mine=-day)
+    bars = bars.assign(high=1.01 * bars["close"], volume=day, mine=-day, **{"index:SPY": day})
     path = tmp_path_factory.mktemp("controls") / "bars.parquet"
     write_bars(bars, path)
     return path
@@ -55,6 +55,7 @@ def test_each_day_is_a_day_of_the_market_before_its_test_days_with_the_returns_o
     assert drawn.max() < KNOWN
     assert returns_of(bars) == pytest.approx(nothing_to_gain[drawn - 1])
     assert (bars["mine"] == -bars["volume"]).all()
+    assert set(bars) == {"date", "ticker", "open", "high", "low", "close", "volume", "mine", SIGNAL}  # and no index
     assert (bars["high"] / bars["close"]).to_numpy() == pytest.approx(1.01)
     assert list(bars["date"].unique()) == list(pd.bdate_range("2000-01-03", periods=DAYS))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from workflow_scripts.data.bars import HELD, MEMBER, PRICES, SIGNAL, arrange_bars, read_bars
+from workflow_scripts.data.bars import HELD, INDEX, MEMBER, PRICES, SIGNAL, arrange_bars, read_bars
 from workflow_scripts.data.resampling import Array, own_deviation, resampled_days, without_alpha
 from workflow_scripts.data.settings import Day
 from workflow_scripts.data.sources.base import Source
@@ -68,7 +68,11 @@ class Control(Source):
 
         """
         bars = read_bars(self.path)
-        wide = {str(name): bars.pivot(index="date", columns="ticker", values=name) for name in bars if name not in KEYS}
+        wide = {
+            str(name): bars.pivot(index="date", columns="ticker", values=name)
+            for name in bars
+            if name not in KEYS and not str(name).startswith(INDEX)
+        }
         whole = wide["close"].columns[wide["close"].notna().all()]
         wide = {name: table[whole] for name, table in wide.items()}
         dates = pd.DatetimeIndex(wide["close"].index)
