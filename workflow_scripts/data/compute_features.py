@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import write_fold
+from workflow_scripts.data.foresight import foresight
 from workflow_scripts.data.market_folds import sealed_of_market
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import sha256, write_json
@@ -43,7 +45,10 @@ def compute_features(
     known = (MarketFeatures.of(table, turbulence_days, by_run) if by_run else market).before(test_start)
     known.write(features)
     described = known.describe()
-    write_json(features.with_suffix(".json"), {**described, "sha256": sha256(features)})
+    warnings = list(foresight(table[table["date"] < pd.Timestamp(test_start)]))
+    for warning in warnings:
+        log.warning(warning)
+    write_json(features.with_suffix(".json"), {**described, "warnings": warnings, "sha256": sha256(features)})
     write_fold(*sealed_of_market(market, test_start, purge_days, test_stop), sealed)
     log.info(
         f"features of {described['first_day']}..{described['last_day']} ({described['days']} days), sealed from "

@@ -23,7 +23,7 @@ COVERED = {
         "workflow": "files model refreshes registry",
     },
     ("data.compute_features",): {
-        "data": "bars calendars compute_features features fold_files folds indicators market_folds periods "
+        "data": "bars calendars compute_features features fold_files folds foresight indicators market_folds periods "
         "settings turbulence universes",
         "workflow": "files model",
     },
