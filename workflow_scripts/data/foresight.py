@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtr
 
 from workflow_scripts.data.bars import COLUMNS, HELD, INDEX, MEMBER, VOLATILITY
 
@@ -58,4 +58,4 @@ def _correlation(column: pd.DataFrame, ahead: pd.DataFrame) -> tuple[float, floa
         return 0.0, 1.0
     stretches = np.array([stretch.mean() for stretch in np.array_split(by_bar, STRETCHES)])
     error = stretches.std(ddof=1) / STRETCHES**0.5
-    return float(by_bar.mean()), float(2 * t.sf(abs(stretches.mean()) / error, STRETCHES - 1)) if error else 1.0
+    return float(by_bar.mean()), float(2 * stdtr(STRETCHES - 1, -abs(stretches.mean()) / error)) if error else 1.0
