@@ -82,6 +82,15 @@ def test_the_same_seed_trains_the_same_weights(fold, name):
     assert not torch.equal(trained(fold, name, seed=3), trained(fold, name, seed=4))
 
 
+@pytest.mark.parametrize("budget", [1, ON_POLICY["horizon_len"] + 1])
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_round_of_one_step_is_a_round(fold, name, budget):
+    """A step alone has no spread over days, and no next day of which a turnover could be."""
+    env, agent = make(fold, name)
+    agent.noted = {}
+    assert torch.isfinite(train(agent, env, budget)).all()
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_saved_state_goes_on_as_if_nothing_had_been(fold, name):
     env, agent = make(fold, name)

@@ -135,7 +135,8 @@ class PolicyGradient(TradingAgent, AgentPPO):  # type: ignore[misc]
             returns = (advantages + values).flatten()
             if self.same_day_baseline:
                 advantages = advantages - advantages.mean(dim=1, keepdim=True)
-            advantages = ((advantages - advantages.mean()) / (advantages.std(dim=0) + 1e-4)).flatten()
+            deviation = advantages.std(dim=0) if steps > 1 else advantages.std()  # a portfolio's own, of one step none
+            advantages = ((advantages - advantages.mean()) / (deviation + 1e-4)).flatten()
         states, actions, logprobs = (x.flatten(0, 1) for x in (buffer.states, buffer.actions, buffer.logprobs))
         seen = Transitions(states, actions, logprobs, advantages, returns)
         updates, learns_values = max(1, self.settings.updates(steps)), self.settings.advantage_lambda() is not None
@@ -216,9 +217,11 @@ def traded_and_earned(rollout: Rollout, env: TradingEnv) -> dict[str, float]:
     """Return mean reward and mean turnover of a day of a rollout, the days without a next one left out.
 
     The turnover is a fraction of the portfolio's value the day before. It follows from states that show weights and
-    rewards that are log returns; orders of shares have neither.
+    rewards that are log returns; orders of shares have neither. A rollout without such a day has no means.
     """
     steps = rollout.undones[:-1, 0].nonzero()[:, 0]
+    if not len(steps):
+        return {}
     noted = {"reward": float(rollout.rewards[steps].mean())}
     if env.settings.action_mode != "shares":
         turnover = 0.0
