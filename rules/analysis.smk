@@ -383,7 +383,7 @@ rule write_report:
         of_sweeps=expand(
             f"{SWEEP}/{{file}}",
             sweep=settings.sweeps,
-            file=["trials.csv", "importance.json"],
+            file=["trials.csv", "importance.json", "execution.json"],
         ),
         returns=expand(
             f"{BACKTEST_RUN}/{{file}}",

@@ -185,6 +185,16 @@ def of_backtest_runs(name):
     )
 
 
+def of_tuned_runs(name):
+    """Input function: the file of this name of the tuned configuration and every final seed."""
+    return lambda wildcards: expand(
+        f"{BACKTEST_RUN}/{name}",
+        sweep=wildcards.sweep,
+        candidate=RANKS[0],
+        seed=FINAL_SEEDS,
+    )
+
+
 backtest_returns = of_backtest_runs("returns.parquet")
 backtest_sharpes = of_backtest_runs("sharpe.json")
 

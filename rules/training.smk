@@ -158,6 +158,32 @@ rule backtest_index:
         " --returns {output.returns:q} > {log:q} 2>&1"
 
 
+rule vary_execution:
+    """Trade the test days anew with the policies that were judged on them, under other fees and delays."""
+    input:
+        config=f"{CANDIDATE}/config.yaml".replace("{candidate}", RANKS[0]),
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
+        policies=of_tuned_runs("policy.pt"),
+        sharpes=of_tuned_runs("sharpe.json"),
+    output:
+        execution=f"{SWEEP}/execution.json",
+    log:
+        f"{SWEEP}/vary_execution.log",
+    benchmark:
+        f"{SWEEP}/vary_execution.tsv"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_incumbent"),
+    params:
+        settings=training_flags,
+        code=code_with_agent("training.vary_execution"),
+    shell:
+        "start workflow_scripts.training.vary_execution --config {input.config:q} --sealed {input.sealed:q}"
+        " --policies {input.policies:q} --execution {output.execution:q} {params.settings} > {log:q} 2>&1"
+
+
 rule evaluate_baselines:
     """Score the baselines on every fold's validation days; on a planted market the oracle too."""
     input:

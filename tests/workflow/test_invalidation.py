@@ -28,7 +28,13 @@ ONE_RUN = {
     "open_test_days": 1,
     **{plot: 1 for plot in PLOTS if plot != "write_report"},  # the page reads what came out equal
 }
-SPARED_ABOVE_ONE_RUN = {"judge_sweep": 1, "backtest_incumbent": 6, "estimate_importance": 1, "write_report": 1}
+SPARED_ABOVE_ONE_RUN = {
+    "judge_sweep": 1,
+    "backtest_incumbent": 6,
+    "vary_execution": 1,
+    "estimate_importance": 1,
+    "write_report": 1,
+}
 RUN = f"{SWEEP}/round_0/trial_1/fold_1/seed_0"
 
 WRITERS = [
@@ -43,6 +49,7 @@ WRITERS = [
     (r"results/sweeps/\w+/preregistration.json", "open_test_days"),
     (r"results/sweeps/\w+/backtest/\w+/seed_\d+/sharpe.json", "backtest_incumbent"),
     (r"results/sweeps/\w+/backtest/equal_weight/returns.parquet", "backtest_baselines"),
+    (r"results/sweeps/\w+/execution.json", "vary_execution"),
     (r"results/sweeps/\w+/importance.json", "estimate_importance"),
     (r"results/sweeps/\w+/verdict.json", "judge_sweep"),
     (r"results/sweeps/\w+/(\w+).svg", "plot_{0}"),
@@ -147,6 +154,7 @@ def test_rows_of_the_last_fold_rerun_its_runs_and_what_stands_above_them_and_no_
         "open_test_days": 1,
         "backtest_baselines": 1,
         "backtest_incumbent": 6,
+        "vary_execution": 1,
         "judge_sweep": 1,
         **PLOTS,
     }
@@ -197,15 +205,20 @@ CHANGES = [
             "score_trial": 2,
             "open_test_days": 1,
             "backtest_incumbent": 2,
+            "vary_execution": 1,
             **ABOVE,
         },
         {"backtest_incumbent": 4},
     ),
-    (more_seeds, {"train_agent": 8, "score_trial": 4, "open_test_days": 1, **ABOVE}, {"backtest_incumbent": 6}),
+    (
+        more_seeds,
+        {"train_agent": 8, "score_trial": 4, "open_test_days": 1, **ABOVE},
+        {"backtest_incumbent": 6, "vary_execution": 1},
+    ),
     (
         more_folds,
         {"split_folds": 1, "train_agent": 8, "evaluate_baselines": 1, "score_trial": 4, "open_test_days": 1, **ABOVE},
-        {"train_agent": 16, "backtest_incumbent": 6},
+        {"train_agent": 16, "backtest_incumbent": 6, "vary_execution": 1},
     ),
     (
         more_sweeps,
@@ -217,6 +230,7 @@ CHANGES = [
             "open_test_days": 1,
             "backtest_baselines": 1,
             "backtest_incumbent": 6,
+            "vary_execution": 1,
             **ABOVE,
             "judge_sweep": 2,  # the first sweep's verdict counts every trial of the market
         },
@@ -233,6 +247,7 @@ CHANGES = [
             "open_test_days": 1,
             "backtest_baselines": 1,
             "backtest_incumbent": 6,
+            "vary_execution": 1,
             "judge_sweep": 1,
             **PLOTS,
         },
@@ -244,6 +259,7 @@ CHANGES = [
         {
             "open_test_days": 1,
             "backtest_incumbent": 4,
+            "vary_execution": 1,
             "judge_sweep": 1,
             "plot_equity": 1,
             "write_report": 1,
@@ -259,6 +275,7 @@ CHANGES = [
             "score_trial": 4,
             "open_test_days": 1,
             "backtest_incumbent": 6,
+            "vary_execution": 1,
             **ABOVE,
         },
         {},
@@ -308,7 +325,7 @@ def test_a_verdict_that_changes_makes_the_page_anew_and_trains_nothing(done):
     done.config["backtest"]["confidence"] = 0.9
     done.write_config()
     above = {"judge_sweep": 1, "plot_equity": 1, "write_report": 1}
-    assert run(done, spared={"backtest_incumbent": 6}) == {"open_test_days": 1, **above}
+    assert run(done, spared={"backtest_incumbent": 6, "vary_execution": 1}) == {"open_test_days": 1, **above}
 
 
 def test_the_style_of_the_page_makes_it_anew(done):

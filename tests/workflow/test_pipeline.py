@@ -35,6 +35,7 @@ def test_every_run_is_known_before_the_first_one(toy):
         "propose_trials_ppo_smac_1": 1,
         "score_trial": 4,
         "split_folds": 1,
+        "vary_execution": 1,
         "train_agent": 16,  # 2 rounds × 2 trials × 2 folds × 2 seeds
         "write_report": 1,
     }

@@ -33,10 +33,8 @@ def trade(run: Run, policies: Mapping[int, Path], day: int, before: Account) -> 
         ValueError: a policy is damaged or another trial's, or its action is not finite.
 
     """
-    segment, training = run.data.validation, run.training
-    env = make_env(segment, run.environment, training.architecture, num_envs=1)
-    settings = run.phases[-1].agent
-    agent = settings.learner()(segment, env, settings, training.architecture, training.initial_log_std)
+    segment = run.data.validation
+    agent, env = untrained(run)
     env.day = day
     env.cash.fill_(before.cash)
     env.holdings.copy_(torch.as_tensor(before.shares))
@@ -51,6 +49,13 @@ def trade(run: Run, policies: Mapping[int, Path], day: int, before: Account) -> 
             raise ValueError(f"the action of seed {seed} on {segment.dates[day]} is not finite: {path} cannot trade")
     env.step(torch.stack(actions).mean(dim=0))
     return Account(float(env.cash[0]), env.holdings[0].numpy().copy())
+
+
+def untrained(run: Run) -> tuple[TradingAgent, TradingEnv]:
+    """Return an agent that takes policies of a run, on the validation days, and an environment of one portfolio."""
+    segment, training, settings = run.data.validation, run.training, run.phases[-1].agent
+    env = make_env(segment, run.environment, training.architecture, num_envs=1)
+    return settings.learner()(segment, env, settings, training.architecture, training.initial_log_std), env
 
 
 def _action(agent: TradingAgent, env: TradingEnv) -> Tensor:

@@ -18,6 +18,7 @@ from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.sweeps.measures import Record, take_all
 from workflow_scripts.training.curves import write_curves
 from workflow_scripts.training.sharpe import Episode, failed_run, judge_episode, write_result, write_returns
+from workflow_scripts.training.vary_execution import break_even
 from workflow_scripts.training.weights import write_weights
 from workflow_scripts.workflow.files import read_json, sha256, write_json
 
@@ -197,6 +198,7 @@ class MadeUp:
             episode = Episode(dates, move + shift, np.full(len(dates), 0.01))
             write_returns(episode, folder / f"backtest/{baseline}/returns.parquet")
         self.write_importance(folder / "importance.json")
+        self.write_execution(folder / "execution.json")
         lock = read_json(market / "data.lock.json")
         settings = {"environment": {"action_mode": "tilt", "cost_pct": 0.001}, "training": {"num_envs": 16}}
         stated = {"sweep": name, "seeds": list(seeds), "settings": settings, "data": lock["sha256"], "code": "c" * 64}
@@ -220,6 +222,19 @@ class MadeUp:
         }
         write_json(folder / "verdict.json", verdict)
         return folder
+
+    def write_execution(self, path: Path) -> None:
+        """Write a policy that gains 3 % a year without fees and loses a tenth of it per basis point; even at 10."""
+
+        def earned(gain: float) -> dict[str, Any]:
+            returns = {"annual_return": 0.08 + gain, "sharpe": 1 + gain}
+            return {"tuned": returns, "benchmark": {"annual_return": 0.08, "sharpe": 1.0}}
+
+        costs = [{"basis_points": points, **earned(0.03 - 0.003 * points)} for points in (0, 5, 10, 20, 30, 50)]
+        delays = [{"days": days, **earned(0.01 - 0.005 * days)} for days in (0, 1, 2)]
+        judged = {"basis_points": 10.0, "delay": 1}
+        said = {"policies": 5, "judged": judged, "costs": costs, "delays": delays, **break_even(costs)}
+        write_json(path, said)
 
     def write_importance(self, path: Path) -> None:
         names = [name for name, entry in SPACE.items() if entry["type"] != "constant"]

@@ -36,6 +36,13 @@ def page(results):
     return (results / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_tear_sheet_says_at_which_fee_the_gain_ends_and_what_a_delay_costs(page):
+    text = visible(page)
+    assert "The tuned policy earns as much as the benchmark at 10.0 bp; it was judged at 10 bp." in text
+    assert "What delay would cost" in text
+    assert [row in text for row in ("at the close on which they decide", "two closes later")] == [True, True]
+
+
 def visible(page):
     return re.sub(r"(?s)<(script|style).*?</\1>", "", page)
 

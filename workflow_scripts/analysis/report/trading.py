@@ -61,6 +61,8 @@ def trading_section(sweep: Sweep) -> Section:
     kept = [read_weights(run.folder / "weights.parquet") for run in sweep.backtests[TUNED] if _kept(run.folder)]
     if kept and all(len(each.dates) for each in kept):
         blocks += [_weights(kept), _exposure(kept, returns), _contribution(kept, _rows(tuned))]
+    if sweep.execution and sweep.execution["costs"]:
+        blocks += [_costs(sweep.execution), _delays(sweep.execution)]
     return Section("Trading on the test days", blocks, "trading")
 
 
@@ -287,4 +289,42 @@ def _contribution(kept: list[Weights], daily_returns: Array) -> Figure:
         data,
         layout(axis("ticker", "name", type="category"), axis("contribution", "% of value, before fees")),
         note="Sum over the test days, mean over the seeds.",
+    )
+
+
+def _costs(execution: Mapping[str, Any]) -> Figure:
+    """Return what the tuned policies and the benchmark would have earned under other fees."""
+    costs = execution["costs"]
+    fees, data = [row["basis_points"] for row in costs], []
+    for name, key in ((BENCHMARK, "benchmark"), (TUNED, "tuned")):
+        earned = [100 * row[key]["annual_return"] for row in costs]
+        data.append(line(name_of(name), fees, earned, name, mode="lines+markers"))
+    even = execution["break_even"]
+    told = f"earns as much as the benchmark at {even:.1f} bp" if even is not None else f"earns {execution['reason']}"
+    return Figure(
+        "What fees would cost",
+        f"The tuned policy {told}; it was judged at {shown(execution['judged']['basis_points'])} bp.",
+        data,
+        layout(
+            axis("fee", "basis points of the traded value"),
+            axis("mean return", "% a year"),
+            legend={"traceorder": "reversed"},
+        ),
+        note="The saved policies trade the test days anew; mean over the final seeds. The fee at which both earn the "
+        "same is the break-even cost. A least fee and a tax on sales stay as they are.",
+    )
+
+
+def _delays(execution: Mapping[str, Any]) -> Table:
+    """Return what the tuned policies would have earned, had their orders filled sooner or later."""
+    names = {0: "at the close on which they decide", 1: "at the next close, as judged", 2: "two closes later"}
+    rows = [
+        (names[row["days"]], 100 * row["tuned"]["annual_return"], row["tuned"]["sharpe"]) for row in execution["delays"]
+    ]
+    return Table(
+        "What delay would cost",
+        ("orders fill", "mean return (% a year)", "Sharpe ratio (annual)"),
+        rows,
+        note="The saved policies, on the test days; mean over the final seeds. A gain that vanishes with a day of "
+        "delay may not be there in practice.",
     )

@@ -181,6 +181,12 @@ class Sweep:
         return said
 
     @cached_property
+    def execution(self) -> dict[str, Any] | None:
+        """What the tuned policies would have earned under other fees and delays; none before it was computed."""
+        said: dict[str, Any] | None = _json(self.folder / "execution.json")
+        return said
+
+    @cached_property
     def runs(self) -> list[Run]:
         """Its runs on validation days that have a result."""
         found = []
