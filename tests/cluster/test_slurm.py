@@ -101,9 +101,10 @@ def test_a_sweep_through_sbatch_equals_the_local_one_and_each_training_holds_a_g
     finish(toy, snakemake(toy), local)
     submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", said(toy))
     held = held_by_jobs(cluster, submitted)
-    # Features, folds, the baselines' two jobs, importance and verdict; 2 trials, an allocation each, and 6 backtests.
-    assert (len(held["none"]), len(held["0"]) + len(held["1"])) == (6, 2 + 6)
-    assert len(submitted) == 6 + 2 + 6
+    # Features, folds, the baselines' two jobs, importance, verdict and other fees; 2 trials, an allocation each, and 6
+    # backtests.
+    assert (len(held["none"]), len(held["0"]) + len(held["1"])) == (7, 2 + 6)
+    assert len(submitted) == 7 + 2 + 6
     for gpu in ("0", "1"):
         intervals = sorted(held[gpu])
         assert len(intervals) >= 2
