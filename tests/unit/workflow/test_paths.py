@@ -2,12 +2,31 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.workflow.paths import BACKTEST_RUN, RUN, TRIAL, candidate_of, fold_and_seed, folders, read_back
+from workflow_scripts.workflow.paths import (
+    BACKTEST_RUN,
+    RUN,
+    TRIAL,
+    candidate_of,
+    fold_and_seed,
+    folders,
+    levels_below,
+    read_back,
+)
 
 
 def test_a_level_builds_a_path_and_reads_it_back():
     keys = {"sweep": "ppo", "round": "0", "trial": "12", "fold": "3", "seed": "100"}
     assert read_back(RUN, Path("/elsewhere") / RUN.format(**keys)) == keys
+
+
+def test_every_level_lies_below_another_folder_as_below_the_working_folder():
+    keys = {"sweep": "ppo", "round": "0", "trial": "12", "fold": "3", "seed": "100"}
+    levels = levels_below(Path("results/controls"))
+    assert levels["RUN"] == f"results/controls/{RUN}"
+    assert levels["RESULTS"] == "results/controls/results"
+    assert not levels.keys() & {"MANIFEST", "NAME", "WINDOW"}
+    assert read_back(RUN, Path(levels["RUN"].format(**keys))) == keys
+    assert levels_below(Path())["RUN"] == RUN
 
 
 @pytest.mark.parametrize("path", ["results/sweeps/ppo/round_00", "results/sweeps/Ppo/round_0", "round_0"])
