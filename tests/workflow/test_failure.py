@@ -14,18 +14,39 @@ import pytest
 from tests.workflow.toy import Toy, executed
 
 SWEEP = "results/sweeps/ppo_smac"
+BURSTING = '''
+"""PPO whose objective is infinite at the largest learning rate that there is."""
+
+from workflow_scripts.training.agents.ppo import PPO
+
+
+class Bursting(PPO):
+    def objective(self, logprob, collected, advantage):
+        gain = super().objective(logprob, collected, advantage)
+        return gain / 0 if self.learning_rate == 1 else gain
+'''
+
+
+@pytest.fixture
+def bursting(toy):
+    """A toy whose agent diverges at a learning rate of 1."""
+    (toy.folder / "bursting.py").write_text(BURSTING, encoding="utf-8")
+    toy.config["search_spaces"]["ppo"]["batch_size"]["default"] = 16
+    toy.config["sweeps"]["ppo_smac"] |= {"agent": "bursting:Bursting", "search_space": "ppo"}
+    return toy
 
 
 @pytest.mark.slow
-def test_a_diverging_trial_has_no_score_and_the_sweep_goes_on(toy):
-    rates = {"type": "categorical", "choices": [3.0e-4, 1.0e30], "default": 3.0e-4}
+def test_a_diverging_trial_has_no_score_and_the_sweep_goes_on(bursting):
+    toy = bursting
+    rates = {"type": "categorical", "choices": [3.0e-4, 1.0], "default": 3.0e-4}
     toy.config["search_spaces"]["ppo"]["learning_rate"] = rates
     toy.config["sweeps"]["ppo_smac"] |= {"initial_design": 4, "round_size": 4, "rounds": 1}
     toy.write_config()
     done = toy.snakemake(f"{SWEEP}/trials.csv")
     assert done.returncode == 0, done.stdout[-3000:]
     scores = [json.loads(path.read_text()) for path in (toy.folder / SWEEP).glob("round_0/trial_*/score.json")]
-    wild = [score for score in scores if score["configuration"]["learning_rate"] == 1e30]
+    wild = [score for score in scores if score["configuration"]["learning_rate"] == 1]
     assert 0 < len(wild) < 4
     assert all(score["status"] == "failed" and score["score"] is None for score in wild)
     assert all("not finite" in score["reason"] for score in wild)
@@ -33,8 +54,9 @@ def test_a_diverging_trial_has_no_score_and_the_sweep_goes_on(toy):
 
 
 @pytest.mark.slow
-def test_a_sweep_whose_every_trial_failed_stops_with_the_most_common_reason(toy):
-    toy.config["search_spaces"]["ppo"]["learning_rate"] = {"type": "constant", "default": 1.0e30}
+def test_a_sweep_whose_every_trial_failed_stops_with_the_most_common_reason(bursting):
+    toy = bursting
+    toy.config["search_spaces"]["ppo"]["learning_rate"] = {"type": "constant", "default": 1.0}
     toy.write_config()
     done = toy.snakemake()
     assert done.returncode != 0
@@ -66,8 +88,9 @@ def train(toy, outputs, config=f"{TRIAL}/config.yaml", fold=FOLD, more=(), **opt
 
 
 def damaged_copy(toy, path, folder, size):
-    """Return a copy of one of a toy's files that ends after ``size`` bytes."""
-    copy = folder / path.name
+    """Return a copy of one of a toy's files, in folders of the same names, that ends after ``size`` bytes."""
+    copy = folder / path
+    copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes((toy.folder / path).read_bytes()[:size])
     return copy
 
@@ -219,7 +242,7 @@ def test_a_truncated_file_is_named_with_its_remedy_and_nothing_is_written(
 
 def test_a_truncated_manifest_is_named_before_anything_runs(finished, tmp_path):
     toy = Toy(shutil.copytree(finished.folder, tmp_path / "toy"))
-    damaged_copy(finished, Path(SWEEP) / "round_1/proposals.json", toy.folder / SWEEP / "round_1", 300)
+    damaged_copy(finished, Path(SWEEP) / "round_1/proposals.json", toy.folder, 300)
     done = toy.snakemake("-n")
     assert done.returncode != 0
     assert "round_1/proposals.json is damaged" in done.stdout
