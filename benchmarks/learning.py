@@ -1,171 +1,187 @@
-"""Do the agents learn what is there, and nothing else? Planted and null markets, judged on days it never saw.
+"""Do the agents learn what is there, and nothing else? Sweeps of every agent on planted markets and on noise.
 
-Prints a Markdown table and draws the learning curves (docs/learning.svg); each run trains on a market of its own and is
-judged on the 4000 days that follow. Run it with ``python benchmarks/learning.py [agent …]`` (PPO's seven cases about
-ten minutes on one core, each off-policy agent about nine); only a run of all agents draws.
+Each is the pipeline's own: shipped search space, `snakemake`, sealed backtest of the default configuration and of the
+incumbent on eight unseen years, beside the benchmark and an oracle. ``python benchmarks/learning.py`` writes
+``benchmarks/learning.json``, anew with every figure, and prints a table; ``--agents``, ``--markets`` and ``--trials``
+take less. PPO's four sweeps need about half an hour on one core, those of each off-policy agent some hours. A run that
+was stopped goes on where it was.
 """
 
+import json
+import os
 import statistics
+import subprocess
 import sys
-import time
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import tyro
+import yaml
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
-import torch
+from benchmarks.record import machine
+from workflow_scripts.analysis.controls import cpu_seconds
+from workflow_scripts.data.synthetic import FIRST_DAY
+from workflow_scripts.training.sharpe import read_returns, sharpe_ratio
+from workflow_scripts.workflow.files import read_json
 
-from workflow_scripts.analysis.figures import figure
-from workflow_scripts.data.fold_files import Segment
-from workflow_scripts.data.folds import Fold, cut_fold
-from workflow_scripts.data.indicators import compute_features
-from workflow_scripts.data.synthetic import synthetic_bars
-from workflow_scripts.training.agents.base import agent_of
-from workflow_scripts.training.environment.baselines import run_baseline
-from workflow_scripts.training.environment.oracle import oracle_episode
-from workflow_scripts.training.environment.settings import ActionMode, EnvironmentSettings
-from workflow_scripts.training.environment.trading_env import make_env
-from workflow_scripts.training.networks.shape import Architecture
-from workflow_scripts.training.run.judge import evaluate_policy
-from workflow_scripts.training.sharpe import Episode, judge_episode, sharpe_ratio
-
-CURVES = Path(__file__).resolve().parents[1] / "docs" / "learning.svg"
-WARM_UP, PURGE_DAYS, VALIDATION_DAYS = 61, 5, 4000
-STRONG = 0.0015
-# Tickers, training days and strength of the signal. What all numbers of 15 tickers say is more than 2000 days can tell.
-MARKETS = {"planted": (15, 2000, STRONG), "null": (15, 2000, 0.0), "planted, 3 tickers": (3, 6000, STRONG)}
-NUM_ENVS = 32
-# Vector steps and hyperparameters of each agent.
-TRAININGS: dict[str, tuple[int, dict[str, Any]]] = {
-    "ppo": (12_800, {"lambda_entropy": 1e-4, "horizon_len": 256, "repeat_times": 32}),
-    "a2c": (12_800, {"lambda_entropy": 1e-4}),
-    "ddpg": (6400, {"learning_rate": 1e-3, "soft_update_tau": 0.05, "explore_noise_std": 0.8}),
-    "td3": (6400, {"learning_rate": 1e-3, "soft_update_tau": 0.05, "explore_noise_std": 1.0}),
-    "sac": (4800, {"learning_rate": 6e-4, "soft_update_tau": 0.05, "target_entropy": 0.4}),
-    "modsac": (4800, {"learning_rate": 6e-4, "soft_update_tau": 0.05, "target_entropy": 0.4}),
-}
-FLAT: dict[str, dict[str, Any]] = {"a2c": {"learning_rate": 3e-4}}  # what differs with flat networks
-GAMMA = 0.9
-SEEDS = range(5)
-CURVE_POINTS = 12
-CASES = (
-    ("ppo", "planted", "shared", "tilt"),
-    ("ppo", "null", "shared", "tilt"),
-    ("ppo", "planted", "shared", "weights"),
-    ("ppo", "planted", "flat", "tilt"),
-    ("ppo", "planted", "flat", "weights"),
-    ("ppo", "planted", "flat", "shares"),
-    *((agent, "planted", "shared", "tilt") for agent in ("a2c", "ddpg", "td3", "sac", "modsac")),
-    *((agent, "planted, 3 tickers", "flat", "tilt") for agent in TRAININGS),
-)
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).with_name("learning.json")
+FOLDER = Path(tempfile.gettempdir()) / "foldsweep_learning"
+# What a unit of the signal adds to a ticker's expected return of the next day.
+MARKETS = {"strong": 0.0015, "medium": 0.0007, "weak": 0.0004, "noise": 0.0}
+DAYS, DAYS_BEFORE_TEST = 6000, 4000
+FOLDS = {"count": 3, "train_days": 2000, "validation_days": 500, "purge_days": 5}
+SEEDS = {"tuning": [0], "final": [100, 101, 102, 103, 104]}
+ROUND_SIZE = 5
+# Vector steps of each agent's runs.
+BUDGETS = {"ppo": 12_800, "a2c": 12_800, "ddpg": 4800, "td3": 4800, "sac": 4800, "modsac": 4800}
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What one run learned: annualised Sharpe ratios, CPU seconds of its training, and on the way the curve: vector
-    steps and the Sharpe ratio on unseen days, 0 while the policy does not trade.
+def main(
+    agents: tuple[str, ...] = tuple(BUDGETS),
+    markets: tuple[str, ...] = tuple(MARKETS),
+    trials: int = 40,
+    folds: int = FOLDS["count"],
+    folder: Path = FOLDER,
+) -> None:
+    """Run the sweeps, print a table, write the figures.
+
+    Args:
+        agents: agents to look at.
+        markets: markets to look at, by what is planted.
+        trials: trials of a sweep, the default configuration among them.
+        folds: folds that judge a trial.
+        folder: where the sweeps' results are kept.
+
     """
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for agent in agents:
+        for market in markets:
+            of_agent = known.setdefault(agent, {})
+            of_agent.setdefault("markets", {})[market] = learn(agent, market, trials, folds, folder)
+            of_agent |= summary(of_agent["markets"])
+            known["machine"] = machine()
+            RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    print(table({agent: known[agent]["markets"] for agent in agents}))
 
-    sharpe: float | None
-    training_sharpe: float | None
-    oracle: float
-    equal_weight: float
-    cpu_seconds: float
-    curve: list[tuple[int, float]]
+
+def learn(agent: str, market: str, trials: int, folds: int, folder: Path) -> dict[str, Any]:
+    """Run a sweep of an agent on a market in a folder, and return its figures."""
+    sweep = f"{agent}_{market}"
+    config = folder / f"{sweep}.yaml"
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write_text(yaml.safe_dump(settings_of(agent, market, trials, folds)), encoding="utf-8")
+    run_sweep(config, folder, sweep, market)
+    return figures_of(folder / "results", sweep, market)
 
 
-def learn(agent_name: str, market: str, architecture: Architecture, action_mode: ActionMode, seed: int) -> Learned:
-    """Train once on a market of the seed's own, and judge on the days after."""
-    torch.set_num_threads(1)
-    tickers, train_days, strength = MARKETS[market]
-    start = train_days + PURGE_DAYS
-    bars = synthetic_bars(tickers, WARM_UP + start + VALIDATION_DAYS, strength, 10, 0.01, seed)
-    features = compute_features(bars, turbulence_days=60)
-    data, _ = cut_fold(features, Fold(range(train_days), range(start, start + VALIDATION_DAYS)))
-    environment = EnvironmentSettings(action_mode=action_mode)
-    signal = features.indicators[start : start + VALIDATION_DAYS, :, -1]
-    oracle, _ = oracle_episode(data.validation, signal, environment)
-    began = time.process_time()
-    env = make_env(data.train, environment, architecture, NUM_ENVS, seed, random_start=True)
-    budget, hyperparameters = TRAININGS[agent_name]
-    own = FLAT.get(agent_name, {}) if architecture == "flat" else {}
-    settings = agent_of(agent_name).of({"gamma": GAMMA, **hyperparameters, **own})
-    agent = settings.learner()(data.train, env, settings, architecture, seed=seed)
+def settings_of(agent: str, market: str, trials: int, folds: int) -> dict[str, Any]:
+    """Return the config.yaml of a sweep."""
+    strength = MARKETS[market]
+    days = pd.bdate_range(FIRST_DAY, periods=DAYS)
+    law = {"source": "planted", "signal_strength": strength} if strength else {"source": "noise"}
+    return {
+        "markets": {market: law | {"days": DAYS, "test_start": f"{days[DAYS_BEFORE_TEST]:%Y-%m-%d}"}},
+        "folds": FOLDS | {"count": folds},
+        "seeds": SEEDS,
+        "backtest": {"top": 1},
+        "sweeps": {
+            f"{agent}_{market}": {
+                "agent": agent,
+                "market": market,
+                "optimizer": "tpe",
+                "rounds": -(-trials // ROUND_SIZE),
+                "round_size": min(ROUND_SIZE, trials),
+                "budget": BUDGETS[agent],
+            }
+        },
+    }
 
-    def judge(segment: Segment) -> Episode:
-        return evaluate_policy(agent, segment, environment, architecture)
 
-    def unseen_sharpe() -> float:
-        episode = judge(data.validation)
-        return sharpe_ratio(episode.daily_returns) if episode.turnover.any() else 0.0
-
-    curve = [(0, unseen_sharpe())]
-    cpu_seconds, began = time.process_time() - began, time.process_time()
-    for said in agent.train(env, budget):
-        if (steps := int(said["steps"])) - curve[-1][0] >= budget / CURVE_POINTS or steps == budget:
-            cpu_seconds += time.process_time() - began
-            curve.append((steps, unseen_sharpe()))
-            began = time.process_time()
-    result = judge_episode(judge(data.validation), judge(data.train))
-    equal = run_baseline("equal_weight", data.validation, environment)
-    return Learned(
-        result.sharpe,
-        result.training_sharpe,
-        sharpe_ratio(oracle.daily_returns),
-        sharpe_ratio(equal.daily_returns),
-        cpu_seconds,
-        curve,
+def run_sweep(config: Path, folder: Path, sweep: str, market: str) -> None:
+    """Run what is missing of a sweep, and of the oracle on its market."""
+    oracle = [f"results/markets/{market}/oracle.parquet"] if MARKETS[market] else []
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    targets = [f"results/sweeps/{sweep}/verdict.json", *oracle]
+    cores = ["--cores", str(os.cpu_count()), "--resources", "gpu=1"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        [*snakemake, *cores, "--configfile", config, "--", *targets], env=os.environ | {"PATH": path}, check=True
     )
 
 
-def main() -> None:
-    """Print a row a case as it is finished."""
-    print(
-        "| agent | market | architecture | action mode | Sharpe, unseen days | on training days | share of the oracle "
-        "| beats equal weight | CPU s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|", flush=True)
-    asked = sys.argv[1:]
-    learned: dict[str, list[Learned]] = {}
-    for agent, market, architecture, action_mode in CASES:
-        if asked and agent not in asked:
-            continue
-        runs = [learn(agent, market, architecture, action_mode, seed) for seed in SEEDS]
-        if (market, architecture, action_mode) == ("planted", "shared", "tilt"):
-            learned[agent] = runs
-        traded = [run for run in runs if run.sharpe is not None]
-        sharpes = [run.sharpe for run in traded if run.sharpe is not None]
-        shown = f"{statistics.mean(sharpes):.2f} ± {statistics.stdev(sharpes):.2f}" if len(sharpes) > 1 else "flat"
-        training = statistics.mean(run.training_sharpe or 0.0 for run in traded) if traded else 0.0
-        share = statistics.mean((run.sharpe or 0.0) / run.oracle for run in traded) if traded else 0.0
-        better = sum((run.sharpe or 0.0) > run.equal_weight for run in runs)
-        cpu = statistics.median(run.cpu_seconds for run in runs)
-        flat = f" ({len(runs) - len(traded)} flat)" if len(traded) < len(runs) else ""
-        oracle = "—" if market == "null" else f"{share:.0%}"
-        print(
-            f"| {agent} | {market} | {architecture} | {action_mode} | {shown}{flat} | {training:.2f} | {oracle} "
-            f"| {better} of {len(runs)} | {cpu:.0f} |",
-            flush=True,
-        )
-    if not asked:
-        draw_curves(learned, CURVES)
+def figures_of(results: Path, sweep: str, market: str) -> dict[str, Any]:
+    """Return what the sealed backtest of a sweep says, Sharpe ratios annualised; a policy that never trades has 0."""
+    of_sweep = results / "sweeps" / sweep
+    rows = read_json(of_sweep / "verdict.json")["rows"]
+    benchmark = rows["benchmark"]["sharpe"]["estimate"]
+    by_seed = {
+        candidate: [
+            read_json(path)["sharpe"] or 0.0
+            for path in sorted(of_sweep.glob(f"backtest/{candidate}/seed_*/sharpe.json"))
+        ]
+        for candidate in ("default", "rank_1")
+    }
+    runs = list(of_sweep.glob("round_*/trial_*/fold_*/seed_*"))
+    figures = {
+        "benchmark": benchmark,
+        "default": statistics.mean(by_seed["default"]),
+        "tuned": statistics.mean(by_seed["rank_1"]),
+        "default_by_seed": by_seed["default"],
+        "tuned_by_seed": by_seed["rank_1"],
+        "trials": len(list(of_sweep.glob("round_*/trial_*/score.json"))),
+        "cpu_s_per_run": cpu_seconds(*runs) / len(runs),
+        "cpu_s": cpu_seconds(of_sweep),
+    }
+    if MARKETS[market]:
+        earned = read_returns(results / "markets" / market / "oracle.parquet")
+        figures["oracle"] = sharpe_ratio(earned.to_numpy())
+    return figures
 
 
-def draw_curves(learned: dict[str, list[Learned]], path: Path) -> None:
-    """Draw each agent's mean share of the oracle on unseen days, and its range over the seeds, over its budget."""
-    with figure(path, height=5, legend_columns=6) as axes:
-        axes.set_title("Planted market, shared networks, tilt: learning curves on unseen days, five seeds")
-        for number, (agent, runs) in enumerate(learned.items()):
-            steps = np.asarray([step for step, _ in runs[0].curve])
-            shares = np.asarray([[sharpe / run.oracle for _, sharpe in run.curve] for run in runs])
-            axes.fill_between(steps, shares.min(axis=0), shares.max(axis=0), color=f"C{number}", alpha=0.15)
-            axes.plot(steps, shares.mean(axis=0), color=f"C{number}", label=agent)
-        axes.axhline(0.4, color="#888888", linewidth=0.8, linestyle=":")
-        axes.set_xlabel(f"vector steps (one is {NUM_ENVS} env-steps)")
-        axes.set_ylabel("Sharpe ratio as a share of the oracle's")
+def summary(markets: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return an agent's figures on the strong market, and how far it is above the benchmark on noise."""
+    summed: dict[str, Any] = {}
+    if strong := markets.get("strong"):
+        tuned = strong["tuned_by_seed"]
+        summed |= {
+            "default": strong["default"] / strong["oracle"],
+            "tuned": strong["tuned"] / strong["oracle"],
+            "seeds_ahead": sum(sharpe > strong["benchmark"] for sharpe in tuned),
+            "seeds": len(tuned),
+            "cpu_s": strong["cpu_s_per_run"],
+        }
+    if noise := markets.get("noise"):
+        above = [sharpe - noise["benchmark"] for sharpe in noise["tuned_by_seed"]]
+        error = statistics.stdev(above) / len(above) ** 0.5
+        summed["noise_z"] = statistics.mean(above) / error if error else 0.0
+    return summed
+
+
+def table(agents: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """Return the figures as a Markdown table, a row per agent and market."""
+    lines = [
+        "| agent | market | benchmark | default | tuned | oracle | share, default | share, tuned | seeds above the "
+        "benchmark, tuned | trials | CPU s per run |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for agent, markets in agents.items():
+        for market, of in markets.items():
+            oracle = of.get("oracle")
+            shares = [f"{of[name] / oracle:.0%}" if oracle else "—" for name in ("default", "tuned")]
+            ahead = sum(sharpe > of["benchmark"] for sharpe in of["tuned_by_seed"])
+            cells = [
+                *(agent, market, f"{of['benchmark']:.2f}", f"{of['default']:.2f}", f"{of['tuned']:.2f}"),
+                *(f"{oracle:.2f}" if oracle else "—", *shares, f"{ahead} of {len(of['tuned_by_seed'])}"),
+                *(str(of["trials"]), f"{of['cpu_s_per_run']:.0f}"),
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    tyro.cli(main)

@@ -120,7 +120,7 @@ def unbounded(node, path):
 TERMS = [
     ("ppo", "batch_size: {type: int, lower: 512, upper: 65536, log: true, default: 512}"),
     ("ppo", "horizon_len: {type: int, lower: 1, upper: 64, default: 64}"),
-    ("ppo", "repeat_times: {lower: 0.1, upper: 2.0, default: 2.0}"),
+    ("ppo", "repeat_times: {lower: 0.1, upper: 16.0, default: 16.0}"),
     (
         "a2c",
         "repeat_times: {type: categorical, choices: [1, 8, 64], default: 64}\n"

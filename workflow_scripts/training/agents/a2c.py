@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class A2C(OnPolicy):
     """A2C: an update follows every few days, so that most of a rollout is seen once."""
 
-    learning_rate: LearningRate = 2e-3
+    learning_rate: LearningRate = 1e-3
     horizon_len: HorizonLen = 16
     repeat_times: RepeatTimes = 32
     lambda_gae_adv: float = Field(

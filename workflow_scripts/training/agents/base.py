@@ -34,7 +34,7 @@ class Agent(Settings):
     fixed: ClassVar[tuple[str, ...]] = ("net_dims_0", "net_dims_1")
 
     learning_rate: LearningRate = 3e-4
-    gamma: float = Field(default=0.985, ge=0, le=1, description="discount factor per day")
+    gamma: float = Field(default=0.9, ge=0, le=1, description="discount factor per day")
     net_dims_0: Width = 256
     net_dims_1: Width = 128
     batch_size: BatchSize = 512

@@ -16,7 +16,7 @@ class DDPG(OffPolicy):
     critics: ClassVar[int] = 1
 
     explore_noise_std: float = Field(
-        default=0.3,
+        default=0.8,
         ge=0,
         le=10,
         description="standard deviation of the noise on actions while collecting, in units of [-1, 1]",

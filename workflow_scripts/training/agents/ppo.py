@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class PPO(A2C):
-    """PPO; the defaults are those of FinRL's and elegantrl's practice."""
+    """PPO; the defaults are those that learn on planted markets: each transition seen once, by large steps."""
 
-    learning_rate: LearningRate = 3e-4
-    horizon_len: HorizonLen = 512
+    learning_rate: LearningRate = 1e-3
+    horizon_len: HorizonLen = 64
     repeat_times: RepeatTimes = 16
     ratio_clip: float = Field(default=0.25, gt=0, le=1, description="clip of the probability ratio around 1")
 

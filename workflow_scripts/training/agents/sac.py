@@ -23,7 +23,7 @@ class SAC(OffPolicy):
         description="temperature at the start, the weight of the entropy, which is then adjusted by itself",
     )
     target_entropy: float = Field(
-        default=-1.0,
+        default=0.4,
         ge=-20,
         le=0.6931,
         description="entropy that the adjustment aims at, in nats per action dimension, which has ln 2 at most: an "

@@ -4,11 +4,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import Agent, BatchSize, HorizonLen, RepeatTimes
+from workflow_scripts.training.agents.base import Agent, BatchSize, HorizonLen, LearningRate, RepeatTimes
 
 
 class OffPolicy(Agent):
-    """An agent with a buffer; the defaults are elegantrl's, with updates for every fourth vector step.
+    """An agent with a buffer; the defaults are those that learn on planted markets.
 
     Attributes:
         critics: independent critics, of which the smallest value counts.
@@ -19,12 +19,13 @@ class OffPolicy(Agent):
     fixed = (*Agent.fixed, "buffer_size")
     critics: ClassVar[int]
 
+    learning_rate: LearningRate = 1e-3
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
     repeat_times: RepeatTimes = 0.5
     buffer_size: int = Field(default=8192, ge=1, le=2**24, description="vector steps that the buffer remembers")
     soft_update_tau: float = Field(
-        default=0.005, ge=0, le=1, description="how far a target network follows its network at every update"
+        default=0.05, ge=0, le=1, description="how far a target network follows its network at every update"
     )
 
     @staticmethod
