@@ -1,4 +1,6 @@
 # What jobs are told beside their files, from their wildcards.
+from workflow_scripts.sweeps.cost import sweep_batches
+from workflow_scripts.sweeps.turns import turns
 from workflow_scripts.workflow.kept_rounds import trials_kept
 from workflow_scripts.workflow.memory_requests import request_mb
 from workflow_scripts.workflow.registry import module_of
@@ -63,6 +65,22 @@ def trials_made_on(market):
 def memory(rule):
     """Resource function: MB of memory by the size of a job's inputs; a retry asks for more."""
     return lambda wildcards, input, attempt: request_mb(rule, input.size_mb, attempt)
+
+
+# Whose turn it is among jobs that train: the lower the place, the earlier. All else has Snakemake's priority of 0 and
+# goes first, so that a round that is through is scored, and the next one proposed, before more of others is trained.
+TURNS = turns(
+    {
+        name: sweep_batches(sweep.schedule, sweep.optimizer.continues)
+        for name, sweep in settings.sweeps.items()
+    }
+)
+AFTER_ALL_TRIALS = -len(TURNS)
+
+
+def turn_of_trial(wildcards):
+    """Priority of a trial's jobs; its score has that of its runs, since a cluster may take them together."""
+    return -TURNS[wildcards.sweep, int(wildcards.round), int(wildcards.trial)]
 
 
 def attempt_flags(wildcards, attempt):

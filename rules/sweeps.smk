@@ -82,6 +82,7 @@ rule score_trial:
         f"{TRIAL}/score_trial.log",
     benchmark:
         f"{TRIAL}/score_trial.tsv"
+    priority: turn_of_trial
     conda:
         "../envs/sweeps.yaml"
     params:

@@ -21,6 +21,7 @@ rule train_agent:
             name for name in settings.sweeps if name not in CONTINUING_SWEEPS
         )
         or "(?!)",
+    priority: turn_of_trial
     retries: RETRIES
     conda:
         "../envs/training.yaml"
@@ -86,6 +87,7 @@ rule backtest_incumbent:
     log:
         run=f"{BACKTEST_RUN}/backtest_incumbent.log",
         usage=f"{BACKTEST_RUN}/backtest_incumbent.tsv",
+    priority: AFTER_ALL_TRIALS
     retries: RETRIES
     conda:
         "../envs/training.yaml"
