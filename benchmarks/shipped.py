@@ -22,16 +22,10 @@ from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.paths import FILES_OF_RUN
 
 AGENTS = ("ppo", "sac")
 TICKERS, BUDGET, FIRST, REPETITIONS = 20, 6144, 512, 3
-FILES = {
-    "policy": "policy.pt",
-    "sharpe": "sharpe.json",
-    "returns": "returns.parquet",
-    "weights": "weights.parquet",
-    "curves": "curves.parquet",
-}
 
 
 def main(before: str, repetitions: int = REPETITIONS, budget: int = BUDGET) -> None:
@@ -54,7 +48,7 @@ def main(before: str, repetitions: int = REPETITIONS, budget: int = BUDGET) -> N
                 # The first run with a code compiles, and starts the worker.
                 config = Trial("bench", agent, 0, 0, budget if repetition else FIRST, {}).to_yaml()
                 (folder / "config.yaml").write_text(config, encoding="utf-8")
-                flags = [f"--{name}={folder / file}" for name, file in FILES.items()]
+                flags = [f"--{name}={folder / file}" for name, file in FILES_OF_RUN.items()]
                 flags += [f"--config={folder}/config.yaml", f"--fold={folder}/fold_0.npz", "--seed=0"]
                 command = ["-m", "workflow_scripts.training.train_agent", *flags, "--training.device=cpu"]
                 for code, checked_out in codes.items():

@@ -250,13 +250,7 @@ runs = [
         f"{run}/{file}"
         for sweep in settings.sweeps
         for run in runs_of_sweep(sweep)
-        for file in (
-            "policy.pt",
-            "sharpe.json",
-            "returns.parquet",
-            "weights.parquet",
-            "curves.parquet",
-        )
+        for file in FILES_OF_RUN.values()
     ),
     *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(

@@ -19,6 +19,14 @@ SWEEP = f"{SWEEPS}/{{sweep}}"
 ROUND = f"{SWEEP}/round_{{round}}"
 TRIAL = f"{ROUND}/trial_{{trial}}"
 RUN = f"{TRIAL}/fold_{{fold}}/seed_{{seed}}"
+# What a run makes, by the flags of the verbs that train.
+FILES_OF_RUN = {
+    "policy": "policy.pt",
+    "sharpe": "sharpe.json",
+    "returns": "returns.parquet",
+    "weights": "weights.parquet",
+    "curves": "curves.parquet",
+}
 PREREGISTRATION = f"{SWEEP}/preregistration.json"
 BACKTEST = f"{SWEEP}/backtest"
 CANDIDATE = f"{BACKTEST}/{{candidate}}"

@@ -7,14 +7,7 @@ from workflow_scripts.training.run.judge import judge
 from workflow_scripts.training.run.runs import Outputs, Run
 from workflow_scripts.training.run.train import train
 from workflow_scripts.training.run.write import write
-
-FILES = {
-    "policy": "policy.pt",
-    "sharpe": "sharpe.json",
-    "returns": "returns.parquet",
-    "weights": "weights.parquet",
-    "curves": "curves.parquet",
-}
+from workflow_scripts.workflow.paths import FILES_OF_RUN as FILES
 
 
 def whole_run(folder, trial, data, training, seed=0, last_attempt=True, parent=None, state=None):
