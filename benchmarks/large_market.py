@@ -23,7 +23,7 @@ import tyro
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.record import machine
+from benchmarks.record import environment, machine
 from workflow_scripts.workflow.memory_requests import request_mb
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -204,13 +204,9 @@ def run_warm(code: Path, command: list[str], usage: Path) -> tuple[float, float]
 
 def run(code: Path, arguments: list[str]) -> tuple[bytes, float, float]:
     """Run Python in a checkout as Snakemake does; return what it said, its CPU seconds and its largest memory in MB."""
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "FOLDSWEEP_PARENT": str(os.getpid()),
-    }
+    of_job = environment(OPENBLAS_NUM_THREADS="1", FOLDSWEEP_PARENT=str(os.getpid()))
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=code, env=environment, stdout=said, stderr=log)
+        process = subprocess.Popen([sys.executable, *arguments], cwd=code, env=of_job, stdout=said, stderr=log)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)

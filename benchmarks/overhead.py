@@ -15,12 +15,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.record import machine, record, spread
+from benchmarks.record import environment, machine, record, spread
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.folds import cut_fold, walk_forward
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.paths import FILES_OF_RUN
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKERS, TRAIN_DAYS, VALIDATION_DAYS, REPETITIONS = 20, 100, 20, 5
@@ -54,13 +55,13 @@ def lay_out(folder: Path) -> None:
 
 def cpu_seconds(folder: Path, start: tuple[str, ...]) -> float:
     """Return the CPU seconds of a run: of the process that is started, and of the worker that reports its own."""
-    files = [f"--{name}={folder / name}" for name in ("policy", "sharpe", "returns", "usage")]
+    files = [f"--{name}={folder / file}" for name, file in {**FILES_OF_RUN, "usage": "usage"}.items()]
     command = [sys.executable, *start, "workflow_scripts.training.train_agent", *files]
     command += [f"--config={folder}/config.yaml", f"--fold={folder}/fold_0.npz", "--seed=0", "--training.device=cpu"]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "FOLDSWEEP_PARENT": str(os.getpid())},
+        env=environment(FOLDSWEEP_PARENT=str(os.getpid())),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

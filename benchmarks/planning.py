@@ -19,7 +19,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.record import machine, record, spread
+from benchmarks.record import environment, machine, record, spread
 from workflow_scripts.config.model import read_config
 from workflow_scripts.workflow.paths import MANIFEST, ROUND, TRIAL
 
@@ -103,7 +103,11 @@ def snakemake(folder: Path, *arguments: str) -> tuple[float, float]:
     """Run Snakemake; return its CPU seconds and its largest memory in MB."""
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *arguments], cwd=folder, stdout=said, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=folder,
+            env=environment(),
+            stdout=said,
+            stderr=subprocess.STDOUT,
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -23,12 +23,18 @@ from workflow_scripts.workflow.run_warm import STARTED
 PROJECT = "workflow_scripts"
 LIBRARIES = (
     "torch",
+    "torch.utils.serialization.config",
     "elegantrl.agents",
+    "filelock",
     "jsonschema",
     "numba",
     "pandas",
+    "pandas.core.arrays.arrow.extension_types",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "pydantic",
+    "threadpoolctl",
+    "typeguard",
     "tyro",
     "yaml",
 )
@@ -190,6 +196,11 @@ def read_libraries() -> None:
         from numba import njit
 
         njit("int64(int64)")(lambda number: number)  # the first compilation reads most of numba
+    with suppress(ImportError):
+        import tyro
+        from pydantic import create_model
+
+        tyro.cli(create_model("First", number=(int, 0)), args=[])  # and the first settings most of pydantic and tyro
     gc.collect()
     gc.freeze()  # what is read is shared with the forked processes, not copied when they collect garbage
 
