@@ -230,10 +230,11 @@ def _through_optuna(
     evaluator: Any, configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries
 ) -> dict[str, float]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = {name: _distribution(entry) for name, entry in space.items()}
+    columns = {name: [_python(value, entry) for value in configurations[name]] for name, entry in space.items()}
+    distributions = {name: distribution(entry, columns[name]) for name, entry in space.items()}
     study = optuna.create_study(direction="maximize")
-    for (_, row), score in zip(configurations.iterrows(), scores, strict=True):
-        values = {name: _python(row[name], entry) for name, entry in space.items()}
+    for place, score in enumerate(scores):
+        values = {name: column[place] for name, column in columns.items()}
         study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=float(score)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -250,12 +251,19 @@ def _explaining(values: dict[str, float]) -> dict[str, float]:
     return values
 
 
-def _distribution(entry: Mapping[str, Any]) -> BaseDistribution:
+def distribution(entry: Mapping[str, Any], values: Sequence[Any]) -> BaseDistribution:
+    """Return an entry of a search space as Optuna has it, wide enough for values that were proposed.
+
+    The exponential of a bound's logarithm may lie a bit beyond the bound.
+    """
     if entry["type"] == "categorical":
         return CategoricalDistribution(entry["choices"])
+    if entry["type"] == "constant":
+        return CategoricalDistribution(list(dict.fromkeys(values)))
+    lower, upper = min(entry["lower"], *values), max(entry["upper"], *values)
     if entry["type"] == "int":
-        return IntDistribution(int(entry["lower"]), int(entry["upper"]), log=entry["log"])
-    return FloatDistribution(float(entry["lower"]), float(entry["upper"]), log=entry["log"])
+        return IntDistribution(int(lower), int(upper), log=entry["log"])
+    return FloatDistribution(float(lower), float(upper), log=entry["log"])
 
 
 def _python(value: Any, entry: Mapping[str, Any]) -> Any:

@@ -59,6 +59,8 @@ def _configurations(scores: Sequence[Score], step: str) -> list[dict[int, Score]
 
 
 def _trial(optuna: Any, steps: Mapping[int, Score], is_full: bool, space: Mapping[str, Mapping[str, Any]]) -> Any:
+    from workflow_scripts.analysis.importance import distribution
+
     last = list(steps.values())[-1]
     states = optuna.trial.TrialState
     state = states.FAIL if last.score is None else states.COMPLETE if is_full else states.PRUNED
@@ -66,7 +68,7 @@ def _trial(optuna: Any, steps: Mapping[int, Score], is_full: bool, space: Mappin
         state=state,
         value=last.score if state is states.COMPLETE else None,
         params=last.configuration,
-        distributions={name: _distribution(optuna, space[name], value) for name, value in last.configuration.items()},
+        distributions={name: distribution(space[name], [value]) for name, value in last.configuration.items()},
         intermediate_values={at: score.score for at, score in steps.items() if score.score is not None},
         user_attrs={
             "round": last.round,
@@ -80,14 +82,3 @@ def _trial(optuna: Any, steps: Mapping[int, Score], is_full: bool, space: Mappin
             "runs": [{key: run[key] for key in ("fold", "seed", "status", "value")} for run in last.runs],
         },
     )
-
-
-def _distribution(optuna: Any, entry: Mapping[str, Any], value: Any) -> Any:
-    kinds = optuna.distributions
-    if entry["type"] == "categorical":
-        return kinds.CategoricalDistribution(entry["choices"])
-    if entry["type"] == "constant":
-        return kinds.CategoricalDistribution([value])
-    kind = kinds.IntDistribution if entry["type"] == "int" else kinds.FloatDistribution
-    # The exponential of a bound's logarithm may lie a bit beyond it.
-    return kind(min(entry["lower"], value), max(entry["upper"], value), log=bool(entry["log"]))
