@@ -89,6 +89,15 @@ class _ReproducibleLocalSearch(LocalSearch):  # type: ignore[misc]
         return sorted(points, key=lambda point: tuple(point.get_array()))
 
 
+class _SelectorOfOnePrediction(ConfigSelector):  # type: ignore[misc]
+    """SMAC asks its model for the value of one trial after the other: most of a round after a thousand of them."""
+
+    def _get_x_best(self, X: np.ndarray) -> tuple[np.ndarray, float]:
+        predicted = self._model.predict_marginalized(X)[0][:, 0]
+        best = int(np.argmin(predicted))
+        return X[best], predicted[best]
+
+
 def _facade(
     space: ConfigurationSpace, seed: int, folder: Path, kind: Model, initial_design: int
 ) -> HyperparameterOptimizationFacade | BlackBoxFacade:
@@ -114,7 +123,7 @@ def _facade(
         acquisition_maximizer=maximizer,
         initial_design=facade.get_initial_design(scenario, n_configs=0),
         intensifier=facade.get_intensifier(scenario, max_config_calls=1),
-        config_selector=ConfigSelector(scenario, retrain_after=1),
+        config_selector=_SelectorOfOnePrediction(scenario, retrain_after=1),
         overwrite=True,
         logging_level=False,
     )
