@@ -55,6 +55,14 @@ def fill_lots(orders, sales_first, price, cash, shares, lot, cost, tax, min_fee)
     return cash, shares
 
 
+def start_with_equal_weights(price, value, lot):
+    shares = [value / len(price) / unit for unit in price]
+    if not lot:
+        return 0.0, shares
+    whole = [float(math.floor(amount / lot) * lot) for amount in shares]
+    return sum((amount - kept) * unit for amount, kept, unit in zip(shares, whole, price, strict=True)), whole
+
+
 def tilt_target(action):
     raw = [min(max(1 + a, 0), 3) * (1 / len(action)) for a in action]
     return [weight * (1 / max(fold_sum(raw), 1)) for weight in raw]

@@ -20,7 +20,8 @@ def pair(close, monkeypatch, cash):
     theirs = StockTradingEnv(initial_amount=cash, max_stock=100, cost_pct=1e-3, end_idx=len(close))
     theirs.if_random_reset = False
     theirs.reset()
-    ours = TradingEnv(close, 1, EnvironmentSettings(action_mode="shares", initial_cash=cash, max_stock=100))
+    settings = EnvironmentSettings(action_mode="shares", initial_cash=cash, max_stock=100, start="cash")
+    ours = TradingEnv(close, 1, settings)
     return theirs, ours
 
 

@@ -6,6 +6,7 @@ from tests.conformance.reference_env import (
     fill_lots,
     ordered_shares,
     softmax_target,
+    start_with_equal_weights,
     tilt_target,
     trade_shares,
     trade_weights,
@@ -22,7 +23,7 @@ def prices(days=30, tickers=4, seed=0):
 
 
 def make(mode, num_envs=3, close=None, random_start=True, **settings):
-    chosen = EnvironmentSettings(action_mode=mode, **({"initial_cash": 20_000.0} | settings))
+    chosen = EnvironmentSettings(action_mode=mode, **({"initial_cash": 20_000.0, "start": "cash"} | settings))
     return TradingEnv(prices() if close is None else close, num_envs, chosen, random_start=random_start)
 
 
@@ -134,6 +135,28 @@ def test_the_value_after_fees_is_the_value_less_the_fees(cost):
             after = value - cost * np.abs(weights * after[:, None] - held).sum(axis=1)
         env.step(action)
         np.testing.assert_allclose(env.asset, after, rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("lot", [0, 7])
+def test_the_benchmarks_start_is_that_of_plain_python_and_costs_nothing(mode, lot):
+    close = prices(tickers=7)
+    env = make(mode, close=close, random_start=False, start="benchmark", lot_size=lot, cost_pct=0.05)
+    cash, shares = start_with_equal_weights(close[0].tolist(), 20_000.0, max(lot, mode == "shares"))
+    assert env.holdings.tolist() == [shares] * 3
+    torch.testing.assert_close(env.cash, torch.full((3,), cash, dtype=torch.float64), rtol=1e-12, atol=0)
+    torch.testing.assert_close(env.asset, torch.full((3,), 20_000.0, dtype=torch.float64), rtol=1e-12, atol=0)
+    assert (env.cash == 0).all() if env.settings.lot == 0 else (env.cash > 0).all()
+
+
+def test_an_agent_without_an_opinion_that_starts_with_equal_weights_trades_back_what_prices_moved_alone():
+    """Two tickers of 10; one doubles. Of 2/3 and 1/3 a fifth of the way to a half each is a thirtieth of the value."""
+    close = np.array([[10.0, 10.0], [20.0, 10.0]])
+    env = make("tilt", num_envs=1, close=close, random_start=False, start="benchmark", cost_pct=0.0)
+    assert env.state()[0, 1:].tolist() == [0.0, 0.5, 0.5]
+    env.step(torch.zeros(1, 2))
+    assert env.asset.item() == pytest.approx(30_000)
+    assert env.traded.item() == pytest.approx(2 * 30_000 / 30)
 
 
 def test_shares_and_cash_are_shown_by_tanh():

@@ -23,7 +23,7 @@ class Parts:
 
     Attributes:
         first_days: first day of each (YYYY-MM-DD), which says what place in a path it has.
-        bars: bars of each; a part's returns are one fewer, since it starts from cash.
+        bars: bars of each; a part's returns are one fewer, since each part starts anew.
         paths: the path that each belongs to.
 
     """

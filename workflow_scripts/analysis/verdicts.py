@@ -87,7 +87,7 @@ def judge(
         "estimand": skill.estimand,
         "benchmark": {
             "action": NEUTRAL[environment.action_mode],
-            "start": "cash",
+            "start": environment.start,
             "environment": environment.model_dump(),
         },
         "confidence": confidence,

@@ -44,7 +44,7 @@ def sharpe_or_none(daily_returns: NDArray[np.float64], periods_per_year: int = T
 
 @dataclass(frozen=True)
 class Episode:
-    """One deterministic episode of a policy, from cash.
+    """One deterministic episode of a policy.
 
     Attributes:
         dates: (days,) the days on which the returns were earned, ISO 8601.
@@ -54,6 +54,7 @@ class Episode:
         weights: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
             the rest is cash. None where nobody noted it.
         traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
+        start: (tickers,) what was held before the first day's trades, as fractions of the portfolio's value then.
 
     """
 
@@ -63,6 +64,7 @@ class Episode:
     periods_per_year: int = TRADING_DAYS_A_YEAR
     weights: NDArray[np.float64] | None = None
     traded: NDArray[np.float64] | None = None
+    start: NDArray[np.float64] | None = None
 
     @property
     def sharpe(self) -> float | None:

@@ -1,5 +1,6 @@
 """What a run held and traded on each day, and the daily returns that follow from it. No torch here."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from workflow_scripts.workflow.files import damaged, first_line, whole_file
 # half as large as with all the bits of a float64, most of which are noise. A float32 would leave returns 1e-10 off.
 STEP = 2.0**-40
 COLUMNS = ("weight", "traded")
+START = b"start"
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Weights:
         weight: (days, tickers) what was held after the day's trades, as fractions of the portfolio's value after fees;
             the rest is cash.
         traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
+        start: (tickers,) what was held before the first day's trades, as fractions of the portfolio's value then.
 
     """
 
@@ -34,10 +37,19 @@ class Weights:
     tickers: tuple[str, ...]
     weight: NDArray[np.float64]
     traded: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+    @property
+    def held(self) -> NDArray[np.float64]:
+        """What was held before each day's trades, in units of the value of the day before at its prices."""
+        return np.concatenate([self.start[None], self.weight[:-1]]) if len(self.weight) else self.weight
 
 
 def write_weights(episode: Episode | None, tickers: Sequence[str], path: Path) -> None:
-    """Write what a run held: a row per day and ticker with date, ticker, weight and traded; no row of a failed run."""
+    """Write what a run held: a row per day and ticker with date, ticker, weight and traded; no row of a failed run.
+
+    The table's metadata have what it started with.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -56,9 +68,10 @@ def write_weights(episode: Episode | None, tickers: Sequence[str], path: Path) -
             },
         }
     )
+    start = np.zeros(len(tickers)) if episode is None or episode.start is None else episode.start
     with whole_file(path) as beside:
         parquet.write_table(
-            table,
+            table.replace_schema_metadata({START: json.dumps((np.round(start / STEP) * STEP).tolist())}),
             beside,
             compression="zstd",
             use_dictionary=["date", "ticker"],
@@ -83,7 +96,8 @@ def read_weights(path: Path) -> Weights:
         dates = days if (days == moments).all() else moments
         shape = (-1, max(1, len(tickers)))
         weight, traded = (np.asarray(table[name], dtype=np.float64).reshape(shape) for name in COLUMNS)
-        return Weights(dates[:: shape[1]], tuple(tickers), weight, traded)
+        start = np.array(json.loads(table.schema.metadata[START]))
+        return Weights(dates[:: shape[1]], tuple(tickers), weight, traded, start)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(damaged(path, first_line(error))) from error
 
@@ -95,14 +109,13 @@ def returns_of(weights: Weights, close: NDArray[np.float64], environment: Enviro
     cost their fees.
 
     Args:
-        weights: of a run that starts from cash.
+        weights: of a run.
         close: (days + 1, tickers) closing prices, from the day before the first return on.
-        environment: fees, and the cash at the start, on which a minimum fee depends.
+        environment: fees, and the value at the start, on which a minimum fee depends.
 
     """
     growth = close[1:] / close[:-1]
-    held = np.concatenate([np.zeros((1, len(weights.tickers))), weights.weight[:-1]])
-    before_fees = 1 + (held * (growth - 1)).sum(axis=1)
+    before_fees = 1 + (weights.held * (growth - 1)).sum(axis=1)
     sold = -np.minimum(weights.traded, 0)
     rates = environment.cost_pct * np.abs(weights.traded)
     returns, value = np.empty(len(growth)), environment.initial_cash
@@ -120,10 +133,9 @@ def contributions(weights: Weights, daily_returns: NDArray[np.float64]) -> NDArr
     That is what is held in it at the end of the day, less what was bought, less what was held before.
 
     Args:
-        weights: of a run that starts from cash.
+        weights: of a run.
         daily_returns: (days,) of the run, after fees.
 
     """
-    before = np.concatenate([np.zeros((1, len(weights.tickers))), weights.weight[:-1]])
-    earned: NDArray[np.float64] = weights.weight * (1 + daily_returns[:, None]) - weights.traded - before
+    earned: NDArray[np.float64] = weights.weight * (1 + daily_returns[:, None]) - weights.traded - weights.held
     return earned

@@ -149,10 +149,12 @@ def test_equal_weight_and_buy_and_hold_earn_what_arithmetic_says(fold):
     close = fold.validation.close
     growth = close[1:] / close[:-1]
     equal = run_baseline("equal_weight", fold.validation, free).daily_returns
-    np.testing.assert_allclose(equal[1:], growth[1:].mean(axis=1) - 1, atol=1e-12)
+    np.testing.assert_allclose(equal, growth.mean(axis=1) - 1, atol=1e-12)
     hold = run_baseline("buy_and_hold", fold.validation, free).daily_returns
-    assert np.prod(1 + hold) == pytest.approx((close[-1] / close[1]).mean())
-    paid = run_baseline("buy_and_hold", fold.validation, ENVIRONMENT)
+    assert np.prod(1 + hold) == pytest.approx((close[-1] / close[0]).mean())
+    from_cash = run_baseline("buy_and_hold", fold.validation, EnvironmentSettings(cost_pct=0.0, start="cash"))
+    assert np.prod(1 + from_cash.daily_returns) == pytest.approx((close[-1] / close[1]).mean())
+    paid = run_baseline("buy_and_hold", fold.validation, EnvironmentSettings(start="cash"))
     assert paid.daily_returns[0] == pytest.approx(-0.001, rel=1e-2)
     assert paid.turnover[1:].max() == 0
 

@@ -12,7 +12,7 @@ from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.training.environment.baselines import run_baseline, run_benchmark
 from workflow_scripts.training.environment.oracle import oracle_episode
-from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.evaluate_baselines import evaluate_baselines
 from workflow_scripts.training.sharpe import sharpe_ratio
 
@@ -66,10 +66,10 @@ def test_the_benchmark_buys_a_fifth_of_the_way_per_day_and_holds_equal_weights_t
     _, fold, _ = planted
     still = replace(fold.validation, close=np.full((40, 4), 10.0), dates=fold.validation.dates[:40])
     for mode in ("tilt", "weights"):
-        turnover = run_benchmark(still, EnvironmentSettings(action_mode=mode, cost_pct=0.0)).turnover
+        turnover = run_benchmark(still, EnvironmentSettings(action_mode=mode, start="cash", cost_pct=0.0)).turnover
         np.testing.assert_allclose(turnover[:3], [0.2, 0.16, 0.128], rtol=1e-6)
-    moved = run_benchmark(fold.validation, EnvironmentSettings(rebalance_rate=1.0))
-    equal = run_baseline("equal_weight", fold.validation, EnvironmentSettings())
+    moved = run_benchmark(fold.validation, EnvironmentSettings(rebalance_rate=1.0, start="cash"))
+    equal = run_baseline("equal_weight", fold.validation, EnvironmentSettings(start="cash"))
     np.testing.assert_allclose(moved.daily_returns, equal.daily_returns, rtol=1e-12)
 
 
@@ -77,11 +77,39 @@ def test_in_whole_shares_the_benchmark_orders_what_is_missing_to_equal_weight(pl
     """1000 in cash and prices of 10: 25 shares of each of four tickers at no cost, at once if an order may be 30."""
     _, fold, _ = planted
     still = replace(fold.validation, close=np.full((9, 4), 10.0), dates=fold.validation.dates[:9])
-    settings = {"action_mode": "shares", "initial_cash": 1000.0, "cost_pct": 0.0}
+    settings = {"action_mode": "shares", "initial_cash": 1000.0, "cost_pct": 0.0, "start": "cash"}
     at_once = run_benchmark(still, EnvironmentSettings(max_stock=30, **settings))
     assert at_once.turnover.tolist() == [1.0] + [0.0] * 7
     by_tens = run_benchmark(still, EnvironmentSettings(max_stock=10, **settings))
     assert by_tens.turnover.tolist() == pytest.approx([0.4, 0.4, 0.2] + [0.0] * 5)
+
+
+@pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
+def test_all_start_with_the_same_equal_weights_and_then_nobody_who_has_no_opinion_trades_on_still_prices(planted, mode):
+    _, fold, _ = planted
+    still = replace(fold.validation, close=np.full((9, 4), 10.0), dates=fold.validation.dates[:9])
+    for name in BASELINES:
+        episode = run_baseline(name, still, EnvironmentSettings(action_mode=mode, initial_cash=1000.0))
+        np.testing.assert_allclose(episode.start, 0.25, rtol=1e-15)
+        np.testing.assert_allclose(episode.turnover, 0, atol=1e-7)  # of weights that are float32
+
+
+def test_from_equal_weights_buy_and_hold_earns_the_mean_growth_and_pays_no_fee(planted):
+    _, fold, _ = planted
+    episode = run_baseline("buy_and_hold", fold.validation, EnvironmentSettings(cost_pct=0.05))
+    grown = np.prod(1 + episode.daily_returns)
+    assert grown == pytest.approx((fold.validation.close[-1] / fold.validation.close[0]).mean(), rel=1e-12)
+    assert not episode.turnover.any()
+
+
+def test_the_benchmark_is_invested_from_the_first_day_on_where_from_cash_it_buys_in(planted):
+    """From cash a fifth a day takes ten days to buy nine tenths: that ramp is no lack of skill."""
+    _, fold, _ = planted
+    first = {
+        start: run_benchmark(fold.validation, EnvironmentSettings(start=start)).weights[0].sum()
+        for start in ("cash", "benchmark")
+    }
+    assert first == {"cash": pytest.approx(0.2, rel=1e-3), "benchmark": pytest.approx(1, rel=1e-12)}
 
 
 @pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold"])

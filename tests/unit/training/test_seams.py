@@ -59,7 +59,7 @@ def test_a_reset_within_a_run_starts_that_run_anew(window):
 
 @pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
 def test_no_reward_crosses_a_seam_and_no_position_does(window, mode):
-    env = make_env(window, EnvironmentSettings(action_mode=mode), "shared", num_envs=2)
+    env = make_env(window, EnvironmentSettings(action_mode=mode, start="cash"), "shared", num_envs=2)
     for _ in range(200):
         before = env.asset.clone()
         _, _, last = env.step(torch.ones(2, env.action_dim))
@@ -68,6 +68,18 @@ def test_no_reward_crosses_a_seam_and_no_position_does(window, mode):
             env.reset()
             assert (env.holdings == 0).all()
             assert (env.cash == env.settings.initial_cash).all()
+
+
+@pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
+def test_each_run_starts_with_equal_weights_at_its_own_prices(window, mode):
+    env = make_env(window, EnvironmentSettings(action_mode=mode), "shared", num_envs=2)
+    for first in STARTS:
+        assert env.day == first
+        price = torch.as_tensor(window.close[first])
+        missing = 1e6 / 3 - env.holdings * price
+        assert (missing.abs() < (price if mode == "shares" else 1e-6)).all()  # less than a share
+        env.day = min(end for end in ENDS if end >= env.day)
+        env.reset()
 
 
 def test_a_random_start_is_worth_the_initial_cash_at_the_prices_of_its_own_run(window):
@@ -108,7 +120,7 @@ def test_a_buffer_joins_no_two_runs(window, size):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_baseline_trades_each_run_from_cash_as_if_there_were_no_other(window, name):
+def test_a_baseline_trades_each_run_as_if_there_were_no_other(window, name):
     together = run_baseline(name, window, EnvironmentSettings())
     alone = [run_baseline(name, run, EnvironmentSettings()) for run in window.runs()]
     assert list(together.dates) == [date for day, date in enumerate(window.dates) if day not in STARTS]

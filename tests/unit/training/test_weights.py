@@ -16,6 +16,7 @@ SETTINGS = {
     "weights": EnvironmentSettings(action_mode="weights", rebalance_rate=0.7, **FEES),
     "shares": EnvironmentSettings(action_mode="shares", max_stock=1000, **FEES),
     "lots with a least fee": EnvironmentSettings(lot_size=10, min_fee=5.0, initial_cash=5e4, **FEES),
+    "from cash": EnvironmentSettings(start="cash", **FEES),
 }
 
 
@@ -38,9 +39,10 @@ def test_daily_returns_are_rebuilt_from_weights_prices_and_fees(fold, tmp_path, 
         assert np.abs(rebuilt - episode.daily_returns).max() < 1e-12
 
 
+@pytest.mark.parametrize("start", ["cash", "benchmark"])
 @pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold", "benchmark"])
-def test_a_baselines_returns_are_rebuilt_too(fold, tmp_path, name):
-    environment = EnvironmentSettings(**FEES)
+def test_a_baselines_returns_are_rebuilt_too(fold, tmp_path, name, start):
+    environment = EnvironmentSettings(start=start, **FEES)
     if name == "benchmark":
         episode = run_benchmark(fold.validation, environment)
     else:
@@ -68,6 +70,7 @@ def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
         ("a", "b"),
         np.array([[0.5, 0.25], [0.5, 0.25]]) / after,
         np.array([[0.5, 0.25], [0.0, 0.0]]),
+        np.zeros(2),
     )
     close = np.array([[10.0, 20.0], [10.0, 20.0], [11.0, 20.0]])
     assert returns_of(kept, close, EnvironmentSettings(cost_pct=0.01)) == pytest.approx([after - 1, 0.05 / after])

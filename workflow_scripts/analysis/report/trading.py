@@ -263,7 +263,7 @@ def _exposure(kept: list[Weights], returns: Mapping[str, Daily]) -> Figure:
         data,
         drawn,
         height=400,
-        note="Of the tuned policy, mean over the seeds; the first days buy from cash.",
+        note="Of the tuned policy, mean over the seeds.",
     )
 
 

@@ -32,7 +32,7 @@ def run_episodes(
 ) -> list[Episode]:
     """Return an episode per portfolio, from the environment's present state to the last day.
 
-    After a run of contiguous days the next one starts anew, from cash: no return spans two runs.
+    After a run of contiguous days the next one starts anew: no return spans two runs.
 
     Args:
         env: the portfolios.
@@ -68,15 +68,19 @@ def _run_episodes(
         return episodes
     shares, close = torch.stack(held).cpu().numpy(), segment.close[earned, None]
     weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
-    return [replace(episode, weights=weights[:, each], traded=orders[:, each]) for each, episode in enumerate(episodes)]
+    start = shares[0] * segment.close[first] / path[0][:, None]
+    return [
+        replace(episode, weights=weights[:, each], traded=orders[:, each], start=start[each])
+        for each, episode in enumerate(episodes)
+    ]
 
 
 def _joined(runs: Sequence[Episode]) -> Episode:
-    """Return the episodes of runs of days one after the other; each has all its arrays."""
+    """Return the episodes of runs of days one after the other; each has all its arrays, and the first one's start."""
     arrays: dict[str, Any] = {
         name: np.concatenate([getattr(run, name) for run in runs])
         for name, value in vars(runs[0]).items()
-        if isinstance(value, np.ndarray)
+        if isinstance(value, np.ndarray) and name != "start"
     }
     return replace(runs[0], **arrays)
 
@@ -85,7 +89,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
     """Return the episode of a baseline under the same costs and the same one-day delay.
 
     ``benchmark`` is the neutral action by the agents' own mechanism (``run_benchmark``); ``equal_weight`` trades back
-    to equal weights every day; ``buy_and_hold`` buys equal weights once.
+    to equal weights every day; ``buy_and_hold`` buys equal weights once, or keeps those that it starts with.
 
     Raises:
         ValueError: no such baseline, or it can buy nothing.
@@ -102,7 +106,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
         episode = run_episode(make_env(segment, daily, "shared", num_envs=1), segment, lambda _: equal)
     else:
         episode = _joined([_buy_and_hold(run, daily, equal) for run in segment.runs()])
-    if not episode.turnover.any():
+    if episode.weights is not None and not episode.weights.any():
         raise ValueError(
             f"{name} cannot buy a single lot: of {daily.lot} shares the cheapest costs "
             f"{daily.lot * segment.close.min():,.0f} and {daily.min_fee:,.0f} of fee at least, and initial_cash is "
@@ -114,18 +118,22 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
 
 def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Tensor) -> Episode:
     env = make_env(segment, environment, "shared", num_envs=1)
-    env.step(equal)
-    worth = segment.close[1:] * env.holdings[0].numpy()
-    values = segment.close[1:] @ env.holdings[0].numpy() + float(env.cash[0])
+    began, held = float(env.asset[0]), env.holdings[0].numpy().copy()
+    if environment.start == "cash":
+        env.step(equal)
+    shares = env.holdings[0].numpy()
+    worth = segment.close[1:] * shares
+    values = worth.sum(axis=1) + float(env.cash[0])
     turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
-    turnover[0] = float(env.traded[0]) / environment.initial_cash
-    traded[0] = worth[0] / environment.initial_cash
-    returns = values / np.concatenate([[environment.initial_cash], values[:-1]]) - 1
-    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year, worth / values[:, None], traded)
+    turnover[0] = float(env.traded[0]) / began
+    traded[0] = (shares - held) * segment.close[1] / began
+    returns, start = values / np.concatenate([[began], values[:-1]]) - 1, held * segment.close[0] / began
+    weights = worth / values[:, None]
+    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year, weights, traded, start)
 
 
 def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:
-    """Return the episode of the neutral action, by the agents' own mechanism: rate, costs, lots, start in cash.
+    """Return the episode of the neutral action, by the agents' own mechanism: rate, costs, lots and start.
 
     ``tilt``: no tilt; ``weights``: equal weights and no cash; ``shares``: the orders towards equal weight.
     """

@@ -7,6 +7,7 @@ from pydantic import Field
 from workflow_scripts.workflow.model import Settings
 
 ActionMode = Literal["tilt", "weights", "shares"]
+Start = Literal["cash", "benchmark"]
 # The neutral action by the agents' own mechanism, against which skill is judged, and what anybody can buy.
 BASELINES = ("benchmark", "equal_weight", "buy_and_hold")
 
@@ -48,7 +49,15 @@ class EnvironmentSettings(Settings):
         "trade fractions of shares",
     )
     initial_cash: float = Field(
-        default=1e6, gt=0, le=1e15, description="cash at the start of an episode, in the market's currency"
+        default=1e6,
+        gt=0,
+        le=1e15,
+        description="what an account is worth at the start of an episode, in the market's currency",
+    )
+    start: Start = Field(
+        default="benchmark",
+        description="what a judged episode starts with, of agents and baselines alike: `benchmark`, equal weights that "
+        "are held already; or `cash`. Training episodes start from random portfolios either way",
     )
     max_stock: int = Field(default=100, ge=1, le=10**9, description="shares that an action of 1 orders (`shares`)")
 

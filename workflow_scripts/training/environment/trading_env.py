@@ -70,7 +70,7 @@ class TradingEnv:
             observe: what a state shows of a portfolio.
             seed: seed of the random starts.
             device: where the portfolios live; on a CPU a compiled kernel steps them.
-            random_start: whether an episode starts from random portfolios, as training does, or from cash.
+            random_start: whether an episode starts from random portfolios, as training does, or as the settings say.
             starts: first day of each run of contiguous days, in their order; an episode is one run.
 
         Raises:
@@ -129,9 +129,12 @@ class TradingEnv:
             weights = self.rng.dirichlet(np.ones(self.tickers + 1), self.num_envs)
             holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[self.day]
             cash *= weights[:, 0]
-        if self._in_lots:
-            whole = np.floor(holdings / self.settings.lot) * self.settings.lot
-            if self.settings.action_mode != "shares":
+        elif self.settings.start == "benchmark":
+            holdings += self.settings.initial_cash / self.tickers / self._prices[self.day]
+            cash *= 0
+        if lot := self.settings.lot:
+            whole = np.floor(holdings / lot) * lot
+            if not (self.random_start and self.settings.action_mode == "shares"):
                 cash += (holdings - whole) @ self._prices[self.day]
             holdings = whole
         self.cash.copy_(torch.as_tensor(cash))

@@ -1,4 +1,4 @@
-"""The second step of a run: judge the trained policy by one deterministic episode from cash on unseen days."""
+"""The second step of a run: judge the trained policy by one deterministic episode on unseen days."""
 
 import logging
 import math
