@@ -4,7 +4,10 @@ import torch
 
 from tests.conformance.reference_env import (
     fill_lots,
+    fill_signed_lots,
+    long_short_target,
     ordered_shares,
+    settle,
     softmax_target,
     start_with_equal_weights,
     tilt_target,
@@ -14,7 +17,8 @@ from tests.conformance.reference_env import (
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv
 
-MODES = ("tilt", "weights", "shares")
+MODES = ("tilt", "weights", "shares", "long_short")
+RATES = {"risk_free": 0.05, "borrow_cost": 0.1}
 
 
 def prices(days=30, tickers=4, seed=0):
@@ -45,7 +49,7 @@ def test_different_actions_end_in_different_portfolios(mode):
     assert not torch.equal(env.holdings[0], env.holdings[1])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
 @pytest.mark.parametrize("cost", [0.0, 0.001, 0.05])
 @pytest.mark.parametrize("rules", [{}, {"sell_tax_pct": 0.01}, {"lot_size": 10, "min_fee": 5.0, "sell_tax_pct": 0.001}])
 def test_cash_is_never_negative_and_value_changes_by_holdings_and_fees_alone(mode, cost, rules):
@@ -65,6 +69,141 @@ def test_cash_is_never_negative_and_value_changes_by_holdings_and_fees_alone(mod
         assert (env.holdings >= 0).all()
 
 
+@pytest.mark.parametrize("leverage", [1.0, 2.5])
+@pytest.mark.parametrize("cost", [0.0, 0.001, 0.05])
+@pytest.mark.parametrize("rules", [{}, {"sell_tax_pct": 0.01}, {"lot_size": 10, "min_fee": 5.0, "sell_tax_pct": 0.001}])
+def test_positions_of_both_signs_keep_to_the_leverage_and_value_changes_by_them_rates_and_fees(leverage, cost, rules):
+    env = make("long_short", cost_pct=cost, leverage=leverage, num_envs=5, rebalance_rate=0.6, **rules, **RATES)
+    close, signs = prices(), set()
+    for action in actions(env):
+        held, cash, before, day = env.holdings.clone(), env.cash.clone(), env.asset.clone(), env.day
+        env.step(action)
+        price = torch.as_tensor(close[day + 1])
+        change = (env.holdings - held) * price
+        fees = (cost * change.abs()).clamp(min=rules.get("min_fee", 0.0)) * (change != 0)
+        fees = (fees + rules.get("sell_tax_pct", 0.0) * (-change).clamp(min=0)).sum(dim=1)
+        interest = cash * torch.where(cash >= 0, 0.05, 0.15).double() - 0.1 * (-held * price).clamp(min=0).sum(dim=1)
+        expected = before + held @ (price - torch.as_tensor(close[day])) + interest / 252 - fees
+        torch.testing.assert_close(env.asset, expected, rtol=1e-7, atol=0)
+        torch.testing.assert_close(env.asset, env.cash + env.holdings @ price, rtol=1e-9, atol=0)
+        gross, opened = env.holdings.abs() @ price, env.holdings.abs() > held.abs() + 1e-9
+        kept = gross <= leverage * env.asset * (1 + 1e-9)
+        assert (kept | ~opened.any(dim=1)).all()  # whole lots may be too large to reduce, and then nothing is added
+        assert kept.all() or "lot_size" in rules
+        signs |= set(env.holdings.sign().flatten().tolist())
+    assert {-1.0, 1.0} <= signs
+    assert (env.cash < 0).any() or leverage == 1
+
+
+def test_a_short_sale_its_fee_and_the_interest_on_its_proceeds_by_hand():
+    """Of 1000 at a price of 10: −1 asks for −0.5 each of two tickers, and 2 × 500 of proceeds lie in cash."""
+    close, year = np.array([[10.0, 10.0], [10.0, 10.0], [11.0, 10.0]]), {"risk_free": 0.0252, "borrow_cost": 0.252}
+    env = make(
+        "long_short",
+        num_envs=1,
+        close=close,
+        random_start=False,
+        initial_cash=1e3,
+        rebalance_rate=1.0,
+        cost_pct=0.0,
+        **year,
+    )
+    _, reward, _ = env.step(torch.tensor([[-2.0, -2.0]]))
+    first = 1000 * (1 + 0.0252 / 252)  # a day's interest before anything is sold
+    assert env.holdings.tolist() == [pytest.approx([-first / 20] * 2)]
+    assert env.cash.item() == pytest.approx(2 * first)
+    assert reward.item() == pytest.approx(100 * np.log(first / 1000), rel=1e-4)
+    env.step(torch.tensor([[-1.0, -1.0]]))  # neither long nor short: all is bought back
+    lent = first / 20 * (11 + 10)
+    assert env.cash.item() == pytest.approx(2 * first * 1.0001 - 0.001 * lent - lent)
+    assert env.holdings.abs().max() == 0
+
+
+def test_with_leverage_money_is_borrowed_at_the_risk_free_rate_and_the_cost_of_borrowing():
+    close = np.full((3, 2), 10.0)
+    env = make(
+        "long_short",
+        num_envs=1,
+        close=close,
+        random_start=False,
+        start="benchmark",
+        initial_cash=1e3,
+        leverage=2.0,
+        rebalance_rate=1.0,
+        cost_pct=0.0,
+        risk_free=0.126,
+        borrow_cost=0.126,
+    )
+    env.step(torch.ones(1, 2))
+    assert env.holdings.tolist() == [[100.0, 100.0]]
+    assert env.cash.item() == -1000
+    env.step(torch.ones(1, 2))
+    assert env.asset.item() == pytest.approx(1000 - 1000 * 0.252 / 252)
+
+
+def test_an_order_of_lots_through_zero_is_one_order_with_one_fee_and_stops_where_the_leverage_does():
+    """Weights of −2/3 and 1/3 are asked of 50 shares each: to sell 110 of the first, and 10 of the second before.
+
+    With both fees paid 996 are left, and −60 × 10 and 40 × 10 would be worth 1000: the last lot is not sold.
+    """
+    rules = {"cost_pct": 0.0, "min_fee": 2.0, "lot_size": 10, "rebalance_rate": 1.0, "initial_cash": 1e3}
+    close = np.full((3, 2), 10.0)
+    env = make("long_short", num_envs=1, close=close, random_start=False, start="benchmark", **rules)
+    assert env.holdings.tolist() == [[50.0, 50.0]]
+    env.step(torch.tensor([[-3.0, 0.0]]))
+    assert env.holdings.tolist() == [[-50.0, 40.0]]
+    assert env.cash.item() == 1000 + 100 - 2 * 2
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("rules", [{}, {"lot_size": 1}])
+def test_an_account_that_owes_more_than_it_has_is_closed_and_stays_so(compiled, rules):
+    close = np.array([[10.0, 10.0], [10.0, 10.0], [35.0, 10.0], [10.0, 10.0], [10.0, 10.0]])
+    env = make("long_short", num_envs=2, close=close, random_start=False, rebalance_rate=1.0, cost_pct=0.001, **rules)
+    env._compiled = compiled
+    sells_short = torch.tensor([[-2.0, -2.0], [0.0, 0.0]])
+    env.step(sells_short)
+    assert env.holdings[0].max() < 0
+    for day in range(3):  # the first ticker rises by 250 %, and takes 125 % of the account
+        state, reward, _ = env.step(sells_short)
+        assert (env.cash[0], env.asset[0]) == (0, 0)
+        assert env.holdings[0].abs().max() == 0
+        assert state[0].tolist() == [day + 2, 0, 0, 0]
+        assert reward[0].item() == (pytest.approx(100 * np.log(0.01)) if day == 0 else 0)
+        assert torch.isfinite(state).all()
+        assert env.asset[1] > 0
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_an_account_whose_last_money_the_fees_of_closing_exceed_is_closed(compiled):
+    """Short of 1000 at 10: at 19.99 it is worth 0.5, and to buy back what it owes by 2 % costs 20."""
+    close = np.array([[10.0, 10.0], [10.0, 10.0], [19.995, 19.995]])
+    env = make(
+        "long_short", num_envs=1, close=close, random_start=False, initial_cash=1e3, rebalance_rate=1.0, cost_pct=0.0
+    )
+    env._compiled = compiled
+    env.step(torch.full((1, 2), -3.0))
+    assert env.holdings.tolist() == [[-50.0, -50.0]]
+    dear = make("long_short", num_envs=1, close=close, random_start=False, initial_cash=1e3, cost_pct=0.02)
+    dear._compiled, dear.day = compiled, 1
+    for name in ("cash", "holdings", "asset"):
+        getattr(dear, name).copy_(getattr(env, name))
+    _, reward, _ = dear.step(torch.full((1, 2), -1.0))
+    assert (dear.cash.item(), dear.asset.item(), dear.holdings.abs().max().item()) == (0, 0, 0)
+    assert reward.item() == pytest.approx(100 * np.log(0.01))
+
+
+@pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
+def test_cash_earns_interest_in_every_mode(mode):
+    env = make(mode, num_envs=1, close=np.full((3, 4), 10.0), random_start=False, risk_free=0.0252)
+    lazy = torch.zeros(1, env.action_dim) if mode == "shares" else torch.full((1, env.action_dim), -9.0)
+    if mode == "weights":
+        lazy[0, 0] = 90.0  # all in cash
+    env.step(lazy)
+    assert env.asset.item() == pytest.approx(20_000 * 1.0001, rel=1e-12)
+    assert env.traded.item() < 1e-30
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_an_order_fills_at_the_close_of_the_next_day(mode):
     close = np.array([[10.0, 10.0], [20.0, 10.0], [40.0, 10.0]])
@@ -74,29 +213,40 @@ def test_an_order_fills_at_the_close_of_the_next_day(mode):
     assert reward.item() == 0  # the move from 10 to 20 was missed: the shares were bought at 20
     assert env.asset.item() == 20_000
     env.step(torch.zeros(1, env.action_dim))
-    shares = {"tilt": 500, "weights": 20_000 / 3 / 20, "shares": 100}[mode]
+    shares = {"tilt": 500, "weights": 20_000 / 3 / 20, "shares": 100, "long_short": 500}[mode]
     assert env.asset.item() == pytest.approx(20_000 + shares * 20, rel=1e-6)
 
 
 def trade_plainly(settings, order, price, cash, shares):
-    fees = settings.cost_pct, settings.sell_tax_pct
+    fees, short = (settings.cost_pct, settings.sell_tax_pct), settings.action_mode == "long_short"
+    cash, shares = settle(price, cash, shares, settings.interest(252), short)
     if settings.action_mode == "shares":
         after, wanted = trade_shares(order, price, cash, shares.copy(), settings.max_stock, *fees)
         orders = ordered_shares(order, settings.max_stock)
     else:
-        target = tilt_target(order) if settings.action_mode == "tilt" else softmax_target(order)
-        after, wanted = trade_weights(target, price, cash, shares, settings.rebalance_rate, *fees)
+        leverage = settings.leverage if short else None
+        targets = {"tilt": tilt_target, "weights": softmax_target}
+        target = long_short_target(order, leverage) if short else targets[settings.action_mode](order)
+        after, wanted = trade_weights(target, price, cash, shares, settings.rebalance_rate, *fees, leverage)
         orders = [want - held for want, held in zip(wanted, shares, strict=True)]
     if not (settings.lot_size or settings.min_fee):
         return after, wanted
     lot = max(settings.lot_size, 1)
+    if short:
+        return fill_signed_lots(orders, leverage, price, cash, shares, lot, *fees, settings.min_fee)
     return fill_lots(orders, settings.action_mode != "shares", price, cash, shares, lot, *fees, settings.min_fee)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("tickers", "cash"), [(4, 20_000.0), (7, 1000.0), (28, 1e6)])
 @pytest.mark.parametrize(
-    "rules", [{}, {"sell_tax_pct": 0.002}, {"lot_size": 3}, {"min_fee": 7.5, "sell_tax_pct": 0.02}]
+    "rules",
+    [
+        {},
+        {"sell_tax_pct": 0.002} | RATES,
+        {"lot_size": 3} | RATES,
+        {"min_fee": 7.5, "sell_tax_pct": 0.02, "leverage": 2},
+    ],
 )
 def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, tickers, cash, rules):
     close = prices(tickers=tickers)
@@ -114,7 +264,9 @@ def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, t
         for name in ("cash", "holdings", "asset", "traded"):
             torch.testing.assert_close(getattr(kernel, name), getattr(fused, name), **exact)
         cash_after, holdings = (torch.tensor(values, dtype=torch.float64) for values in zip(*plain, strict=True))
-        torch.testing.assert_close(kernel.cash[::6], cash_after.clamp(min=0), **(exact or {"rtol": 1e-9, "atol": 1e-6}))
+        if mode != "long_short":
+            cash_after = cash_after.clamp(min=0)
+        torch.testing.assert_close(kernel.cash[::6], cash_after, **(exact or {"rtol": 1e-9, "atol": 1e-6}))
         torch.testing.assert_close(kernel.holdings[::6], holdings, **exact)
         torch.testing.assert_close(state, other_state, **exact)
         torch.testing.assert_close(reward, other_reward, rtol=1e-6, atol=1e-6)
@@ -123,14 +275,17 @@ def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, t
                 getattr(fused, name).copy_(getattr(kernel, name))
 
 
+@pytest.mark.parametrize("mode", ["tilt", "long_short"])
 @pytest.mark.parametrize("cost", [0.001, 0.05])
-def test_the_value_after_fees_is_the_value_less_the_fees(cost):
-    env = make("tilt", cost_pct=cost, rebalance_rate=1.0)
+def test_the_value_after_fees_is_the_value_less_the_fees(cost, mode):
+    env = make(mode, cost_pct=cost, rebalance_rate=1.0, leverage=3.0)
     for action in actions(env):
         held = env.holdings.numpy() * prices()[env.day + 1]
         value = env.cash.numpy() + held.sum(axis=1)
-        weights = np.array([tilt_target(row) for row in action.double().tolist()])
-        after = value
+        asked = (
+            tilt_target(row) if mode == "tilt" else long_short_target(row, 3.0) for row in action.double().tolist()
+        )
+        weights, after = np.array(list(asked)), value
         for _ in range(200):  # the fixed point, found the slow way
             after = value - cost * np.abs(weights * after[:, None] - held).sum(axis=1)
         env.step(action)

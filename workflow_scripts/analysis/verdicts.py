@@ -27,6 +27,7 @@ NEUTRAL = {
     "tilt": "no tilt: equal weights",
     "weights": "equal weights, no cash",
     "shares": "the orders towards equal weights",
+    "long_short": "no tilt: equal weights",
 }
 
 

@@ -87,10 +87,12 @@ def write_orders(
     warnings += odd_prices(table, data.tickers, decided, None if settings.day else asked, settings.stale_days)
     close = data.validation.close
     account = (
-        read_account(Path(settings.holdings), data.tickers)
+        read_account(Path(settings.holdings), data.tickers, environment.action_mode == "long_short")
         if settings.holdings
         else Account(environment.initial_cash, np.zeros(len(data.tickers)))
     )
+    if (worth := account.value(close[place])) <= 0:
+        raise ValueError(f"{settings.holdings} is worth {worth:,.2f} on {decided}: such an account cannot trade")
 
     runs = {seed: root / BACKTEST_RUN.format(sweep=deciding, candidate=tuned, seed=seed) for seed in stated["seeds"]}
     failed = [seed for seed, run in runs.items() if read_result(run / "sharpe.json").status == "failed"]

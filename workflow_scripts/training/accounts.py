@@ -56,7 +56,7 @@ class Account:
         return self.cash + float(self.shares @ prices)
 
 
-def read_account(path: Path, tickers: Sequence[str]) -> Account:
+def read_account(path: Path, tickers: Sequence[str], short: bool = False) -> Account:
     """Read a file of holdings: a row per ticker with ticker and shares, and a row ``cash`` with an amount of money.
 
     A ticker of the market without a row is not held. Lines that begin with # are comments.
@@ -64,6 +64,7 @@ def read_account(path: Path, tickers: Sequence[str]) -> Account:
     Args:
         path: the .csv file.
         tickers: those of the market, in its order.
+        short: whether the account may owe shares or money: numbers below zero.
 
     Raises:
         ValueError: the file is no such table, or holds what the market does not trade.
@@ -81,7 +82,7 @@ def read_account(path: Path, tickers: Sequence[str]) -> Account:
             ticker = (row["ticker"] or "").strip()
             if ticker in held:
                 raise ValueError(f"{path}: {ticker} stands twice: add up its shares in one row")
-            held[ticker] = _number(path, ticker, row["shares"])
+            held[ticker] = _number(path, ticker, row["shares"], short)
     if CASH not in held:
         raise ValueError(f"{path} has no row cash: add cash,AMOUNT, or cash,0 where there is none")
     cash = held.pop(CASH)
@@ -95,15 +96,15 @@ def read_account(path: Path, tickers: Sequence[str]) -> Account:
     return Account(cash, np.array([held.get(ticker, 0.0) for ticker in tickers]))
 
 
-def _number(path: Path, ticker: str, spelled: str | None) -> float:
+def _number(path: Path, ticker: str, spelled: str | None, short: bool) -> float:
     try:
         number = float(spelled or "")
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
+    if not (math.isfinite(number) and (number >= 0 or short)):
         raise ValueError(
-            f"{path}: {ticker} has {spelled!r}, which is no number from 0 on: write 1234.5; an agent holds no short "
-            f"position"
+            f"{path}: {ticker} has {spelled!r}, which is no number{'' if short else ' from 0 on'}: write 1234.5"
+            + ("" if short else "; an agent holds no short position")
         )
     return number
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.sharpe import Episode
 from workflow_scripts.workflow.files import damaged, first_line, whole_file
@@ -102,27 +103,39 @@ def read_weights(path: Path) -> Weights:
         raise ValueError(damaged(path, first_line(error))) from error
 
 
-def returns_of(weights: Weights, close: NDArray[np.float64], environment: EnvironmentSettings) -> NDArray[np.float64]:
+def returns_of(
+    weights: Weights,
+    close: NDArray[np.float64],
+    environment: EnvironmentSettings,
+    periods_per_year: int = TRADING_DAYS_A_YEAR,
+) -> NDArray[np.float64]:
     """Return the daily returns (days,) after fees that follow from weights and trades.
 
-    In units of the value the day before, what was held has grown to cash + Σ weight × price ratio, and the day's orders
-    cost their fees.
+    In units of the value the day before, what was held has grown to cash + Σ weight × price ratio, cash has earned its
+    interest, what was borrowed has cost its fee, and the day's orders cost theirs. An account that loses all is closed.
 
     Args:
         weights: of a run.
         close: (days + 1, tickers) closing prices, from the day before the first return on.
-        environment: fees, and the value at the start, on which a minimum fee depends.
+        environment: fees and rates, and the value at the start, on which a minimum fee depends.
+        periods_per_year: by which a year's rates become a day's.
 
     """
     growth = close[1:] / close[:-1]
+    credit, debit, loan = environment.interest(periods_per_year)
+    cash, lent = 1 - weights.held.sum(axis=1), np.maximum(-weights.held * growth, 0).sum(axis=1)
     before_fees = 1 + (weights.held * (growth - 1)).sum(axis=1)
+    before_fees += cash * np.where(cash >= 0, credit, debit) - loan * lent
     sold = -np.minimum(weights.traded, 0)
     rates = environment.cost_pct * np.abs(weights.traded)
     returns, value = np.empty(len(growth)), environment.initial_cash
     for day, grown in enumerate(before_fees):
+        if value <= 0:
+            returns[day] = 0.0
+            continue
         least = np.where(weights.traded[day] != 0, environment.min_fee / value, 0.0)
         fees = np.maximum(rates[day], least).sum() + environment.sell_tax_pct * sold[day].sum()
-        returns[day] = grown - fees - 1
+        returns[day] = max(grown - fees - 1, -1.0)
         value *= 1 + returns[day]
     return returns
 

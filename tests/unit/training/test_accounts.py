@@ -43,6 +43,16 @@ def test_what_is_no_account_is_refused_with_its_name_and_the_remedy(tmp_path, te
     assert "\n" not in str(caught.value)
 
 
+def test_an_account_that_may_sell_short_owes_shares_and_money(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("ticker,shares\nA,-3\nB,2\ncash,-1.5\n", encoding="utf-8")
+    account = read_account(path, TICKERS, short=True)
+    assert (account.cash, account.shares.tolist()) == (-1.5, [-3, 2, 0])
+    path.write_text("ticker,shares\nA,inf\ncash,0\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"A has 'inf', which is no number: write 1234\.5$"):
+        read_account(path, TICKERS, short=True)
+
+
 def test_an_order_costs_its_fee_the_least_fee_or_nothing_and_a_sale_its_tax():
     environment = EnvironmentSettings(cost_pct=0.001, min_fee=5, sell_tax_pct=0.01)
     # 10,000 bought: 10; 1,000 bought: the least 5; 10,000 sold: 10 and a tax of 100; nothing ordered: nothing.

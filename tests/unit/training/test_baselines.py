@@ -65,7 +65,7 @@ def test_the_benchmark_buys_a_fifth_of_the_way_per_day_and_holds_equal_weights_t
     """At no cost on prices that stand still: 0.2, then 0.2 of the 0.8 that is left, of the value is traded."""
     _, fold, _ = planted
     still = replace(fold.validation, close=np.full((40, 4), 10.0), dates=fold.validation.dates[:40])
-    for mode in ("tilt", "weights"):
+    for mode in ("tilt", "weights", "long_short"):
         turnover = run_benchmark(still, EnvironmentSettings(action_mode=mode, start="cash", cost_pct=0.0)).turnover
         np.testing.assert_allclose(turnover[:3], [0.2, 0.16, 0.128], rtol=1e-6)
     moved = run_benchmark(fold.validation, EnvironmentSettings(rebalance_rate=1.0, start="cash"))
@@ -84,7 +84,7 @@ def test_in_whole_shares_the_benchmark_orders_what_is_missing_to_equal_weight(pl
     assert by_tens.turnover.tolist() == pytest.approx([0.4, 0.4, 0.2] + [0.0] * 5)
 
 
-@pytest.mark.parametrize("mode", ["tilt", "weights", "shares"])
+@pytest.mark.parametrize("mode", ["tilt", "weights", "shares", "long_short"])
 def test_all_start_with_the_same_equal_weights_and_then_nobody_who_has_no_opinion_trades_on_still_prices(planted, mode):
     _, fold, _ = planted
     still = replace(fold.validation, close=np.full((9, 4), 10.0), dates=fold.validation.dates[:9])

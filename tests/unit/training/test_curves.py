@@ -53,7 +53,7 @@ def test_a_long_training_notes_no_more_rounds_than_a_curve_shows(fold):
     assert max(np.diff(steps)) <= 64
 
 
-@pytest.mark.parametrize("mode", ["tilt", "weights"])
+@pytest.mark.parametrize("mode", ["tilt", "weights", "long_short"])
 def test_reward_and_turnover_of_a_rollout_are_what_the_environment_says(fold, mode):
     agent, env = learner(fold, "ppo", EnvironmentSettings(action_mode=mode))
     step, said = env.step, []

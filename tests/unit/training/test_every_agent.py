@@ -104,7 +104,7 @@ def test_a_saved_state_goes_on_as_if_nothing_had_been(fold, name):
 
 
 @pytest.mark.parametrize("name", AGENTS)
-@pytest.mark.parametrize("action_mode", ["tilt", "weights", "shares"])
+@pytest.mark.parametrize("action_mode", ["tilt", "weights", "shares", "long_short"])
 @pytest.mark.parametrize("architecture", ["shared", "flat"])
 def test_every_agent_trades_in_every_mode_with_both_networks(fold, name, action_mode, architecture):
     environment = EnvironmentSettings(action_mode=action_mode)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,13 @@ SETTINGS = {
     "weights": EnvironmentSettings(action_mode="weights", rebalance_rate=0.7, **FEES),
     "shares": EnvironmentSettings(action_mode="shares", max_stock=1000, **FEES),
     "lots with a least fee": EnvironmentSettings(lot_size=10, min_fee=5.0, initial_cash=5e4, **FEES),
+    "long and short": EnvironmentSettings(
+        action_mode="long_short", leverage=2.0, borrow_cost=0.3, risk_free=0.1, rebalance_rate=0.7, **FEES
+    ),
+    "whole lots, long and short": EnvironmentSettings(
+        action_mode="long_short", leverage=2.0, lot_size=10, min_fee=5.0, initial_cash=5e4, borrow_cost=0.3, **FEES
+    ),
+    "interest on cash": EnvironmentSettings(start="cash", risk_free=0.5),
     "from cash": EnvironmentSettings(start="cash", **FEES),
 }
 
@@ -23,7 +32,10 @@ SETTINGS = {
 def episodes_of_chance(segment, environment, count=3):
     env = make_env(segment, environment, "shared", num_envs=count)
     chance = torch.Generator().manual_seed(0)
-    return run_episodes(env, segment, lambda _: torch.randn(count, env.action_dim, generator=chance).clamp(-1, 1))
+    wide = 3 if environment.action_mode == "long_short" else 1
+    return run_episodes(
+        env, segment, lambda _: torch.randn(count, env.action_dim, generator=chance).clamp(-1, 1) * wide
+    )
 
 
 @pytest.mark.parametrize("environment", SETTINGS.values(), ids=SETTINGS)
@@ -42,7 +54,7 @@ def test_daily_returns_are_rebuilt_from_weights_prices_and_fees(fold, tmp_path, 
 @pytest.mark.parametrize("start", ["cash", "benchmark"])
 @pytest.mark.parametrize("name", ["equal_weight", "buy_and_hold", "benchmark"])
 def test_a_baselines_returns_are_rebuilt_too(fold, tmp_path, name, start):
-    environment = EnvironmentSettings(start=start, **FEES)
+    environment = EnvironmentSettings(start=start, risk_free=0.2, **FEES)
     if name == "benchmark":
         episode = run_benchmark(fold.validation, environment)
     else:
@@ -74,6 +86,24 @@ def test_two_tickers_bought_from_cash_at_one_percent_of_fee():
     )
     close = np.array([[10.0, 20.0], [10.0, 20.0], [11.0, 20.0]])
     assert returns_of(kept, close, EnvironmentSettings(cost_pct=0.01)) == pytest.approx([after - 1, 0.05 / after])
+
+
+def test_an_account_that_is_closed_loses_all_on_one_day_and_earns_nothing_after_it(fold, tmp_path):
+    """Short of all it is worth in two tickers, of which one rises by 250 %."""
+    close = fold.validation.close.copy()
+    close[10:, 0] *= 3.5
+    segment = replace(fold.validation, close=close)
+    environment = EnvironmentSettings(action_mode="long_short", rebalance_rate=1.0, risk_free=0.1)
+    env = make_env(segment, environment, "shared", num_envs=1)
+    (episode,) = run_episodes(env, segment, lambda _: torch.tensor([[-3.0, -3.0, -1.0]]))
+    assert episode.daily_returns[9] == -1
+    assert not episode.daily_returns[10:].any()
+    assert not episode.weights[9:].any()
+    assert not episode.turnover[10:].any()
+    assert np.isfinite(episode.sharpe)
+    write_weights(episode, fold.tickers, tmp_path / "weights.parquet")
+    rebuilt = returns_of(read_weights(tmp_path / "weights.parquet"), close, environment)
+    assert np.abs(rebuilt - episode.daily_returns).max() < 1e-12
 
 
 def test_what_the_tickers_brought_is_the_return_before_fees(fold, tmp_path):

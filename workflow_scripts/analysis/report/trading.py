@@ -226,9 +226,10 @@ def _weights(kept: list[Weights]) -> Figure:
     colours = [*(f"series_{number}" for number in range(len(parts) - 1)), "ink/15"]
     if len(order) > MOST_TICKERS:
         colours[-2] = "untrained"
+    stacked = bool((weight >= 0).all() and (parts["cash"] >= -0.1).all())  # debts cannot be stacked
     for (name, values), colour in zip(parts.items(), colours, strict=True):
-        edge = {"width": 0.5, "dash": "solid"}
-        fill = {"stackgroup": "one", "fillcolor": f"${colour}", "hoveron": "points"}
+        edge = {"width": 0.5 if stacked else 1.5, "dash": "solid"}
+        fill = {"stackgroup": "one", "fillcolor": f"${colour}", "hoveron": "points"} if stacked else {}
         data.append(line(name, x, values, colour, **fill) | {"line": {"color": f"${colour}", **edge}})
     largest = ", ".join(f"{first.tickers[place]} {weight[:, place].mean():.1f} %" for place in order[:3])
     return Figure(
@@ -237,7 +238,7 @@ def _weights(kept: list[Weights]) -> Figure:
         data,
         layout(
             axis("test day", "date"),
-            axis("weight", "% of value", range=[0, 100]),
+            axis("weight", "% of value", **({"range": [0, 100]} if stacked else {})),
             legend={"traceorder": "normal"},
         ),
         height=400,

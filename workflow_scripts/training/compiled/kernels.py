@@ -886,7 +886,7 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
             day, following = first_day + step + 1, (rewards[step], states[step + 1], sums)
             environment.step(*fixed, day, prices[day], orders, *money, *following)
             for env in range(envs):
-                turnovers[step, env] = money[3][env] / before[env]
+                turnovers[step, env] = money[3][env] / max(before[env], 1e-300)
 
     return walk, sac_walk
 

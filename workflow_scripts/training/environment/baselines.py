@@ -60,15 +60,16 @@ def _run_episodes(
         if with_weights:
             held.append(env.holdings.clone())
     path, volume = (torch.stack(each).cpu().numpy() for each in (values, traded))
-    returns, turnover = path[1:] / path[:-1] - 1, volume / path[:-1]
+    worth = np.where(path > 0, path, 1.0)  # of a closed account all that follows is 0
+    returns, turnover = np.where(path[:-1] > 0, path[1:] / worth[:-1] - 1, 0.0), volume / worth[:-1]
     earned = slice(first + 1, env.day + 1)
     dates, days_a_year = segment.dates[earned], segment.periods_per_year
     episodes = [Episode(dates, returns[:, each], turnover[:, each], days_a_year) for each in range(env.num_envs)]
     if not with_weights:
         return episodes
     shares, close = torch.stack(held).cpu().numpy(), segment.close[earned, None]
-    weights, orders = shares[1:] * close / path[1:, :, None], np.diff(shares, axis=0) * close / path[:-1, :, None]
-    start = shares[0] * segment.close[first] / path[0][:, None]
+    weights, orders = shares[1:] * close / worth[1:, :, None], np.diff(shares, axis=0) * close / worth[:-1, :, None]
+    start = shares[0] * segment.close[first] / worth[0][:, None]
     return [
         replace(episode, weights=weights[:, each], traded=orders[:, each], start=start[each])
         for each, episode in enumerate(episodes)
@@ -123,7 +124,8 @@ def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Ten
         env.step(equal)
     shares = env.holdings[0].numpy()
     worth = segment.close[1:] * shares
-    values = worth.sum(axis=1) + float(env.cash[0])
+    nights = np.arange(len(worth)) + (environment.start != "cash")  # whose interest the cash has still to earn
+    values = worth.sum(axis=1) + float(env.cash[0]) * (1 + env.interest[0]) ** nights
     turnover, traded = np.zeros(len(values)), np.zeros_like(worth)
     turnover[0] = float(env.traded[0]) / began
     traded[0] = (shares - held) * segment.close[1] / began
@@ -135,7 +137,8 @@ def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Ten
 def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:
     """Return the episode of the neutral action, by the agents' own mechanism: rate, costs, lots and start.
 
-    ``tilt``: no tilt; ``weights``: equal weights and no cash; ``shares``: the orders towards equal weight.
+    ``tilt`` and ``long_short``: no tilt; ``weights``: equal weights and no cash; ``shares``: the orders towards equal
+    weight.
     """
     env = make_env(segment, environment, "shared", num_envs=1)
     neutral = torch.zeros(1, env.action_dim)

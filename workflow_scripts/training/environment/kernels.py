@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 DEAD_ZONE = 0.1
 LARGEST_TILT = 3.0
+LEAST_GROWTH = 0.01  # of a day, as a reward counts it: a lost account has no logarithm
 NEWTON_STEPS = 4
 LOG_RETURN_SCALE = 100.0
 BLOCK = 64  # portfolios whose working arrays stay in a core's first cache
@@ -42,6 +43,45 @@ def _fold_sum(rows: Floats, columns: int) -> None:
             for column in range(columns):
                 upper[column] += lower[column]
         width = half
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _settle(short: bool, rates: tuple[float, float, float], price: Floats, cash: Floats, holdings: Floats) -> None:
+    """Pay a day's interest on cash and a day's fee for what is borrowed, and close the accounts that are worth nothing.
+
+    Args:
+        short: whether there may be debts: shares sold short, or cash below zero.
+        rates: a day's, of cash, of cash below zero, and of the shares sold short by their worth at the day's close.
+        price: (tickers,) at the day's close.
+        cash: (envs,).
+        holdings: (tickers, envs).
+
+    """
+    tickers, envs = holdings.shape
+    credit, debit, loan = rates
+    if not short:
+        for env in range(envs):
+            cash[env] += cash[env] * credit
+        return
+    width = min(BLOCK, envs)
+    worth, lent = np.empty((tickers, width)), np.empty((tickers, width))
+    for first in range(0, envs, BLOCK):
+        block = slice(first, min(first + BLOCK, envs))
+        free = cash[block]
+        count = len(free)
+        for ticker in range(tickers):
+            row, close, own, borrowed = holdings[ticker, block], price[ticker], worth[ticker], lent[ticker]
+            for env in range(count):
+                own[env] = row[env] * close
+                borrowed[env] = max(-own[env], 0.0)
+        _fold_sum(worth, count)
+        _fold_sum(lent, count)
+        for env in range(count):
+            free[env] += free[env] * (credit if free[env] >= 0 else debit) - loan * lent[0, env]
+            if free[env] + worth[0, env] <= 0:
+                free[env] = 0.0
+                for ticker in range(tickers):
+                    holdings[ticker, first + env] = 0.0
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -98,9 +138,18 @@ def _trade_shares(
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def _log_return(after: float, before: float) -> float:
+    """Return the reward of a day: the log return × 100, of a loss of 99 % at most; a lost account earns nothing."""
+    growth = after / before if before > 0 else 1.0
+    return float(np.log(max(growth, LEAST_GROWTH)) * LOG_RETURN_SCALE)
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def _trade_weights(
     softmax: bool,
+    short: bool,
     rate: float,
+    leverage: float,
     action: NDArray[np.float32],
     price: Floats,
     buy_cost: float,
@@ -111,9 +160,14 @@ def _trade_weights(
     traded: Floats,
     reward: NDArray[np.float32],
 ) -> None:
-    """Move towards target weights; the value after fees V' solves V' = V − fees of moving to w V' (Newton, convex)."""
+    """Move towards target weights; the value after fees V' solves V' = V − fees of moving to w V' (Newton, convex).
+
+    With ``short`` weights have both signs, and the sum of their sizes is ``leverage`` at most, of the target and after
+    each day's trades. An account that the fees of closing its positions exceed is worth nothing.
+    """
     tickers, envs = holdings.shape
     even, width = 1 / tickers, min(BLOCK, envs)
+    lowest, per_leverage = -LARGEST_TILT if short else 0.0, 1 / leverage if short else 1.0
     held, weight = np.empty((tickers, width)), np.empty((tickers, width))
     moved, signed = np.empty((tickers, width)), np.empty((tickers, width))
     value, after, total, per_value = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
@@ -133,19 +187,29 @@ def _trade_weights(
                 worth[env] = row[env] * close
             if not softmax:
                 for env in range(count):
-                    target[env] = min(max(1 + target[env], 0.0), LARGEST_TILT) * even
-        moved[:], signed[:] = weight, held
+                    target[env] = min(max(1 + target[env], lowest), LARGEST_TILT) * even
+        np.abs(weight, moved)
+        signed[:] = held
         _fold_sum(moved, count)
         _fold_sum(signed, count)
         for env in range(count):
             value[env] = free[env] + signed[0, env]
-            after[env], per_value[env] = value[env], 1 / value[env]
-            total[env] = 1 / (total[env] + moved[0, env] if softmax else max(moved[0, env], 1.0))
+            after[env], per_value[env] = value[env], 1 / value[env] if value[env] > 0 else 0.0
+            total[env] = 1 / (total[env] + moved[0, env] if softmax else max(moved[0, env] * per_leverage, 1.0))
         for ticker in range(tickers):
             target, worth = weight[ticker], held[ticker]
             for env in range(count):
                 now = worth[env] * per_value[env]
                 target[env] = now + rate * (target[env] * total[env] - now)
+        if short:
+            np.abs(weight, moved)
+            _fold_sum(moved, count)
+            for env in range(count):
+                total[env] = 1 / max(moved[0, env] * per_leverage, 1.0)
+            for ticker in range(tickers):
+                target = weight[ticker]
+                for env in range(count):
+                    target[env] *= total[env]
         for _ in range(NEWTON_STEPS):
             for ticker in range(tickers):
                 target, worth, fee, slope = weight[ticker], held[ticker], moved[ticker], signed[ticker]
@@ -159,6 +223,8 @@ def _trade_weights(
             for env in range(count):
                 excess = after[env] - value[env] + moved[0, env]
                 after[env] -= excess / (1 + signed[0, env])
+        for env in range(count):
+            after[env] = max(after[env], 0.0)
         for ticker in range(tickers):
             target, worth, absolute, wanted = weight[ticker], held[ticker], moved[ticker], signed[ticker]
             row, per_share = holdings[ticker, block], 1 / price[ticker]
@@ -173,9 +239,10 @@ def _trade_weights(
         _fold_sum(weight, count)
         traded[block] = moved[0, :count]
         for env in range(count):
-            free[env] = max(value[env] - weight[0, env] - signed[0, env], 0.0)
+            left = value[env] - weight[0, env] - signed[0, env]
+            free[env] = left if short and after[env] > 0 else max(left, 0.0)
             worth_after = free[env] + signed[0, env]
-            gain[env] = np.log(worth_after / before[env]) * LOG_RETURN_SCALE
+            gain[env] = _log_return(worth_after, before[env])
             before[env] = worth_after
 
 
@@ -183,8 +250,10 @@ def _trade_weights(
 def _order_lots(
     shares: bool,
     softmax: bool,
+    short: bool,
     max_stock: int,
     rate: float,
+    leverage: float,
     lot: int,
     action: NDArray[np.float32],
     price: Floats,
@@ -204,7 +273,7 @@ def _order_lots(
     else:
         spoilt = np.empty(envs), np.empty(envs, dtype=np.float32)
         money = cash.copy(), orders, asset.copy()
-        _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, *spoilt)
+        _trade_weights(softmax, short, rate, leverage, action, price, buy_cost, sell_cost, *money, *spoilt)
         orders -= holdings
     return np.trunc(orders / lot) * lot
 
@@ -264,11 +333,74 @@ def _fill_lots(
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def _fill_signed_lots(
+    orders: Floats,
+    price: Floats,
+    lot: int,
+    cost: float,
+    tax: float,
+    min_fee: float,
+    leverage: float,
+    cash: Floats,
+    holdings: Floats,
+    asset: Floats,
+    traded: Floats,
+) -> None:
+    """Fill orders of whole lots of accounts that may sell short: first those that make a position no larger, in full.
+
+    An order that makes one larger stops at the lots after which all positions are worth ``leverage`` times the account
+    at most, its fee paid.
+    """
+    tickers, envs = holdings.shape
+    for env in range(envs):
+        money, volume, value, gross = cash[env], 0.0, cash[env], 0.0
+        for ticker in range(tickers):
+            worth = holdings[ticker, env] * price[ticker]
+            value += worth
+            gross += abs(worth)
+        for turn in range(2):
+            for ticker in range(tickers):
+                order, close, held = orders[ticker, env], price[ticker], holdings[ticker, env]
+                if order == 0 or (abs(held + order) > abs(held)) != (turn == 1):
+                    continue
+                sign, lots, of_a_lot = (1.0 if order > 0 else -1.0), abs(order) / lot, lot * close
+                levy = tax if order < 0 else 0.0
+                if turn == 1:
+                    against = abs(held) * close if held * sign < 0 else 0.0
+                    room = leverage * value - (gross - 2 * against)
+                    by_rate = room / (of_a_lot * (1 + leverage * (cost + levy)))
+                    by_least = (room - leverage * min_fee) / (of_a_lot * (1 + leverage * levy))
+                    lots = max(min(lots, np.floor(min(by_rate, by_least)) + 1), 0.0)
+                for attempt in range(3):
+                    worth = lots * of_a_lot
+                    paid = max(cost * worth, min_fee) + levy * worth
+                    wider = gross + (abs(held + sign * (lots * lot)) - abs(held)) * close
+                    if turn == 0 or wider <= leverage * (value - paid):
+                        break
+                    lots = max(lots - 1, 0.0) if attempt < 2 else 0.0
+                if lots > 0:
+                    money -= sign * worth + paid
+                    value, gross, volume = value - paid, wider, volume + worth
+                    holdings[ticker, env] = held + sign * (lots * lot)
+                orders[ticker, env] = 0.0  # once
+        total = 0.0
+        for ticker in range(tickers):
+            total += holdings[ticker, env] * price[ticker]
+        if money + total <= 0:
+            money, total = 0.0, 0.0
+            holdings[:, env] = 0.0
+        cash[env], asset[env], traded[env] = money, money + total, volume
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def trade_lots(
     shares: bool,
     softmax: bool,
+    short: bool,
     max_stock: int,
     rate: float,
+    leverage: float,
+    interest: tuple[float, float, float],
     lot: int,
     cost: float,
     tax: float,
@@ -284,13 +416,19 @@ def trade_lots(
     """Trade whole lots under a minimum fee; apart from ``step``, so that only those who want it compile it."""
     before = asset.copy()
     money = cash, holdings, asset
-    orders = _order_lots(shares, softmax, max_stock, rate, lot, action, price, cost, cost + tax, *money)
-    _fill_lots(orders, not shares, price, lot, cost, tax, min_fee, *money, traded)
+    if short or interest[0] != 0:
+        _settle(short, interest, price, cash, holdings)
+    modes = shares, softmax, short, max_stock, rate, leverage
+    orders = _order_lots(*modes, lot, action, price, cost, cost + tax, *money)
+    if short:
+        _fill_signed_lots(orders, price, lot, cost, tax, min_fee, leverage, *money, traded)
+    else:
+        _fill_lots(orders, not shares, price, lot, cost, tax, min_fee, *money, traded)
     for env in range(len(reward)):
         if shares:
             reward[env] = (asset[env] - before[env]) * SHARES_REWARD_SCALE
         else:
-            reward[env] = np.log(asset[env] / before[env]) * LOG_RETURN_SCALE
+            reward[env] = _log_return(asset[env], before[env])
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -313,7 +451,7 @@ def observe(
         count = len(free)
         out[:, 0] = day
         for env in range(count):
-            per_value[env] = 1 / worth[env]
+            per_value[env] = 1 / worth[env] if worth[env] > 0 else 0.0
             out[env, 1] = free[env] * (per_value[env] if weights else CASH_SCALE)
         for ticker in range(tickers):
             row, close = holdings[ticker, block], price[ticker]
@@ -325,9 +463,12 @@ def observe(
 def step(
     shares: bool,
     softmax: bool,
+    short: bool,
     weights: bool,
     max_stock: int,
     rate: float,
+    leverage: float,
+    interest: tuple[float, float, float],
     buy_cost: float,
     sell_cost: float,
     day: int,
@@ -343,8 +484,10 @@ def step(
 ) -> None:
     """Trade and observe in one call from Python: to hand its arguments over takes a microsecond."""
     money = cash, holdings, asset, traded
+    if short or interest[0] != 0:
+        _settle(short, interest, price, cash, holdings)
     if shares:
         _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, sums)
     else:
-        _trade_weights(softmax, rate, action, price, buy_cost, sell_cost, *money, reward)
+        _trade_weights(softmax, short, rate, leverage, action, price, buy_cost, sell_cost, *money, reward)
     observe(weights, day, price, cash, holdings, asset, state, sums)

@@ -29,10 +29,11 @@ def oracle_episode(
     Args:
         segment: the days.
         signal: (days, tickers) the planted signal on the same days.
-        environment: costs and rate; the oracle trades in the mode ``tilt``.
+        environment: costs and rate; the oracle trades in the mode ``tilt``, or ``long_short`` where that is the mode.
 
     """
-    tilt = environment.model_copy(update={"action_mode": "tilt"})
+    mode = "long_short" if environment.action_mode == "long_short" else "tilt"
+    tilt = environment.model_copy(update={"action_mode": mode})
     seen = torch.tensor(signal, dtype=torch.float32)
 
     def episode(gain: float, speed: float) -> Episode:

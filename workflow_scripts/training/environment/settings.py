@@ -6,7 +6,7 @@ from pydantic import Field
 
 from workflow_scripts.workflow.model import Settings
 
-ActionMode = Literal["tilt", "weights", "shares"]
+ActionMode = Literal["tilt", "weights", "shares", "long_short"]
 Start = Literal["cash", "benchmark"]
 # The neutral action by the agents' own mechanism, against which skill is judged, and what anybody can buy.
 BASELINES = ("benchmark", "equal_weight", "buy_and_hold")
@@ -18,13 +18,33 @@ class EnvironmentSettings(Settings):
     action_mode: ActionMode = Field(
         default="tilt",
         description="`tilt`: equal weight tilted by the action; `weights`: softmax with cash; `shares`: ElegantRL's "
-        "integer orders",
+        "integer orders; `long_short`: a tilt that may sell short",
     )
     rebalance_rate: float = Field(
         default=0.2,
         gt=0,
         le=1,
-        description="fraction of the way to the target weights that is traded each day (`tilt` and `weights`)",
+        description="fraction of the way to the target weights that is traded each day (not `shares`)",
+    )
+    leverage: float = Field(
+        default=1.0,
+        ge=1,
+        le=5,
+        description="what all positions may be worth at most, long and short together, as a multiple of the account "
+        "(`long_short`)",
+    )
+    borrow_cost: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="what borrowing costs a year, as a fraction: of the worth of the shares sold short, and, beyond "
+        "`risk_free`, of cash below zero (`long_short`)",
+    )
+    risk_free: float = Field(
+        default=0.0,
+        ge=-0.1,
+        le=1,
+        description="what cash earns a year, as a fraction, in every mode; Sharpe ratios are of the returns beyond it",
     )
     cost_pct: float = Field(
         default=0.001,
@@ -45,8 +65,8 @@ class EnvironmentSettings(Settings):
         default=0,
         ge=0,
         le=10**9,
-        description="shares per lot, which orders are multiples of, rounded towards none; 0 lets `tilt` and `weights` "
-        "trade fractions of shares",
+        description="shares per lot, which orders are multiples of, rounded towards none; 0 lets all modes but "
+        "`shares` trade fractions of shares",
     )
     initial_cash: float = Field(
         default=1e6,
@@ -65,6 +85,12 @@ class EnvironmentSettings(Settings):
     def lot(self) -> int:
         """Shares per lot, at least one where orders are of whole shares; 0 where they are of fractions."""
         return max(self.lot_size, int(self.action_mode == "shares" or self.min_fee > 0))
+
+    def interest(self, periods_per_year: int) -> tuple[float, float, float]:
+        """Return a day's rates: of cash, of cash below zero, and of the worth of shares sold short."""
+        year = self.risk_free, self.risk_free + self.borrow_cost, self.borrow_cost
+        cash, debt, shares = (rate / periods_per_year for rate in year)
+        return cash, debt, shares
 
     @property
     def in_lots(self) -> bool:

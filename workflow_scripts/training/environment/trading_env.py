@@ -1,9 +1,12 @@
 """The trading environment: num_envs portfolios on one market path, all on the same day.
 
 An agent decides on the close of day t and its orders fill at the close of day t + 1, fees included. In the modes
-``tilt`` and ``weights`` an action names target weights, which the portfolio moves towards; in ``shares`` it orders
-whole shares as ElegantRL's StockTradingVecEnv does. With lots or a minimum fee every mode orders whole lots. Money is
-float64 throughout. The end of the data is a truncation, and so is the end of each run of contiguous days.
+``tilt``, ``weights`` and ``long_short`` an action names target weights, which the portfolio moves towards; in
+``shares`` it orders whole shares as ElegantRL's StockTradingVecEnv does. With lots or a minimum fee every mode orders
+whole lots. Before the orders fill, cash earns a day's interest, and what is borrowed costs a day's. An account of
+``long_short`` that is worth nothing then, or that the fees of closing its positions exceed, is closed: it holds
+nothing, and earns nothing until the episode ends. Money is float64 throughout. The end of the data is a truncation, and
+so is the end of each run of contiguous days.
 
 On a CPU a compiled kernel (kernels.py) steps the portfolios, elsewhere torch does. Both do the same operations in the
 same order, sums over tickers included, so that money is equal bit by bit (in ``weights`` up to the last bit of the
@@ -21,12 +24,14 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.data.fold_files import Segment
+from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.training.environment import kernels
 from workflow_scripts.training.environment.kernels import (
     ABOVE_ONE,
     CASH_SCALE,
     DEAD_ZONE,
     LARGEST_TILT,
+    LEAST_GROWTH,
     LOG_RETURN_SCALE,
     NEWTON_STEPS,
     SHARES_REWARD_SCALE,
@@ -46,8 +51,9 @@ class TradingEnv:
     scales them, tanh(cash × 2^-18) and tanh(shares × 2^-10) (``observe="shares"``). What the market shows on a day
     is the same for all portfolios and is looked up by the policy (see networks.py).
 
-    An action is (num_envs, action_dim): any real numbers for tilt and weights (cash first), [-1, 1] for shares.
-    A reward is the log return after costs × 100 (tilt, weights) or the gain in value × 2^-12 (shares).
+    An action is (num_envs, action_dim): any real numbers for tilt, long_short and weights (cash first), [-1, 1] for
+    shares. A reward is the log return after costs × 100, of a loss of 99 % at most, or the gain in value × 2^-12
+    (shares). The state of a closed account is the day and zeros.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class TradingEnv:
         device: str | torch.device = "cpu",
         random_start: bool = False,
         starts: Sequence[int] = (0,),
+        periods_per_year: int = TRADING_DAYS_A_YEAR,
     ):
         """Set up ``num_envs`` portfolios on ``close``, (days, tickers).
 
@@ -72,6 +79,7 @@ class TradingEnv:
             device: where the portfolios live; on a CPU a compiled kernel steps them.
             random_start: whether an episode starts from random portfolios, as training does, or as the settings say.
             starts: first day of each run of contiguous days, in their order; an episode is one run.
+            periods_per_year: by which interest a year becomes a day's.
 
         Raises:
             ValueError: fewer than two days in a run, or prices that are not finite and above zero.
@@ -84,7 +92,8 @@ class TradingEnv:
                 f"begin on {list(starts)}"
             )
         self.settings, self.observe, self.random_start = settings, observe, random_start
-        self._in_lots = settings.in_lots
+        self._in_lots, self.short = settings.in_lots, settings.action_mode == "long_short"
+        self.interest = settings.interest(periods_per_year)
         self.num_envs, self.tickers = num_envs, close.shape[1]
         self.last_day = len(close) - 1
         self.starts, self._ends = tuple(starts), [run[-1] for run in runs]
@@ -103,6 +112,7 @@ class TradingEnv:
         self.traded = torch.zeros_like(self.cash)
         rates = settings.cost_pct, -(settings.cost_pct + settings.sell_tax_pct)
         self._fee_rates = torch.tensor(rates, dtype=torch.float64, device=self.device)
+        self._interest = torch.tensor(self.interest, dtype=torch.float64, device=self.device)
         self.day = 0
         self._compiled = self.device.type == "cpu"
         if self._compiled:
@@ -127,13 +137,16 @@ class TradingEnv:
             holdings += np.trunc(np.abs(self.rng.standard_normal(holdings.shape).clip(-2, 2)) * 2**7)
         elif self.random_start:
             weights = self.rng.dirichlet(np.ones(self.tickers + 1), self.num_envs)
+            if self.short:
+                weights[:, 1:] *= self.rng.choice((-1, 1), holdings.shape)
+                weights[:, 0] = 1 - weights[:, 1:].sum(axis=1)
             holdings += weights[:, 1:] * self.settings.initial_cash / self._prices[self.day]
             cash *= weights[:, 0]
         elif self.settings.start == "benchmark":
             holdings += self.settings.initial_cash / self.tickers / self._prices[self.day]
             cash *= 0
         if lot := self.settings.lot:
-            whole = np.floor(holdings / lot) * lot
+            whole = np.trunc(holdings / lot) * lot
             if not (self.random_start and self.settings.action_mode == "shares"):
                 cash += (holdings - whole) @ self._prices[self.day]
             holdings = whole
@@ -201,8 +214,8 @@ class TradingEnv:
     def _choose_kernel(self) -> partial[None]:
         """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
         settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
-        modes = settings.action_mode == "shares", settings.action_mode == "weights"
-        numbers = settings.max_stock, settings.rebalance_rate
+        modes = settings.action_mode == "shares", settings.action_mode == "weights", self.short
+        numbers = settings.max_stock, settings.rebalance_rate, settings.leverage, self.interest
         if self._in_lots:
             return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
         return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
@@ -225,7 +238,7 @@ class TradingEnv:
             state[:, 0], state[:, 1] = self.day, self.cash * CASH_SCALE
             state[:, 2:] = self.holdings * SHARES_SCALE
         else:
-            per_value = 1 / self.asset
+            per_value = _per_value(self.asset)
             state[:, 0], state[:, 1] = self.day, self.cash * per_value
             state[:, 2:] = self.holdings * self._on_device[self.day] * per_value[:, None]
         self._squash(state)
@@ -237,7 +250,11 @@ class TradingEnv:
 
     def _trade_on_device(self, action: Tensor, reward: Tensor) -> None:
         settings, price, before = self.settings, self._on_device[self.day], self.asset.clone()
-        if self._in_lots:
+        if self.short or self.interest[0] != 0:
+            self._settle_on_device(price)
+        if self._in_lots and self.short:
+            self._trade_signed_lots_on_device(action.double(), price)
+        elif self._in_lots:
             self._trade_lots_on_device(action.double(), price)
         elif settings.action_mode == "shares":
             self._trade_shares_on_device(action.double(), price)
@@ -246,7 +263,23 @@ class TradingEnv:
         if settings.action_mode == "shares":
             reward.copy_((self.asset - before) * SHARES_REWARD_SCALE)
         else:
-            reward.copy_((self.asset / before).log() * LOG_RETURN_SCALE)
+            growth = torch.where(before > 0, self.asset / before, 1.0)
+            reward.copy_(growth.clamp(min=LEAST_GROWTH).log() * LOG_RETURN_SCALE)
+
+    def _settle_on_device(self, price: Tensor) -> None:
+        """Pay interest and the fees of borrowing, and close the accounts that are worth nothing."""
+        credit, debit, loan = self._interest
+        if not self.short:
+            self.cash.add_(self.cash * credit)
+            return
+        worth = self.holdings * price
+        rate = torch.where(self.cash >= 0, credit, debit)
+        self.cash.add_(self.cash * rate - loan * _sum_over_tickers((-worth).clamp(min=0)))
+        self._close_where(self.cash + _sum_over_tickers(worth) <= 0)
+
+    def _close_where(self, ruined: Tensor) -> None:
+        self.cash.masked_fill_(ruined, 0.0)
+        self._rows.masked_fill_(ruined, 0.0)
 
     def _ordered_shares(self, action: Tensor) -> Tensor:
         """Return what ElegantRL's actions order, (tickers, num_envs)."""
@@ -277,8 +310,8 @@ class TradingEnv:
         if in_shares:
             orders = self._ordered_shares(action)
         else:
-            wanted, _ = self._wanted_worth(action, self.holdings * price)
-            orders = (wanted * (1 / price)).t() - self._rows
+            wanted, *_ = self._wanted_worth(action, self.holdings * price)
+            orders = self._orders_towards(wanted, price)
         lots = (orders / lot).trunc()
 
         def fee(value: Tensor) -> Tensor:
@@ -312,34 +345,86 @@ class TradingEnv:
         self.traded.copy_(traded)
         self.asset.copy_(cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
 
+    def _orders_towards(self, wanted: Tensor, price: Tensor) -> Tensor:
+        """Return the orders (tickers, num_envs) of shares towards what is wanted, (num_envs, tickers) in money."""
+        return (wanted * (1 / price)).t() - self._rows
+
+    def _trade_signed_lots_on_device(self, action: Tensor, price: Tensor) -> None:
+        """Fill orders of whole lots of accounts that may sell short as the compiled kernel does."""
+        settings, lot, leverage = self.settings, self.settings.lot, self.settings.leverage
+        wanted, *_ = self._wanted_worth(action, self.holdings * price)
+        ordered = (self._orders_towards(wanted, price) / lot).trunc() * lot
+        worth, grows = self._rows * price[:, None], (self._rows + ordered).abs() > self._rows.abs()
+        cash, traded = self.cash, torch.zeros_like(self.cash)
+        value, gross = sum(worth, cash), sum(worth.abs(), traded)
+        for turn in range(2):
+            for ticker in range(self.tickers):
+                order, held, of_a_lot = ordered[ticker], self._rows[ticker], lot * price[ticker]
+                due = (order != 0) & (grows[ticker] == (turn == 1))
+                sign, levy = order.sign(), settings.sell_tax_pct * (order < 0).double()
+                lots = torch.where(due, order.abs() / lot, 0.0)
+                if turn == 1:
+                    against = torch.where(held * sign < 0, held.abs() * price[ticker], 0.0)
+                    room = leverage * value - (gross - 2 * against)
+                    by_rate = room / (of_a_lot * (1 + leverage * (settings.cost_pct + levy)))
+                    by_least = (room - leverage * settings.min_fee) / (of_a_lot * (1 + leverage * levy))
+                    lots = torch.minimum(lots, torch.minimum(by_rate, by_least).floor() + 1).clamp(min=0)
+                for attempt in range(3):
+                    bought = lots * of_a_lot
+                    paid = (settings.cost_pct * bought).clamp(min=settings.min_fee) + levy * bought
+                    wider = gross + ((held + sign * (lots * lot)).abs() - held.abs()) * price[ticker]
+                    if turn == 0:
+                        break
+                    fewer = (lots - 1).clamp(min=0) if attempt < 2 else torch.zeros_like(lots)
+                    lots = torch.where(wider <= leverage * (value - paid), lots, fewer)
+                done = lots > 0
+                self._rows[ticker] = torch.where(done, held + sign * (lots * lot), held)
+                cash = torch.where(done, cash - (sign * bought + paid), cash)
+                value, gross = torch.where(done, value - paid, value), torch.where(done, wider, gross)
+                traded = traded + torch.where(done, bought, 0.0)
+        self.cash.copy_(cash)
+        invested = sum(self._rows * price[:, None], torch.zeros_like(cash))
+        self._close_where(cash + invested <= 0)
+        self.traded.copy_(traded)
+        self.asset.copy_(self.cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
+
     def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
         held = self.holdings * price
-        wanted, value = self._wanted_worth(action, held)
+        wanted, value, after = self._wanted_worth(action, held)
         gap, invested = wanted - held, _sum_over_tickers(wanted)
+        left = value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested
         self.traded.copy_(_sum_over_tickers(gap.abs()))
         self.holdings.copy_(wanted * (1 / price))
-        self.cash.copy_((value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested).clamp(min=0))
+        self.cash.copy_(torch.where(after > 0, left, 0.0) if self.short else left.clamp(min=0))
         self.asset.copy_(self.cash + invested)
 
-    def _wanted_worth(self, action: Tensor, held: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the portfolios are to hold in money, (num_envs, tickers), and their values before fees."""
+    def _wanted_worth(self, action: Tensor, held: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what portfolios are to hold in money, (num_envs, tickers), and their values before and after fees."""
         settings = self.settings
         value = self.cash + _sum_over_tickers(held)
         if settings.action_mode == "weights":
             powers = (action - action.amax(dim=1, keepdim=True)).exp()
             share = powers[:, 1:] * (1 / (powers[:, 0] + _sum_over_tickers(powers[:, 1:])))[:, None]
         else:
-            share = (1 + action).clamp(0, LARGEST_TILT) * (1 / self.tickers)
-            share = share * (1 / _sum_over_tickers(share).clamp(min=1))[:, None]
-        weights = held * (1 / value)[:, None]
+            share = (1 + action).clamp(-LARGEST_TILT if self.short else 0, LARGEST_TILT) * (1 / self.tickers)
+            share = share * self._within_leverage(share)[:, None]
+        weights = held * _per_value(value)[:, None]
         weights = weights + settings.rebalance_rate * (share - weights)
+        if self.short:
+            weights = weights * self._within_leverage(weights)[:, None]
         after = value
         for _ in range(NEWTON_STEPS):
             gap = weights * after[:, None] - held
             rate = self._rate_of_fee(gap)
             excess = after - value + _sum_over_tickers(rate * gap)
             after = after - excess / (1 + _sum_over_tickers(rate * weights))
-        return weights * after[:, None], value
+        after = after.clamp(min=0)
+        return weights * after[:, None], value, after
+
+    def _within_leverage(self, weights: Tensor) -> Tensor:
+        """Return the factors, 1 at most, by which the sum of the weights' sizes keeps to the leverage; 1 but short."""
+        per_leverage = 1 / self.settings.leverage if self.short else 1.0
+        return 1 / (_sum_over_tickers(weights.abs()) * per_leverage).clamp(min=1)
 
     def _rate_of_fee(self, gap: Tensor) -> Tensor:
         """Return the fee of a change of holdings by its money, negative for sales."""
@@ -369,7 +454,13 @@ def make_env(
         device=device,
         random_start=random_start,
         starts=segment.starts,
+        periods_per_year=segment.periods_per_year,
     )
+
+
+def _per_value(value: Tensor) -> Tensor:
+    """Return 1 / value, 0 of an account that is worth nothing."""
+    return torch.where(value > 0, 1 / value, 0.0)
 
 
 def _sum_over_tickers(values: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from workflow_scripts.training.networks.market import Ensemble
 from workflow_scripts.training.networks.shape import NetworkShape, Noise
 
 # These agents act within [-1, 1]; times this they reach what each action mode of the environment allows.
-ACTION_SCALE = {"tilt": 2.0, "weights": 3.0, "shares": 1.0}
+ACTION_SCALE = {"tilt": 2.0, "weights": 3.0, "shares": 1.0, "long_short": 4.0}
+LEAST_VALUE = 1e-300  # divides what a closed account trades, which is nothing
 
 
 class Replay:
@@ -152,7 +153,7 @@ class BufferedAgent(TradingAgent):
                 action = self.explore_action(infer(slice(step, step + 1), state[None])[0])
             before = env.asset.clone()
             next_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
-            days.append(torch.stack([reward.double(), env.traded / before]))
+            days.append(torch.stack([reward.double(), env.traded / before.clamp(min=LEAST_VALUE)]))
             if self.same_day_baseline:
                 reward = reward - reward.mean()
             self.buffer.add(state, action, reward, next_state, env.day, truncated)

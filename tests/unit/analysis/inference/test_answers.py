@@ -229,4 +229,5 @@ def test_a_window_whose_trials_have_no_opinion_gains_nothing_and_one_without_an_
 
 
 def test_skill_of_agents_whose_exposure_moves_is_alpha():
-    assert [estimand_of(mode) for mode in ("weights", "tilt", "shares")] == ["alpha", "sharpe", "sharpe"]
+    modes = ("weights", "tilt", "shares", "long_short")
+    assert [estimand_of(mode) for mode in modes] == ["alpha", "sharpe", "sharpe", "alpha"]
