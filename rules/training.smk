@@ -154,10 +154,11 @@ rule backtest_index:
     conda:
         "../envs/training.yaml"
     params:
+        settings=environment_flags,
         code=code("training.backtest_index"),
     shell:
         "exec python -m workflow_scripts.training.backtest_index --bars {input.bars:q} --sealed {input.sealed:q}"
-        " --returns {output.returns:q} > {log:q} 2>&1"
+        " --returns {output.returns:q} {params.settings} > {log:q} 2>&1"
 
 
 rule vary_execution:

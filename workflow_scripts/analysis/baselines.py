@@ -28,7 +28,9 @@ def baseline_values(folds: Sequence[Path], objective: Objective) -> dict[str, di
         for name, daily_returns in daily.columns.items():
             own = values.setdefault(name, {})
             with suppress(UndefinedError):
-                record = Record(daily_returns, benchmark, periods_per_year=daily.periods_per_year)
+                record = Record(
+                    daily_returns, benchmark, periods_per_year=daily.periods_per_year, risk_free=daily.risk_free
+                )
                 own[fold] = take(objective.name, objective.value, record)
     return values
 

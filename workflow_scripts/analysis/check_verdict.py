@@ -127,7 +127,7 @@ def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
 def _of_sharpe(path: Path) -> Iterator[str]:
     """Yield what sharpe.json says that the returns beside it do not."""
     said, returns = read_result(path), read_daily(path.with_name("returns.parquet"))
-    daily = returns.columns["daily_return"]
+    daily = returns.excess()
     own = sharpe_or_none(daily, returns.periods_per_year) if said.status == "ok" else None
     yield from _of_numbers(path, {"sharpe": said.sharpe}, {"sharpe": own})
     if said.status == "ok" and said.days != len(daily):

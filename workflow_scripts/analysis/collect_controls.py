@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from workflow_scripts.analysis.controls import cpu_seconds, row_of, sentences, summary
-from workflow_scripts.data.periods import periods_of
-from workflow_scripts.training.sharpe import read_returns, sharpe_or_none
+from workflow_scripts.sweeps.daily import Daily, read_daily
+from workflow_scripts.training.sharpe import sharpe_or_none
 from workflow_scripts.workflow.files import read_json, whole_file, write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import whole
@@ -30,13 +31,14 @@ def collect_controls(
     """
     log = start_job("collect_controls")
     stated: dict[str, Any] = json.loads(settings)
-    of_oracle: dict[str, list[pd.Series]] = {}
+    of_oracle: dict[str, list[Daily]] = {}
     for path in oracles:
-        of_oracle.setdefault(whole(path.parent.name), []).append(read_returns(path))
+        of_oracle.setdefault(whole(path.parent.name), []).append(read_daily(path))
     rows = []
     for control, path in zip(json.loads(controls), verdicts, strict=True):
         earned = of_oracle.get(control["name"], [])
-        oracle = sharpe_or_none(pd.concat(earned).to_numpy(), periods_of(earned[0].attrs)) if earned else None
+        excess = np.concatenate([table.excess() for table in earned]) if earned else None
+        oracle = None if excess is None else sharpe_or_none(excess, earned[0].periods_per_year)
         results, name = path.parents[2], control["name"]
         folders = [folder for room in ("markets", "sweeps") for folder in (results / room).glob(f"{name}*")]
         own = [folder for folder in folders if whole(folder.name) == name]

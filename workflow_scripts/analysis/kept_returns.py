@@ -22,7 +22,8 @@ class TestReturns:
 
     Attributes:
         days: (days,) the test days.
-        returns: daily returns (seeds, days) by candidate and baseline, candidates' seeds in the order of their files.
+        returns: daily returns beyond the risk-free rate, (seeds, days), by candidate and baseline; candidates' seeds in
+            the order of their files.
         periods_per_year: of the market.
         not_judged: why a candidate or baseline is not among them.
 
@@ -42,8 +43,8 @@ class ValidationReturns:
 
     Attributes:
         days: (days,) the validation days in their order.
-        benchmark: (days,) daily returns of the benchmark.
-        trials: daily returns (seeds, days) of each trial that has them, by the name of its folder below the sweep's.
+        benchmark: (days,) daily returns of the benchmark beyond the risk-free rate.
+        trials: the same (seeds, days) of each trial that has them, by the name of its folder below the sweep's.
 
     """
 
@@ -77,7 +78,7 @@ def read_test_returns(backtests: Sequence[Path], baselines: Sequence[Path]) -> T
     days = first.days
     returns: dict[str, Array] = {}
     for name, paths in files.items():
-        rows = np.stack([_of_days(path, days, "daily_return") for path in paths])
+        rows = np.stack([_of_days(path, days) for path in paths])
         if constant := sum(_is_constant(row) for row in rows):
             not_judged[name] = f"the daily returns of {constant} of {len(rows)} runs do not vary"
         else:
@@ -107,7 +108,7 @@ def read_validation_returns(scores: Sequence[Path], benchmarks: Sequence[Path]) 
         rows = _rows(score, path.parent, [window.days for window in windows])
         if rows is not None:
             trials[f"{path.parent.parent.name}/{path.parent.name}"] = _by_day(days, rows)
-    benchmark = _by_day(days, np.concatenate([window.columns["benchmark"] for window in windows])[None])
+    benchmark = _by_day(days, np.concatenate([window.excess("benchmark") for window in windows])[None])
     return ValidationReturns(np.unique(days), benchmark[0], trials)
 
 
@@ -117,23 +118,20 @@ def _rows(score: Score, folder: Path, windows: Sequence[Days]) -> Array | None:
         return None
     rows = [
         np.concatenate(
-            [
-                _of_days(run_of(folder, fold, seed) / "returns.parquet", window, "daily_return")
-                for fold, window in enumerate(windows)
-            ]
+            [_of_days(run_of(folder, fold, seed) / "returns.parquet", window) for fold, window in enumerate(windows)]
         )
         for seed in seeds_on_every_fold(score, len(windows))
     ]
     return np.stack(rows) if rows else None
 
 
-def _of_days(path: Path, days: Days, column: str) -> Array:
+def _of_days(path: Path, days: Days) -> Array:
     own = read_daily(path)
     if not np.array_equal(own.days, days):
         raise ValueError(
             f"{path} has {len(own.days)} days and its benchmark {len(days)}, or other ones: not the same days"
         )
-    return own.columns[column]
+    return own.excess()
 
 
 def _by_day(days: Days, rows: Array) -> Array:

@@ -40,13 +40,13 @@ class Parts:
         return cls([run["first_day"] for run in runs], [run["bars"] for run in runs], window["paths"])
 
     def cut(self, returns: Path, column: str) -> list[Array]:
-        """Return a fold's daily returns, part by part.
+        """Return a fold's daily returns beyond the risk-free rate, part by part.
 
         Raises:
             ValueError: they are not as many as the parts have.
 
         """
-        daily = read_daily(returns).columns[column]
+        daily = read_daily(returns).excess(column)
         ends = np.cumsum([bars - 1 for bars in self.bars])
         if len(daily) != ends[-1]:
             raise ValueError(f"{returns} has {len(daily)} returns, and the parts of its fold {ends[-1]}")

@@ -13,8 +13,15 @@ DAILY: Interval = "1d"
 # Of stocks, and of a table that states nothing.
 TRADING_DAYS_A_YEAR = 252
 PERIODS_PER_YEAR = "periods_per_year"
+# What cash earns a year, beyond which returns count; a table of returns that states none has none.
+RISK_FREE = "risk_free"
 # The longest of the features' look-backs whose length no setting decides: that of close_60_sma.
 LONGEST_AVERAGE_DAYS = 60
+
+
+def risk_free_of(attributes: Mapping[Any, Any]) -> float:
+    """Return the yearly risk-free rate that a table's attributes state, 0 where they state none."""
+    return float(attributes.get(RISK_FREE, 0.0))
 
 
 def look_back(turbulence_days: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.data.periods import periods_of
+from workflow_scripts.data.periods import periods_of, risk_free_of
 from workflow_scripts.sweeps.measures import Array
 from workflow_scripts.workflow.files import damaged, first_line
 
@@ -21,12 +21,18 @@ class Daily:
         days: (periods,) the days; time stamps, to the second, where a period is shorter than a day.
         columns: (periods,) numbers by name.
         periods_per_year: periods per year, of the table's market.
+        risk_free: what cash earned a year.
 
     """
 
     days: NDArray[np.datetime64]
     columns: dict[str, Array]
     periods_per_year: int
+    risk_free: float = 0.0
+
+    def excess(self, column: str = "daily_return") -> Array:
+        """Return a column of daily returns beyond the risk-free rate."""
+        return self.columns[column] - self.risk_free / self.periods_per_year
 
 
 def read_daily(path: Path) -> Daily:
@@ -47,7 +53,7 @@ def read_daily(path: Path) -> Daily:
         moments = np.from_dlpack(columns.pop("date").view("int64")).astype(f"datetime64[{unit}]")
         numbers = {name: _numbers(column) for name, column in columns.items()}
         attributes = json.loads((file.schema_arrow.metadata or {}).get(b"PANDAS_ATTRS", b"{}"))
-        return Daily(_in_days(moments), numbers, periods_of(attributes))
+        return Daily(_in_days(moments), numbers, periods_of(attributes), risk_free_of(attributes))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(damaged(path, first_line(error))) from error
 

@@ -34,6 +34,7 @@ class Record:
         benchmark: (days,) the benchmark's on the same days; none where there is no benchmark.
         turnover: (days,) traded value as a fraction of the portfolio's; none where nobody kept it.
         periods_per_year: days per year.
+        risk_free: what cash earns a year.
 
     """
 
@@ -41,6 +42,12 @@ class Record:
     benchmark: Array | None = None
     turnover: Array | None = None
     periods_per_year: int = TRADING_DAYS_A_YEAR
+    risk_free: float = 0.0
+
+    @property
+    def excess(self) -> Array:
+        """The daily returns beyond the risk-free rate."""
+        return self.daily_returns - self.risk_free / self.periods_per_year
 
 
 Measure = Callable[[Record], float]
@@ -82,7 +89,7 @@ def take_all(record: Record) -> tuple[dict[str, float | None], dict[str, str]]:
 
 
 def sharpe_of(daily_returns: Array, periods_per_year: int) -> float:
-    """Return mean / standard deviation (ddof=1) of daily returns × √periods: Sharpe (1994), risk-free rate 0.
+    """Return mean / standard deviation (ddof=1) of daily returns × √periods: Sharpe (1994).
 
     Raises:
         UndefinedError: the returns do not vary.
@@ -124,11 +131,11 @@ def dispersion(daily_returns: Array, what: str, fitted: int = 1) -> float:
 
 @measure
 def sharpe(record: Record) -> float:
-    """Annualised Sharpe ratio: mean / standard deviation of the daily returns × √periods, risk-free rate 0.
+    """Annualised Sharpe ratio: mean / standard deviation of the returns beyond the risk-free rate × √periods.
 
     Sharpe (1994), "The Sharpe Ratio".
     """
-    return sharpe_of(record.daily_returns, record.periods_per_year)
+    return sharpe_of(record.excess, record.periods_per_year)
 
 
 @measure
@@ -139,15 +146,15 @@ def total_return(record: Record) -> float:
 
 @measure
 def sortino(record: Record) -> float:
-    """Annualised Sortino ratio: mean / downside deviation × √periods, target 0.
+    """Annualised Sortino ratio: mean / downside deviation of the returns beyond the risk-free rate × √periods.
 
     The downside deviation is √(mean of min(return, 0)²) over all days: Sortino and Price (1994), "Performance
     Measurement in a Downside Risk Framework".
     """
-    downside = float(np.sqrt(np.mean(np.minimum(record.daily_returns, 0) ** 2)))
+    downside = float(np.sqrt(np.mean(np.minimum(record.excess, 0) ** 2)))
     if downside <= NOTHING * level(record.daily_returns):
         raise UndefinedError("no day lost")
-    return float(np.mean(record.daily_returns)) / downside * math.sqrt(record.periods_per_year)
+    return float(np.mean(record.excess)) / downside * math.sqrt(record.periods_per_year)
 
 
 @measure
@@ -217,7 +224,8 @@ def kurtosis(record: Record) -> float:
 def alpha(record: Record) -> float:
     """Annualised alpha against the benchmark, as a fraction: intercept of the daily regression × periods.
 
-    Jensen (1968), "The Performance of Mutual Funds", by least squares of the returns on the benchmark's.
+    Jensen (1968), "The Performance of Mutual Funds", by least squares of the returns on the benchmark's, both beyond
+    the risk-free rate.
     """
     return _regression(record)[0] * record.periods_per_year
 
@@ -259,9 +267,9 @@ def _standardised_moment(daily_returns: Array, order: int) -> float:
 
 def _regression(record: Record) -> tuple[float, float, Array]:
     """Return intercept, slope and residuals of the least squares of the returns on the benchmark's."""
-    benchmark = benchmark_of(record)
+    benchmark, returns = benchmark_of(record) - record.risk_free / record.periods_per_year, record.excess
     dispersion(benchmark, "daily returns of the benchmark")
     centred = benchmark - benchmark.mean()
-    slope = float(centred @ record.daily_returns) / float(centred @ centred)
-    intercept = float(np.mean(record.daily_returns)) - slope * float(benchmark.mean())
-    return intercept, slope, record.daily_returns - intercept - slope * benchmark
+    slope = float(centred @ returns) / float(centred @ centred)
+    intercept = float(np.mean(returns)) - slope * float(benchmark.mean())
+    return intercept, slope, returns - intercept - slope * benchmark

@@ -89,4 +89,4 @@ def _read_record(returns: Path, benchmark: Path | None) -> Record:
         if not np.array_equal(own.days, other.days):
             raise ValueError(f"{returns} has {len(own.days)} days and {benchmark} {len(other.days)}: not the same days")
         benchmark_returns = other.columns["benchmark"]
-    return Record(daily_returns, benchmark_returns, turnover, own.periods_per_year)
+    return Record(daily_returns, benchmark_returns, turnover, own.periods_per_year, own.risk_free)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from workflow_scripts.data.periods import PERIODS_PER_YEAR, TRADING_DAYS_A_YEAR
+from workflow_scripts.data.periods import PERIODS_PER_YEAR, RISK_FREE, TRADING_DAYS_A_YEAR
 from workflow_scripts.workflow.files import damaged, first_line, read_json, whole_file, write_json
 
 if TYPE_CHECKING:  # half of score_trial's start, which reads no returns
@@ -21,7 +21,7 @@ NO_DISPERSION = 1e-12
 
 
 def sharpe_ratio(daily_returns: NDArray[np.float64], periods_per_year: int = TRADING_DAYS_A_YEAR) -> float:
-    """Return mean / standard deviation (ddof=1) × √periods per year of simple daily returns, risk-free rate 0.
+    """Return mean / standard deviation (ddof=1) × √periods per year of simple daily returns beyond the risk-free rate.
 
     Raises:
         ValueError: fewer than two returns, or returns that never vary: no Sharpe ratio is defined.
@@ -55,6 +55,7 @@ class Episode:
             the rest is cash. None where nobody noted it.
         traded: (days, tickers) what was bought, sold below zero, as fractions of the portfolio's value the day before.
         start: (tickers,) what was held before the first day's trades, as fractions of the portfolio's value then.
+        risk_free: what cash earns a year.
 
     """
 
@@ -65,11 +66,22 @@ class Episode:
     weights: NDArray[np.float64] | None = None
     traded: NDArray[np.float64] | None = None
     start: NDArray[np.float64] | None = None
+    risk_free: float = 0.0
+
+    @property
+    def excess(self) -> NDArray[np.float64]:
+        """The daily returns beyond the risk-free rate, of which the Sharpe ratio is (Sharpe 1994)."""
+        return self.daily_returns - self.risk_free / self.periods_per_year
 
     @property
     def sharpe(self) -> float | None:
-        """The Sharpe ratio of the daily returns, annualised, where it is defined."""
-        return sharpe_or_none(self.daily_returns, self.periods_per_year)
+        """The Sharpe ratio, annualised, where it is defined."""
+        return sharpe_or_none(self.excess, self.periods_per_year)
+
+    @property
+    def attributes(self) -> dict[str, float]:
+        """What a table of the daily returns states: by what they are annualised, and beyond what they count."""
+        return {PERIODS_PER_YEAR: self.periods_per_year, **({RISK_FREE: self.risk_free} if self.risk_free else {})}
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,8 @@ def read_result(path: Path) -> RunResult:
 
 
 def write_returns(episode: Episode | None, path: Path, periods_per_year: int = TRADING_DAYS_A_YEAR) -> None:
-    """Write the daily returns of a run: date, daily_return, turnover; the table's attributes state the days per year.
+    """Write the daily returns of a run: date, daily_return, turnover; the table's attributes state the days per year,
+    and the risk-free rate where there is one.
 
     Args:
         episode: of the run; none of a failed one.
@@ -152,7 +165,7 @@ def write_returns(episode: Episode | None, path: Path, periods_per_year: int = T
         "turnover": episode.turnover if episode else np.empty(0),
     }
     table = pd.DataFrame(columns)
-    table.attrs[PERIODS_PER_YEAR] = episode.periods_per_year if episode else periods_per_year
+    table.attrs |= episode.attributes if episode else {PERIODS_PER_YEAR: periods_per_year}
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)
 

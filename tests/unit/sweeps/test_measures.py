@@ -24,6 +24,17 @@ def test_the_sharpe_ratio_of_a_run_is_the_one_that_training_states():
     assert take("sharpe", MEASURES["sharpe"], Record(daily_returns)) == sharpe_ratio(daily_returns)
 
 
+def test_half_in_cash_has_no_alpha_half_the_beta_and_the_sharpe_ratio_of_what_it_holds():
+    """The other half earns the risk-free rate of 4 a year, 1 a period."""
+    benchmark = np.array([3.0, 2.0, 5.0, -1.0])
+    half = Record((benchmark + 1) / 2, benchmark, None, 4, risk_free=4.0)
+    whole = Record(benchmark, benchmark, None, 4, risk_free=4.0)
+    assert take("alpha", MEASURES["alpha"], half) == pytest.approx(0, abs=1e-12)
+    assert take("beta", MEASURES["beta"], half) == pytest.approx(0.5)
+    for name in ("sharpe", "sortino"):
+        assert take(name, MEASURES[name], half) == pytest.approx(take(name, MEASURES[name], whole))
+
+
 def test_the_total_return_compounds():
     assert measured("total_return", [0.5, -0.5, 1.0]) == pytest.approx(1.5 * 0.5 * 2 - 1)
 

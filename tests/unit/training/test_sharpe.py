@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ def test_sharpe_is_mean_over_sample_deviation_times_the_root_of_a_year():
     # mean 0.01, deviations ±0.01 with ddof=1: sd = 0.01 * sqrt(2)
     assert sharpe_ratio(np.array([0.0, 0.02])) == pytest.approx(1 / math.sqrt(2) * math.sqrt(252))
     assert sharpe_ratio(np.array([0.0, 0.02]), 365) == pytest.approx(1 / math.sqrt(2) * math.sqrt(365))
+
+
+def test_with_a_risk_free_rate_it_is_of_the_returns_beyond_it():
+    """A year's 2.52 % is 0.01 % a day: of 0.01 % and 2.01 % there remain 0 and 2 %."""
+    one = replace(episode([0.0001, 0.0201]), risk_free=0.0252)
+    assert one.sharpe == pytest.approx(1 / math.sqrt(2) * math.sqrt(252))
 
 
 def test_returns_that_never_vary_have_no_sharpe():

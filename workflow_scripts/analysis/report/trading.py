@@ -82,7 +82,7 @@ def _measures(returns: Mapping[str, Daily]) -> Table:
     for name, table in returns.items():
         against = None if name == BENCHMARK else benchmark
         records = [
-            Record(own, against, turnover, table.periods_per_year)
+            Record(own, against, turnover, table.periods_per_year, table.risk_free)
             for own, turnover in zip(_rows(table), _rows(table, "turnover"), strict=True)
         ]
         taken[name] = [take_all(record)[0] for record in records]
@@ -150,7 +150,7 @@ def _rolling(returns: Mapping[str, Daily]) -> list[Figure]:
     data = []
     for name in (each for each in (BENCHMARK, "default", TUNED) if each in returns):
         table = returns[name]
-        windows = np.lib.stride_tricks.sliding_window_view(_rows(table), ROLLING, axis=1)
+        windows = np.lib.stride_tricks.sliding_window_view(np.atleast_2d(table.excess()), ROLLING, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = windows.mean(axis=2) / windows.std(axis=2, ddof=1) * np.sqrt(table.periods_per_year)
         x = days(table.days[ROLLING - 1 :])

@@ -225,7 +225,7 @@ def _stacked(rows: Sequence[Daily]) -> Daily:
     columns: dict[str, Array] = {
         name: np.stack([row.columns[name] for row in rows]) for name in ("daily_return", "turnover")
     }
-    return Daily(rows[0].days, columns, rows[0].periods_per_year)
+    return Daily(rows[0].days, columns, rows[0].periods_per_year, rows[0].risk_free)
 
 
 def read_sweeps(root: Path, names: Sequence[str] = ()) -> list[Sweep]:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.data.fold_files import Segment
-from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.sharpe import Episode
@@ -64,7 +63,11 @@ def _run_episodes(
     returns, turnover = np.where(path[:-1] > 0, path[1:] / worth[:-1] - 1, 0.0), volume / worth[:-1]
     earned = slice(first + 1, env.day + 1)
     dates, days_a_year = segment.dates[earned], segment.periods_per_year
-    episodes = [Episode(dates, returns[:, each], turnover[:, each], days_a_year) for each in range(env.num_envs)]
+    risk_free = env.settings.risk_free
+    episodes = [
+        Episode(dates, returns[:, each], turnover[:, each], days_a_year, risk_free=risk_free)
+        for each in range(env.num_envs)
+    ]
     if not with_weights:
         return episodes
     shares, close = torch.stack(held).cpu().numpy(), segment.close[earned, None]
@@ -130,8 +133,8 @@ def _buy_and_hold(segment: Segment, environment: EnvironmentSettings, equal: Ten
     turnover[0] = float(env.traded[0]) / began
     traded[0] = (shares - held) * segment.close[1] / began
     returns, start = values / np.concatenate([[began], values[:-1]]) - 1, held * segment.close[0] / began
-    weights = worth / values[:, None]
-    return Episode(segment.dates[1:], returns, turnover, segment.periods_per_year, weights, traded, start)
+    made = returns, turnover, segment.periods_per_year, worth / values[:, None], traded, start
+    return Episode(segment.dates[1:], *made, environment.risk_free)
 
 
 def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode:
@@ -157,12 +160,12 @@ def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode
 
 
 def write_baselines(episodes: Mapping[str, Episode], path: Path) -> None:
-    """Write daily returns: date, then a column per baseline; the table's attributes state the days per year."""
+    """Write daily returns: date, then a column per baseline; the table's attributes are those of a run's returns."""
     import pandas as pd
 
     one = next(iter(episodes.values()))
     columns = {name: episode.daily_returns for name, episode in episodes.items()}
     table = pd.DataFrame({"date": pd.to_datetime(one.dates), **columns})
-    table.attrs[PERIODS_PER_YEAR] = one.periods_per_year
+    table.attrs |= one.attributes
     with whole_file(path) as beside:
         table.to_parquet(beside, index=False)

@@ -48,5 +48,5 @@ def oracle_episode(
 
     episodes = {pair: episode(*pair) for pair in product(GAINS, SPEEDS)}
     trading = [pair for pair, each in episodes.items() if each.turnover.any()]  # small tilts may be less than a lot
-    gain, speed = max(trading, key=lambda pair: sharpe_ratio(episodes[pair].daily_returns))
+    gain, speed = max(trading, key=lambda pair: sharpe_ratio(episodes[pair].excess))
     return episodes[gain, speed], {"gain": gain, "speed": speed}

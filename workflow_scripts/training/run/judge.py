@@ -73,7 +73,7 @@ def choose_snapshot(
     """
     episodes = evaluate_snapshots(agent, agent.snapshots, window, environment, architecture)
     sharpes = [
-        sharpe_ratio(episode.daily_returns, episode.periods_per_year) if episode.turnover.any() else -math.inf
+        sharpe_ratio(episode.excess, episode.periods_per_year) if episode.turnover.any() else -math.inf
         for episode in episodes
     ]
     best = max(range(len(sharpes)), key=lambda place: (sharpes[place], place))
