@@ -37,6 +37,18 @@ def test_a_chain_of_continued_runs_is_the_training_that_goes_through_its_phases(
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
+@pytest.mark.parametrize("agent", ["ppo", "sac"])
+def test_the_third_of_a_chain_learns_by_its_own_rate_as_if_it_had_gone_through_all_phases_itself(tmp_path, fold, agent):
+    first, second = trials(agent)
+    phases = [*second.phases, {"budget": 128, "configuration": second.configuration}]
+    third = Trial("toy", agent, 2, 0, 192, {**second.configuration, "learning_rate": 3e-4}, 0, phases)
+    run(tmp_path / "first", fold, first, state=tmp_path / "first.pt")
+    run(tmp_path / "second", fold, second, parent=tmp_path / "first.pt", state=tmp_path / "second.pt")
+    chained = run(tmp_path / "third", fold, third, parent=tmp_path / "second.pt")
+    at_once = run(tmp_path / "at_once", fold, third)
+    assert (chained / "policy.pt").read_bytes() == (at_once / "policy.pt").read_bytes()
+
+
 def test_a_rung_that_continues_its_lower_rung_ends_where_a_training_from_the_start_does(tmp_path, fold):
     """Both budgets are multiples of horizon_len, so that no collection is cut short where the lower rung ends."""
     configuration = small("ppo")

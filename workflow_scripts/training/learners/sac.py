@@ -1,6 +1,7 @@
 """The learners of SAC and ModSAC."""
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -24,6 +25,7 @@ class SoftActorCritic(BufferedAgent):
     """
 
     optimizers = ("act_optimizer", "cri_optimizer", "alpha_optimizer")
+    faster: ClassVar[Mapping[str, float]] = {"alpha_optimizer": 4}
     tensors: ClassVar[tuple[str, ...]] = ("alpha_log",)
     noise = "state"
     settings: SAC
@@ -32,7 +34,7 @@ class SoftActorCritic(BufferedAgent):
         """Make the buffer, and the temperature."""
         super().prepare(env)
         self.alpha_log = torch.full((1,), math.log(self.settings.alpha), requires_grad=True, device=self.device)
-        self.alpha_optimizer = AdamW([self.alpha_log], self.settings.learning_rate * 4)
+        self.alpha_optimizer = AdamW([self.alpha_log], self.settings.learning_rate * self.faster["alpha_optimizer"])
 
     def sample_action(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return actions within [-1, 1] and their log-probabilities, (batch,) (Haarnoja et al. 2018, appendix C)."""

@@ -35,6 +35,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         window: on which it trains, and whose table its networks share.
         networks: names of the networks whose weights a saved state holds; a target is a copy of its network.
         optimizers: names of their optimizers.
+        faster: how many times as fast as the networks' some of them learn, by name.
         tensors: names of what else a saved state holds.
         kernels: the module of its compiled updates; none where torch makes them.
         curves: what was noted of the training so far, a row per noted round of updates.
@@ -44,6 +45,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
 
     networks: ClassVar[tuple[str, ...]] = ("act", "cri")
     optimizers: ClassVar[tuple[str, ...]] = ("act_optimizer", "cri_optimizer")
+    faster: ClassVar[Mapping[str, float]] = {}
     tensors: ClassVar[tuple[str, ...]] = ()
     kernels: ClassVar[Any] = None
 
@@ -144,7 +146,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
             if (asked := getattr(settings, name)) != (has := getattr(self.settings, name)):
                 raise ValueError(f"{name} cannot change during a training: it is {has}, and {asked} is asked for")
         for name in self.optimizers:
-            getattr(self, name).lr *= settings.learning_rate / self.settings.learning_rate
+            getattr(self, name).lr = settings.learning_rate * self.faster.get(name, 1)
         self.settings = settings
 
     def saved_state(self) -> dict[str, Any]:
