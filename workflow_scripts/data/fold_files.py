@@ -46,12 +46,16 @@ class Segment:
 
     def runs(self) -> list["Segment"]:
         """Return a segment for each run of contiguous days."""
+        bounds = pairwise((*self.starts, len(self.dates)))
+        return [replace(self, starts=(0,), **self._rows(slice(*each))) for each in bounds]
 
-        def run(first: int, stop: int) -> Segment:
-            arrays: dict[str, Any] = {name: array[first:stop] for name, array in self.arrays().items()}
-            return replace(self, starts=(0,), **arrays)
+    def between(self, first: int, stop: int) -> "Segment":
+        """Return the segment of the rows from ``first`` to before ``stop``."""
+        starts = sorted({0, *(start - first for start in self.starts if first < start < stop)})
+        return replace(self, starts=tuple(starts), **self._rows(slice(first, stop)))
 
-        return [run(first, stop) for first, stop in pairwise((*self.starts, len(self.dates)))]
+    def _rows(self, rows: slice) -> dict[str, Any]:
+        return {name: array[rows] for name, array in self.arrays().items()}
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def judge(run: Run, trained: Trained, log: logging.Logger, last_attempt: bool = 
             raise TrainingFailedError(trained.reason)
         with out_of_memory_is_a_failure(last_attempt):
             if agent.snapshots:
-                choose_snapshot(agent, data.train, *where, log)
+                choose_snapshot(agent, run.holdout or data.train, *where, log)
             episode = evaluate_policy(agent, data.validation, *where)
             result = judge_episode(episode, evaluate_policy(agent, data.train, *where, with_weights=False))
     except TrainingFailedError as error:
@@ -66,18 +66,22 @@ def choose_snapshot(
     architecture: Architecture,
     log: logging.Logger,
 ) -> None:
-    """Give the policy the weights of the snapshot with the highest Sharpe ratio on the training window.
+    """Give the policy the weights of the snapshot with the highest Sharpe ratio on a window before the validation days.
 
-    The validation days have no say: they judge the result. A snapshot that never trades loses to all that do; among
-    equals the last one wins.
+    That is the training window, or what was held out at its end. The validation days have no say: they judge the
+    result. A snapshot that never trades loses to all that do; among equals the last one wins.
     """
+    of_training = agent.act.table
+    agent.act.show(agent.act.tabulate(window).to(agent.device))
     episodes = evaluate_snapshots(agent, agent.snapshots, window, environment, architecture)
+    agent.act.show(of_training)
     sharpes = [
         sharpe_ratio(episode.excess, episode.periods_per_year) if episode.turnover.any() else -math.inf
         for episode in episodes
     ]
     best = max(range(len(sharpes)), key=lambda place: (sharpes[place], place))
-    log.info("training_sharpe of the snapshots: " + " ".join(f"{sharpe:.2f}" for sharpe in sharpes) + f"; took {best}")
+    which = "training" if window is agent.window else "holdout"
+    log.info(f"{which}_sharpe of the snapshots: " + " ".join(f"{sharpe:.2f}" for sharpe in sharpes) + f"; took {best}")
     agent.act.load_state_dict(agent.snapshots[best])
 
 

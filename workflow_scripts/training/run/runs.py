@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from workflow_scripts.data.fold_files import FoldData
+from workflow_scripts.data.fold_files import FoldData, Segment
 from workflow_scripts.training.agents.base import Agent, agent_of
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.learners.trading_agent import TrainingFailedError
@@ -36,6 +37,7 @@ class Run:
         seed: seed of the networks, the exploration and the starting portfolios.
         environment: how an action becomes trades.
         training: what every run has in common.
+        holdout: the days at the end of the training window that choose the snapshot; none where they train.
 
     """
 
@@ -45,6 +47,7 @@ class Run:
     seed: int
     environment: EnvironmentSettings
     training: TrainingSettings
+    holdout: Segment | None = None
 
     @classmethod
     def of(
@@ -53,7 +56,7 @@ class Run:
         """Return the run of a trial.
 
         Raises:
-            ValueError: there is no such agent, or it has no such configuration.
+            ValueError: there is no such agent, it has no such configuration, or no days are left to hold out.
 
         """
         kind, last = agent_of(trial.agent), {"budget": trial.budget, "configuration": trial.configuration}
@@ -61,7 +64,35 @@ class Run:
             phases = tuple(Phase(each["budget"], kind.of(each["configuration"])) for each in (*trial.phases, last))
         except SettingError as error:
             raise error.below(trial.agent) from None
-        return cls(trial, phases, data, seed, environment, training)
+        holdout = None
+        if training.snapshot == "best_in_holdout":
+            train, holdout = hold_out(data.train, training.holdout_share, training.holdout_purge_days)
+            data = replace(data, train=train)
+        return cls(trial, phases, data, seed, environment, training, holdout)
+
+
+def hold_out(window: Segment, share: float, purge_days: int) -> tuple[Segment, Segment]:
+    """Return the days of a training window that train, and those at its end that are held out.
+
+    A row is a bar, and a day may have many: days are held out and dropped as a whole.
+
+    Raises:
+        ValueError: one of the two has fewer than two bars; says how many.
+
+    """
+    days = np.unique(window.dates.astype("U10"), return_index=True)[1]
+    held = round(share * len(days))
+    first = int(days[-held]) if held else len(window.dates)
+    stop = int(days[max(0, len(days) - held - purge_days)]) if held + purge_days else first
+    train, holdout = window.between(0, stop), window.between(first, len(window.dates))
+    for part in (train, holdout):
+        if min(len(run.dates) for run in part.runs()) < 2:
+            raise ValueError(
+                f"training.holdout_share {share:g} of {len(days)} training days, and {purge_days} days dropped before "
+                f"them, leave {len(train.dates)} bars to train on and {len(holdout.dates)} held out, and each run of "
+                "days needs 2: take another share, or lower training.holdout_purge_days"
+            )
+    return train, holdout
 
 
 @dataclass(frozen=True)

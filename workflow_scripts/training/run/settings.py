@@ -51,10 +51,16 @@ class TrainingSettings(Settings):
         le=256,
         description="runs that share a GPU and its memory; `--resources gpu=` then counts GPUs × runs_per_gpu",
     )
-    snapshot: Literal["last", "best_in_training"] = Field(
+    snapshot: Literal["last", "best_in_training", "best_in_holdout"] = Field(
         default="last",
         description="the policy that a training results in: `last`, or of eight on the way the one with the highest "
-        "Sharpe ratio on the training window",
+        "Sharpe ratio on the training window, or on days at its end that are held out of the training",
+    )
+    holdout_share: float = Field(
+        default=0.2, gt=0, lt=1, description="`best_in_holdout`: share of the training window's days that is held out"
+    )
+    holdout_purge_days: int = Field(
+        default=5, ge=0, le=10**6, description="`best_in_holdout`: days dropped before those that are held out"
     )
     limit_minutes: float | None = Field(
         default=None,
