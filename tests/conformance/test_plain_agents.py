@@ -55,11 +55,13 @@ def test_twenty_updates_train_the_weights_of_the_plain_implementation(window, ag
         torch.testing.assert_close(one, other, rtol=2e-3, atol=2e-5)
 
 
-def test_adamw_steps_as_torchs_does():
+@pytest.mark.parametrize("decay", [0.0, 0.01, 20.0])
+def test_adamw_steps_as_torchs_does(decay):
     torch.manual_seed(0)
     ours, theirs = (torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Linear(7, 1)) for _ in range(2))
     theirs.load_state_dict(ours.state_dict())
-    own, reference = AdamW(ours.parameters(), 1e-2), torch.optim.AdamW(theirs.parameters(), 1e-2)
+    own = AdamW(ours.parameters(), 1e-2, decay)
+    reference = torch.optim.AdamW(theirs.parameters(), 1e-2, weight_decay=decay)
     for _ in range(30):
         batch = torch.randn(16, 5)
         own.minimise((ours(batch) * 9).square().mean(), max_norm=3.0)

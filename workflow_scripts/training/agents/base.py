@@ -31,7 +31,7 @@ class Agent(Settings):
     """
 
     on_policy: ClassVar[bool]
-    fixed: ClassVar[tuple[str, ...]] = ("net_dims_0", "net_dims_1")
+    fixed: ClassVar[tuple[str, ...]] = ("net_dims_0", "net_dims_1", "dropout")
 
     learning_rate: LearningRate = 3e-4
     gamma: float = Field(default=0.9, ge=0, le=1, description="discount factor per day")
@@ -40,6 +40,19 @@ class Agent(Settings):
     batch_size: BatchSize = 512
     horizon_len: HorizonLen = 512
     repeat_times: RepeatTimes = 16
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=100, description="decay of all weights: learning_rate × this, at each update (AdamW)"
+    )
+    dropout: float = Field(
+        default=0.0, ge=0, le=0.9, description="share of the hidden units that each update leaves out; none trades so"
+    )
+    feature_noise: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="standard deviation of what is added to the features in training, drawn for each collection; a "
+        "feature has 1",
+    )
 
     @model_validator(mode="after")
     def _refuse_no_updates(self) -> Self:

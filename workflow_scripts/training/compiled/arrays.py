@@ -33,6 +33,11 @@ def optimizer_arrays(optimizer: AdamW) -> Arrays:
     return tuple(getattr(optimizer, name).numpy() for name in names)
 
 
+def rates(optimizer: AdamW) -> tuple[float, float]:
+    """Return learning rate and weight decay of an optimizer's next step."""
+    return optimizer.lr, optimizer.weight_decay
+
+
 def empty(*shapes: tuple[int, ...]) -> Arrays:
     """Return work arrays; torch aligns them with cache lines, on which the last bits of a product depend."""
     return tuple(torch.empty(shape).numpy() for shape in shapes)

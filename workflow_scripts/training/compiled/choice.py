@@ -24,7 +24,8 @@ def choose_learner(
     settings: Agent, environment: EnvironmentSettings, architecture: Architecture, device: str
 ) -> type[TradingAgent]:
     """Return what learns by hyperparameters: compiled where the agent has such a learner and the run allows it."""
-    if device == "cpu" and architecture == "shared" and environment.action_mode != "weights":
+    plain = settings.dropout > 0 or environment.action_mode == "weights"
+    if device == "cpu" and architecture == "shared" and not plain:
         return settings.compiled_learner() or settings.learner()
     return settings.learner()
 

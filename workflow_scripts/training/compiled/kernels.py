@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from workflow_scripts.training.compiled.blas import SYMBOL, name_product
 from workflow_scripts.training.environment import kernels as environment
-from workflow_scripts.training.learners.adamw import BETAS, EPSILON, WEIGHT_DECAY
+from workflow_scripts.training.learners.adamw import BETAS, EPSILON
 from workflow_scripts.training.networks.market import LOG_STD_RANGE
 from workflow_scripts.training.networks.shared import HOLDING_CLIP
 
@@ -168,6 +168,7 @@ def adamw(
     second_moment: Floats,
     steps: Floats,
     learning_rate: float,
+    weight_decay: float,
     max_norm: float,
 ) -> None:
     """Make a step of ``AdamW``, and leave a gradient of zeros (Loshchilov & Hutter 2019, algorithm 2).
@@ -179,6 +180,7 @@ def adamw(
         second_moment: mean of their squares.
         steps: () how many were made.
         learning_rate: of this step.
+        weight_decay: learning_rate × this share of each weight is taken off.
         max_norm: see gradient.
 
     """
@@ -190,7 +192,7 @@ def adamw(
     kept, kept_square = np.float32(1 - BETAS[0]), np.float32(1 - BETAS[1])
     rate = np.float32(learning_rate / (1 - BETAS[0] ** steps[()]))
     per_root, epsilon = np.float32(1 / math.sqrt(1 - BETAS[1] ** steps[()])), np.float32(EPSILON)
-    decay = np.float32(1 - learning_rate * WEIGHT_DECAY)
+    decay = np.float32(1 - learning_rate * weight_decay)
     for place in range(len(gradient)):
         slope = gradient[place] * scale
         first_moment[place] += kept * (slope - first_moment[place])

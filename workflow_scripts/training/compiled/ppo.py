@@ -13,6 +13,7 @@ from workflow_scripts.training.compiled.arrays import (
     gradients,
     market_part,
     optimizer_arrays,
+    rates,
     weights_of,
 )
 from workflow_scripts.training.environment.trading_env import TradingEnv
@@ -91,6 +92,6 @@ class CompiledPPO(PolicyGradient):
             self.work,
             logprobs.numpy(),
         )
-        kernels.adamw(*self.critic_step, self.cri_optimizer.lr, CLIP_GRAD_NORM)
-        kernels.adamw(*self.actor_step, self.act_optimizer.lr, CLIP_GRAD_NORM)
+        kernels.adamw(*self.critic_step, *rates(self.cri_optimizer), CLIP_GRAD_NORM)
+        kernels.adamw(*self.actor_step, *rates(self.act_optimizer), CLIP_GRAD_NORM)
         return loss, objective, logprobs, entropy

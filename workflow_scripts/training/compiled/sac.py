@@ -14,6 +14,7 @@ from workflow_scripts.training.compiled.arrays import (
     gradients,
     market_part,
     optimizer_arrays,
+    rates,
     weights_of,
 )
 from workflow_scripts.training.environment.trading_env import TradingEnv
@@ -121,7 +122,7 @@ class CompiledSAC(SoftActorCritic):
             self.turned_aims,
             self.work,
         )
-        kernels.adamw(*self.critic_step, self.cri_optimizer.lr, CLIP_GRAD_NORM)
+        kernels.adamw(*self.critic_step, *rates(self.cri_optimizer), CLIP_GRAD_NORM)
         self.all_aims.lerp_(self.cri_optimizer.weights, self.settings.soft_update_tau)
         return drawn, loss
 
@@ -155,7 +156,7 @@ class CompiledSAC(SoftActorCritic):
             self.whole,
             (*self.work, *self.more_work),
         )
-        kernels.adamw(*self.actor_step, self.act_optimizer.lr, CLIP_GRAD_NORM)
+        kernels.adamw(*self.actor_step, *rates(self.act_optimizer), CLIP_GRAD_NORM)
         if self.noted is not None:
             self.noted["entropy"] = -float(logprobs.mean())
 
@@ -163,7 +164,7 @@ class CompiledSAC(SoftActorCritic):
         """Make an update of the temperature, whose loss −log α × mean(log π + wanted entropy) has a plain gradient."""
         logarithm, gradient = self.temperature_step[:2]
         gradient[0] = -(logprob.numpy().mean() + self.settings.target_entropy * self.action_dim)
-        kernels.adamw(*self.temperature_step, self.alpha_optimizer.lr, CLIP_GRAD_NORM)
+        kernels.adamw(*self.temperature_step, *rates(self.alpha_optimizer), CLIP_GRAD_NORM)
         logarithm[0] = min(max(logarithm[0], ALPHA_LOG_RANGE[0]), ALPHA_LOG_RANGE[1])
 
     def _buffer(self) -> Arrays:

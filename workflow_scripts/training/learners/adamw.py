@@ -13,16 +13,16 @@ WEIGHT_DECAY = 0.01
 
 
 class AdamW:
-    """torch.optim.AdamW (Loshchilov & Hutter 2019) with its defaults, for a network's weights as one vector.
+    """torch.optim.AdamW (Loshchilov & Hutter 2019) for a network's weights as one vector; moments by its defaults.
 
     The weights become views of one vector, and so do their gradients. So a step is one call of the kernel that torch's
     own calls for ``fused=True``, the gradient's norm is one reduction, and a target network follows in one operation.
     torch.optim cannot have it: constructing any of its optimizers imports torch._dynamo, a second of every run.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float):
+    def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float = WEIGHT_DECAY):
         self.params = list(params)
-        self.lr = lr
+        self.lr, self.weight_decay = lr, weight_decay
         first = self.params[0]
         self.weights = as_one_vector(self.params)
         self.gradient = torch.zeros_like(self.weights)
@@ -54,7 +54,7 @@ class AdamW:
             lr=self.lr,
             beta1=BETAS[0],
             beta2=BETAS[1],
-            weight_decay=WEIGHT_DECAY,
+            weight_decay=self.weight_decay,
             eps=EPSILON,
             amsgrad=False,
             maximize=False,

@@ -15,6 +15,7 @@ from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.adamw import AdamW
 from workflow_scripts.training.networks import flat, shared
+from workflow_scripts.training.networks.market import DropoutReLU
 from workflow_scripts.training.networks.shape import Architecture, NetworkShape
 
 CLIP_GRAD_NORM = 3.0
@@ -67,21 +68,22 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         self.same_day_baseline = same_day_baseline
         self.action_mode, self.action_dim, self.device = env.settings.action_mode, env.action_dim, env.device
         scale = env.tickers if env.observe == "weights" else 1
-        shape = NetworkShape.of(segment, settings.net_dims, initial_log_std, scale)
+        shape = NetworkShape.of(segment, settings.net_dims, initial_log_std, scale, settings.dropout)
         kinds = shared if architecture == "shared" else flat
         self.act = self.make_actor(kinds, shape).to(self.device)
         self.cri = self.make_critic(kinds, shape).to(self.device)
-        self.act_optimizer = AdamW(self.act.parameters(), settings.learning_rate)
-        self.cri_optimizer = AdamW(self.cri.parameters(), settings.learning_rate)
+        self.act_optimizer = AdamW(self.act.parameters(), settings.learning_rate, settings.weight_decay)
+        self.cri_optimizer = AdamW(self.cri.parameters(), settings.learning_rate, settings.weight_decay)
         self.criterion = nn.SmoothL1Loss()
         for name in self.networks:
             if not hasattr(self, name):
                 setattr(self, name, deepcopy(getattr(self, name.removesuffix("_target"))).requires_grad_(False))
         self.window = segment
-        table = self.act.tabulate(segment).to(self.device)
-        for name in self.networks:
-            getattr(self, name).show(table)
+        self.show(self.act.tabulate(segment).to(self.device))
         self.generator = torch.Generator(self.device).manual_seed(seed)
+        for module in (module for name in self.networks for module in getattr(self, name).modules()):
+            if isinstance(module, DropoutReLU):
+                module.generator = self.generator
         self.last_state = env.reset()
         self.snapshots: list[dict[str, Tensor]] = []
         self.curves: list[dict[str, float]] = []
@@ -103,6 +105,19 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         """Return what the environment takes for a network's output."""
         raise NotImplementedError
 
+    def show(self, table: Tensor) -> None:
+        """Show all networks a window's table."""
+        for name in self.networks:
+            getattr(self, name).show(table)
+
+    def with_noise(self, table: Tensor) -> Tensor:
+        """Return a table whose features have noise of ``feature_noise``; what a state fills in stays."""
+        if not self.settings.feature_noise:
+            return table
+        noise = torch.empty_like(table).normal_(0, self.settings.feature_noise, generator=self.generator)
+        noise[..., table.shape[-1] - self.act.of_portfolio :] = 0
+        return table + noise
+
     def optimizer_update(self, optimizer: AdamW, objective: Tensor) -> None:
         """Make one step down the gradient of an objective."""
         optimizer.minimise(objective, CLIP_GRAD_NORM)
@@ -122,7 +137,10 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
             steps = min(self.settings.horizon_len, budget - done)
             noted = (done + steps) * CURVE_POINTS // budget > done * CURVE_POINTS // budget
             self.noted = {} if noted else None
+            table = self.act.table
+            self.show(self.with_noise(table))
             said = self.learn(env, steps)
+            self.show(table)
             done += steps
             if not all(map(math.isfinite, said.values())):
                 raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
@@ -147,6 +165,7 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
                 raise ValueError(f"{name} cannot change during a training: it is {has}, and {asked} is asked for")
         for name in self.optimizers:
             getattr(self, name).lr = settings.learning_rate * self.faster.get(name, 1)
+        self.act_optimizer.weight_decay = self.cri_optimizer.weight_decay = settings.weight_decay
         self.settings = settings
 
     def saved_state(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class _Flat(MarketNetwork):
 
     def add_net(self, outputs: int, gain: float, action_dim: int = 0) -> None:
         """Make the layers."""
-        self.net = perceptron([self.widths.inputs + action_dim, *self.widths.hidden, outputs])
+        self.net = perceptron([self.widths.inputs + action_dim, *self.widths.hidden, outputs], self.shape.dropout)
         layer_init_with_orthogonal(self.net[-1], std=gain)
 
     def tabulate(self, segment: Segment) -> Tensor:

@@ -27,9 +27,14 @@ class MarketNetwork(nn.Module):
     What it sees of the market is the same for all portfolios on a day. ``rollout`` is for weights that stay what they
     are, in a collection and in an evaluation: it adds the market up once per day, and then the portfolios to it.
     ``evaluate`` is for updates: it takes the ``inputs``, all numbers, of states of any days.
+
+    Attributes:
+        of_portfolio: numbers at the end of a row of ``tabulate``'s that a state fills in.
+
     """
 
     architecture: ClassVar[Architecture]
+    of_portfolio: ClassVar[int] = 0
 
     def __init__(self, shape: NetworkShape):
         super().__init__()
@@ -132,9 +137,27 @@ class Ensemble(nn.Module):
         return torch.stack([network.judge(inputs, action) for network in self._networks()])
 
 
-def perceptron(dims: Sequence[int]) -> nn.Sequential:
+class DropoutReLU(nn.Module):
+    """A rectifier and dropout after it (Srivastava et al. 2014), in updates alone: where gradients are recorded."""
+
+    generator: torch.Generator | None = None
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.kept = 1 - share
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return what is let through."""
+        passed = values.relu_()
+        if not torch.is_grad_enabled():
+            return passed
+        return passed * torch.empty_like(passed).bernoulli_(self.kept, generator=self.generator).div_(self.kept)
+
+
+def perceptron(dims: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     """Return elegantrl's layers; a rectifier writes over what it reads, which nothing else needs."""
-    net: nn.Sequential = build_mlp(dims=dims, activation=partial(nn.ReLU, inplace=True))
+    activation = partial(DropoutReLU, dropout) if dropout else partial(nn.ReLU, inplace=True)
+    net: nn.Sequential = build_mlp(dims=dims, activation=activation)
     return net
 
 

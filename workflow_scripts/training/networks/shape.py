@@ -40,6 +40,7 @@ class NetworkShape:
         initial_log_std: logarithm of the exploration noise's initial standard deviation.
         portfolio_scale: what the flat architecture multiplies cash and holdings by, so that they are about as large as
             the other numbers: the tickers where a state holds weights, 1 where it holds ElegantRL's tanh.
+        dropout: share of the hidden units that an update leaves out.
 
     """
 
@@ -50,16 +51,22 @@ class NetworkShape:
     net_dims: tuple[int, ...]
     initial_log_std: float
     portfolio_scale: float = 1.0
+    dropout: float = 0.0
 
     @classmethod
     def of(
-        cls, segment: Segment, net_dims: tuple[int, ...], initial_log_std: float, portfolio_scale: float = 1.0
+        cls,
+        segment: Segment,
+        net_dims: tuple[int, ...],
+        initial_log_std: float,
+        portfolio_scale: float = 1.0,
+        dropout: float = 0.0,
     ) -> "NetworkShape":
         """Return the shape that fits a segment."""
         _, tickers, ticker_features = segment.ticker_features.shape
         market_features, flat_features = segment.market_features.shape[1], segment.flat_features.shape[1]
         sizes = tickers, ticker_features, market_features, flat_features
-        return cls(*sizes, net_dims, initial_log_std, portfolio_scale)
+        return cls(*sizes, net_dims, initial_log_std, portfolio_scale, dropout)
 
     def widths(self, architecture: Architecture) -> Widths:
         """Return an architecture's widths.

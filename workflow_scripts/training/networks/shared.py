@@ -28,6 +28,7 @@ HOLDING_CLIP = 5.0
 
 class _Shared(MarketNetwork):
     architecture = "shared"
+    of_portfolio = 2
 
     def tabulate(self, segment: Segment) -> Tensor:
         """Return (days, tickers, width) with room for the cash and the holding."""
@@ -55,7 +56,7 @@ class Actor(ActorNetwork, _Shared):
 
     def build(self) -> None:
         """Make the layers."""
-        self.scores = perceptron([self.widths.inputs, *self.widths.hidden, self.outputs_per_action])
+        self.scores = perceptron([self.widths.inputs, *self.widths.hidden, self.outputs_per_action], self.shape.dropout)
         layer_init_with_orthogonal(self.scores[-1], std=0.1)
         has_cash = self.action_dim > self.shape.tickers
         self.cash_score = nn.Linear(self.widths.inputs, self.outputs_per_action) if has_cash else None
@@ -91,7 +92,7 @@ class Critic(_Shared):
         super().__init__(shape)
         width = self.widths.hidden[0]
         self.embedding = nn.Sequential(nn.Linear(self.widths.inputs, width))
-        self.value = perceptron([width, *shape.net_dims[1:], 1])
+        self.value = perceptron([width, *shape.net_dims[1:], 1], shape.dropout)
         layer_init_with_orthogonal(self.value[-1], std=0.5)
 
     def evaluate(self, inputs: Tensor) -> Tensor:
@@ -115,8 +116,8 @@ class ActionValue(ActionValueNetwork, _Shared):
         super().__init__(shape)
         width, hidden = self.widths.hidden[:2]
         self.has_cash = action_dim > shape.tickers
-        self.embedding = perceptron([self.widths.inputs + 1 + self.has_cash, width, hidden])
-        self.value = perceptron([hidden, hidden, 1])
+        self.embedding = perceptron([self.widths.inputs + 1 + self.has_cash, width, hidden], shape.dropout)
+        self.value = perceptron([hidden, hidden, 1], shape.dropout)
         layer_init_with_orthogonal(self.value[-1], std=0.5)
 
     def joined(self, inputs: Tensor, action: Tensor) -> Tensor:
