@@ -50,6 +50,7 @@ checkpoint open_test_days:
     params:
         market=whole_market,
         windows=windows_flag,
+        ensemble=f"--ensemble {SIZE}" if MEMBERS else "",
         agent=lambda wildcards: settings.sweeps[wildcards.sweep].keys.agent,
         default=lambda wildcards: canonical(settings.sweeps[wildcards.sweep].default),
         top=settings.top.backtest.top,
@@ -79,7 +80,8 @@ checkpoint open_test_days:
         " {params.budget} --sealed {input.sealed:q} --test-start {params.test_start:q}"
         " --seeds {params.seeds} --confidence {params.confidence} --settings {params.settings:q}"
         " --backtest-code {params.backtest_code} --ledger {params.ledger:q}"
-        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} {params.windows} > {log:q} 2>&1"
+        " --preregistration {output.preregistration:q} --backtest {params.backtest:q} {params.windows}"
+        " {params.ensemble} > {log:q} 2>&1"
 
 
 rule estimate_importance:
@@ -386,13 +388,12 @@ rule write_report:
             sweep=settings.sweeps,
             file=["trials.csv", "importance.json", "execution.json"],
         ),
-        returns=expand(
-            f"{BACKTEST_RUN}/{{file}}",
-            sweep=settings.sweeps,
-            candidate=CANDIDATES,
-            seed=FINAL_SEEDS,
-            file=["returns.parquet", "sharpe.json"],
-        ),
+        returns=[
+            file
+            for name in settings.sweeps
+            for of_sweep in (backtest_returns, backtest_sharpes)
+            for file in of_sweep(Wildcards(fromdict={"sweep": name}))
+        ],
         baselines=[
             file
             for name in settings.sweeps

@@ -81,6 +81,17 @@ ORDERED = (
 DECIDING = settings.judged[ORDERED[0]][-1]
 RANKS = [f"rank_{place + 1}" for place in range(settings.top.backtest.top)]
 CANDIDATES = [*RANKS, "default", "untrained"]
+# Seeds that trade as one, by the first of them, and the candidate behind each kind of ensemble.
+SIZE = settings.top.backtest.ensemble
+MEMBERS = (
+    {
+        FINAL_SEEDS[k]: FINAL_SEEDS[k : k + SIZE]
+        for k in range(0, len(FINAL_SEEDS), SIZE)
+    }
+    if SIZE > 1
+    else {}
+)
+ENSEMBLES = {"ensemble": RANKS[0], "default_ensemble": "default"}
 
 # When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
 # resources, which rerun nothing.

@@ -195,8 +195,35 @@ def of_tuned_runs(name):
     )
 
 
-backtest_returns = of_backtest_runs("returns.parquet")
-backtest_sharpes = of_backtest_runs("sharpe.json")
+def config_of_ensemble(wildcards):
+    """The configuration that an ensemble's members were trained with."""
+    candidate = ENSEMBLES[wildcards.candidate]
+    return f"{CANDIDATE}/config.yaml".format(sweep=wildcards.sweep, candidate=candidate)
+
+
+def of_members(name):
+    """Input function: the file of this name of each member of an ensemble."""
+    return lambda wildcards: expand(
+        f"{BACKTEST_RUN}/{name}",
+        sweep=wildcards.sweep,
+        candidate=ENSEMBLES[wildcards.candidate],
+        seed=MEMBERS[int(wildcards.seed)],
+    )
+
+
+def of_backtests(name):
+    """Input function: the file of this name of every candidate and final seed, then of every ensemble."""
+    of_seeds = of_backtest_runs(name)
+    return lambda wildcards: of_seeds(wildcards) + expand(
+        f"{BACKTEST_RUN}/{name}",
+        sweep=wildcards.sweep,
+        candidate=ENSEMBLES,
+        seed=MEMBERS,
+    )
+
+
+backtest_returns = of_backtests("returns.parquet")
+backtest_sharpes = of_backtests("sharpe.json")
 
 
 def baseline_returns(wildcards):

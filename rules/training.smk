@@ -107,6 +107,37 @@ rule backtest_incumbent:
         " {resources.watch} {resources.attempt} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
+rule trade_ensemble:
+    """Trade the test days by the mean action of several seeds' policies."""
+    input:
+        config=config_of_ensemble,
+        sealed=sealed_of_sweep,
+        description=description_of_sealed,
+        policies=of_members("policy.pt"),
+        sharpes=of_members("sharpe.json"),
+    output:
+        sharpe=f"{BACKTEST_RUN}/sharpe.json",
+        returns=f"{BACKTEST_RUN}/returns.parquet",
+        weights=f"{BACKTEST_RUN}/weights.parquet",
+    log:
+        f"{BACKTEST_RUN}/trade_ensemble.log",
+    benchmark:
+        f"{BACKTEST_RUN}/trade_ensemble.tsv"
+    wildcard_constraints:
+        candidate="|".join(ENSEMBLES),
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=memory("backtest_incumbent"),
+    params:
+        settings=training_flags,
+        code=code_with_agent("training.trade_ensemble"),
+    shell:
+        "start workflow_scripts.training.trade_ensemble --config {input.config:q} --sealed {input.sealed:q}"
+        " --policies {input.policies:q} --sharpe {output.sharpe:q} --returns {output.returns:q}"
+        " --weights {output.weights:q} {params.settings} > {log:q} 2>&1"
+
+
 rule backtest_baselines:
     """Trade the test days as the benchmark, equal weight, and buy and hold do."""
     input:

@@ -30,6 +30,7 @@ def open_test_days(
     backtest: Path,
     budget: int | None = None,
     windows: tuple[str, ...] = (),
+    ensemble: int = 1,
 ) -> None:
     """Write what will be judged, enter it in the market's ledger, and only then hand out the configurations.
 
@@ -53,6 +54,7 @@ def open_test_days(
         backtest: the folder that receives rank_1/config.yaml, …, default/config.yaml and untrained/config.yaml.
         budget: vector steps of the backtest's trainings; none takes those of the sweep.
         windows: the sweeps that one verdict judges together, where the test days have several windows.
+        ensemble: how many seeds trade as one, whose returns decide.
 
     """
     log = start_job("open_test_days")
@@ -76,6 +78,8 @@ def open_test_days(
     }
     if windows:
         content["judged_together"] = list(windows)
+    if ensemble > 1:
+        content["ensemble"] = ensemble
     write_json(preregistration, content)
     configurations = hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()
     opening = Opening(sweep, sha256(preregistration), configurations, described["sha256"], backtest_code, **days)

@@ -19,7 +19,7 @@ from workflow_scripts.analysis.inference.estimands import estimand_of
 from workflow_scripts.analysis.inference.evidence import always_valid_e_value, always_valid_p_value
 from workflow_scripts.analysis.kept_returns import Days, TestReturns, ValidationReturns
 from workflow_scripts.analysis.openings import together
-from workflow_scripts.analysis.windows import DEFAULT, TUNED, Window, pooled
+from workflow_scripts.analysis.windows import DEFAULT, ENSEMBLES, TUNED, Window, pooled
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 
 BENCHMARK = "benchmark"
@@ -57,25 +57,31 @@ def judge(
     estimand = estimand_of(environment.action_mode)
     returns, missing, days_a_year = test.returns, test.not_judged, test.periods_per_year
 
+    members = windows[0].ensemble
+    tuned, default = (TUNED, DEFAULT) if members == 1 else ENSEMBLES
     times = max(1, openings.count)
     corrected = 1 - (1 - confidence) / times
 
     def absent(name: str) -> str | None:
         return None if name in returns else missing.get(name, "it was not traded")
 
-    if reason := absent(TUNED):
+    if reason := absent(tuned):
         skill = unjudged(f"the tuned configuration could not be judged on the test days ({reason})", estimand)
     elif reason := absent(BENCHMARK):
         skill = unjudged(f"the benchmark could not be judged on the test days ({reason})", estimand)
     else:
-        skill = skill_answer(returns[TUNED], returns[BENCHMARK][0], estimand, corrected, days_a_year=days_a_year)
-    if not default_is_tuned and (reason := absent(TUNED) or absent(DEFAULT)):
-        who = "tuned" if absent(TUNED) else "default"
+        skill = skill_answer(
+            returns[tuned], returns[BENCHMARK][0], estimand, corrected, days_a_year=days_a_year, members=members
+        )
+    if not default_is_tuned and (reason := absent(tuned) or absent(default)):
+        who = "tuned" if absent(tuned) else "default"
         tuning = unjudged(f"the {who} configuration could not be judged on the test days ({reason})", estimand)
     else:
         # Of one configuration nothing is compared, so that its returns need not be there.
-        rows = [returns.get(name, np.zeros((1, 1))) for name in (TUNED, DEFAULT)]
-        tuning = tuning_answer(rows[0], rows[1], default_is_tuned, estimand, corrected, days_a_year=days_a_year)
+        rows = [returns.get(name, np.zeros((1, 1))) for name in (tuned, default)]
+        tuning = tuning_answer(
+            rows[0], rows[1], default_is_tuned, estimand, corrected, days_a_year=days_a_year, members=members
+        )
     skill, tuning = (_counting(answer, times, corrected) for answer in (skill, tuning))
     selections = [
         _selection(window.validation, estimand, confidence, resamples, trials_made, days_a_year) for window in windows

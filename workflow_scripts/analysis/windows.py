@@ -15,9 +15,12 @@ from workflow_scripts.analysis.kept_returns import (
 )
 from workflow_scripts.analysis.openings import Openings, openings_of_sweep
 from workflow_scripts.training.trials import same_training
+from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import candidate_of
 
 TUNED, DEFAULT = "rank_1", "default"
+# Ensembles of the two, where the verdict judges these.
+ENSEMBLES = "ensemble", "default_ensemble"
 Item = TypeVar("Item")
 
 
@@ -32,6 +35,7 @@ class Window:
         validation: what the sweep's trials and the benchmark earned on the validation days.
         default_is_tuned: whether the tuned configuration is the default.
         openings: how often its test days were opened.
+        ensemble: how many seeds trade as one; with more than one such ensembles are judged.
 
     """
 
@@ -41,6 +45,7 @@ class Window:
     validation: ValidationReturns
     default_is_tuned: bool
     openings: Openings
+    ensemble: int = 1
 
 
 def read_window(
@@ -78,6 +83,7 @@ def read_window(
         read_validation_returns(scores, benchmarks),
         same_training(configurations[TUNED], configurations[DEFAULT]),
         openings_of_sweep(preregistration, ledger),
+        read_json(preregistration).get("ensemble", 1),
     )
 
 

@@ -85,6 +85,13 @@ class Backtest(Settings):
         le=MOST_STEPS,
         description="vector steps that the backtest's trainings get; null takes the sweep's budget",
     )
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="final seeds whose mean action trades as one: with 2 or more the verdict judges ensembles, of the "
+        "tuned and of the default configuration, in place of single seeds",
+    )
     resamples: int = Field(
         default=2000, ge=100, le=10**6, description="bootstrap resamples behind each interval of the verdict"
     )
@@ -324,6 +331,12 @@ def _read(values: Mapping[str, Any]) -> Config:
                 f"{top.backtest.top} ranks need as many configurations, and sweep {name} is sure of {distinct}: lower "
                 "it, or raise the sweep's rounds or round_size",
             )
+    if left := len(top.seeds.final) % top.backtest.ensemble:
+        raise SettingError(
+            ("backtest", "ensemble"),
+            f"{len(top.seeds.final)} final seeds do not make ensembles of {top.backtest.ensemble}: name "
+            f"{top.backtest.ensemble - left} more in seeds.final, or {left} fewer",
+        )
     if top.orders.sweep is not None and top.orders.sweep not in sweeps:
         there = ", ".join(sorted(sweeps))
         raise SettingError(("orders", "sweep"), f"{top.orders.sweep!r} is not among the sweeps: {there}")

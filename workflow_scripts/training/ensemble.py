@@ -1,8 +1,10 @@
-"""An ensemble of trained policies on one day: its action, and what the environment makes of it."""
+"""An ensemble of trained policies: its action, and what the environment makes of it on one day or on all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,11 +12,14 @@ from torch import Tensor
 
 from workflow_scripts.data.fold_files import Segment
 from workflow_scripts.training.accounts import Account
+from workflow_scripts.training.environment.baselines import run_episode
 from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent
+from workflow_scripts.training.networks.market import Rollout
 from workflow_scripts.training.run.judge import DAYS_AT_ONCE
 from workflow_scripts.training.run.runs import Run
 from workflow_scripts.training.run.write import load_policy
+from workflow_scripts.training.sharpe import Episode
 
 
 @torch.no_grad()
@@ -34,21 +39,58 @@ def trade(run: Run, policies: Mapping[int, Path], day: int, before: Account) -> 
 
     """
     segment = run.data.validation
-    agent, env = untrained(run)
+    act, env = mean_action(run, policies), untrained(run)[1]
     env.day = day
     env.cash.fill_(before.cash)
     env.holdings.copy_(torch.as_tensor(before.shares))
     env.asset.fill_(before.value(segment.close[day]))
-    actions = []
+    env.step(act(env))
+    return Account(float(env.cash[0]), env.holdings[0].numpy().copy())
+
+
+def episode_of(run: Run, policies: Mapping[int, Path]) -> Episode:
+    """Return the episode of an ensemble on the validation days: one account, which all its policies see.
+
+    Raises:
+        ValueError: a policy is damaged or another trial's, or its action is not finite.
+
+    """
+    act, env = mean_action(run, policies), untrained(run)[1]
+    return run_episode(env, run.data.validation, lambda _: act(env))
+
+
+def mean_action(run: Run, policies: Mapping[int, Path]) -> Callable[[TradingEnv], Tensor]:
+    """Return what an ensemble does: the mean of its policies' actions (1, action_dim) in an environment's state.
+
+    By the same products of matrices as in an episode of each, to the last bit.
+
+    Raises:
+        ValueError: a policy is damaged or another trial's, or later: its action is not finite.
+
+    """
+    agents = {seed: untrained(run)[0] for seed in policies}
     for seed, path in policies.items():
-        load_policy(agent, path)
+        load_policy(agents[seed], path)
         if torch.load(path, weights_only=True)["trial"] != run.trial.to_dict():
             raise ValueError(f"{path} is of another configuration than was judged: run Snakemake first")
-        actions.append(_action(agent, env))
-        if not torch.isfinite(actions[-1]).all():
-            raise ValueError(f"the action of seed {seed} on {segment.dates[day]} is not finite: {path} cannot trade")
-    env.step(torch.stack(actions).mean(dim=0))
-    return Account(float(env.cash[0]), env.holdings[0].numpy().copy())
+
+    @cache
+    def rollout(seed: int, first: int, stop: int) -> Rollout:
+        return cast(Rollout, agents[seed].act.rollout(torch.arange(first, stop)))
+
+    def act(env: TradingEnv) -> Tensor:
+        first = env.day - env.day % DAYS_AT_ONCE
+        place, stop = env.day - first, min(first + DAYS_AT_ONCE, env.last_day)
+        actions = []
+        for seed, agent in agents.items():
+            output = rollout(seed, first, stop)(slice(place, place + 1), env.state()[None])
+            actions.append(agent.to_env(output[0, :, :, 0]))
+            if not torch.isfinite(actions[-1]).all():
+                date = run.data.validation.dates[env.day]
+                raise ValueError(f"the action of seed {seed} on {date} is not finite: {policies[seed]} cannot trade")
+        return torch.stack(actions).mean(dim=0)
+
+    return act
 
 
 def untrained(run: Run) -> tuple[TradingAgent, TradingEnv]:
@@ -56,14 +98,6 @@ def untrained(run: Run) -> tuple[TradingAgent, TradingEnv]:
     segment, training, settings = run.data.validation, run.training, run.phases[-1].agent
     env = make_env(segment, run.environment, training.architecture, num_envs=1)
     return settings.learner()(segment, env, settings, training.architecture, training.initial_log_std), env
-
-
-def _action(agent: TradingAgent, env: TradingEnv) -> Tensor:
-    """Return an action (1, action_dim), by the same products of matrices as in an episode, to the last bit."""
-    first = env.day - env.day % DAYS_AT_ONCE
-    rollout = agent.act.rollout(torch.arange(first, min(first + DAYS_AT_ONCE, env.last_day)))
-    place = env.day - first
-    return agent.to_env(rollout(slice(place, place + 1), env.state()[None])[0, :, :, 0])
 
 
 def with_a_day_to_fill(segment: Segment) -> Segment:

@@ -107,13 +107,13 @@ class RunResult:
     periods_per_year: int | None = None
 
 
-def judge_episode(episode: Episode, training: Episode) -> RunResult:
+def judge_episode(episode: Episode, training: Episode | None = None) -> RunResult:
     """Return the result of a run from its validation episode; a policy that never trades is flat, not zero."""
     days = len(episode.daily_returns)
     year = episode.periods_per_year
     if not episode.turnover.any():
         return RunResult("flat", "the policy never traded", days, periods_per_year=year)
-    memory = training.sharpe if training.turnover.any() else None
+    memory = training.sharpe if training is not None and training.turnover.any() else None
     sharpe = episode.sharpe
     reason = f"{days} daily returns that never vary have no Sharpe ratio" if sharpe is None else None
     return RunResult("ok", reason, days, sharpe, memory, year)

@@ -61,6 +61,7 @@ def judge(
     trial_shifts=(0.0,) * 4,
     action_mode="tilt",
     openings=1,
+    ensembles=0,
     **constant,
 ):
     rng = np.random.default_rng(0)
@@ -74,6 +75,10 @@ def judge(
         rate = 0.1 if same or name == "default" else 0.2
         text = Trial("toy", "ppo", 0, 3 if name == "rank_1" else 0, 8, {"learning_rate": rate}).to_yaml()
         (backtest / name / "config.yaml").write_text(text)
+    for name, shift in (("ensemble", 2 * advantage), ("default_ensemble", 0.0)):
+        for seed in SEEDS[:ensembles]:
+            returns = market + shift + rng.normal(0, 0.001, DAYS)
+            backtests.append(write_run(backtest / name / f"seed_{seed}", returns, failed and name == "ensemble"))
     names = ("benchmark", "equal_weight", "buy_and_hold")
     baselines = [write_run(backtest / name, constant.get(name, market)) for name in names]
     windows = [episode(rng.normal(0.0003, 0.01, FOLD_DAYS), first) for first in ("2018-01-01", "2019-01-01")]
@@ -86,7 +91,8 @@ def judge(
     ]
     ledger, preregistered = tmp_path / "results/markets/market/openings.jsonl", tmp_path / "preregistration.json"
     window = {"first_day": "2021-01-02", "last_day": "2021-12-31"}
-    preregistered.write_text(json.dumps({"market": "market", "test_days": window}))
+    stated = {"ensemble": 5} if ensembles else {}
+    preregistered.write_text(json.dumps({"market": "market", "test_days": window, **stated}))
     for earlier in range(openings - 1):
         enter(ledger, Opening("earlier", f"p{earlier}", "c", "d", "k", **window))
     enter(ledger, Opening("toy", sha256(preregistered), "c", "d", "k", **window))
@@ -125,6 +131,24 @@ def test_the_first_sentence_is_the_answer_to_skill(tmp_path, advantage, answer, 
     assert verdict["sentence"].startswith(start)
     assert verdict["skill"]["answer"] == answer
     assert verdict["skill"]["interval"][0] < verdict["skill"]["estimate"] < verdict["skill"]["interval"][1]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "one ensemble of 5 seeds"), (2, "2 ensembles of 5 seeds")])
+def test_where_ensembles_trade_each_is_one_path_of_the_verdict(tmp_path, count, said):
+    verdict = judge(tmp_path, 0.0005, ensembles=count)
+    rows, skill = verdict["rows"], verdict["skill"]
+    assert skill["estimate"] == pytest.approx(rows["ensemble"]["beyond_benchmark"]["estimate"])
+    assert skill["estimate"] > 1.5 * rows["rank_1"]["beyond_benchmark"]["estimate"] > 0
+    assert [rows[name]["seeds"] for name in ("rank_1", "ensemble", "default_ensemble")] == [3, count, count]
+    for answer in ("skill", "tuning"):
+        assert f" test days, {said}" in verdict[answer]["sentence"]
+        assert (verdict[answer]["beside"]["seeds"], verdict[answer]["beside"]["ensembles"]) == (5 * count, count)
+
+
+def test_an_ensemble_that_has_a_failed_member_is_not_judged_in_place_of_which_no_seed_is(tmp_path):
+    verdict = judge(tmp_path, 0.0005, failed=True, ensembles=1)
+    assert verdict["skill"]["answer"] == "unknown"
+    assert "1 of 1 runs failed" in verdict["not_judged"]["ensemble"]
 
 
 def test_where_tuned_is_the_default_skill_can_be_shown_all_the_same(tmp_path):

@@ -66,6 +66,11 @@ def change(config, path, value):
         ("search_spaces/ppo/batch_size/default", 64, f"{SPACE}, horizon_len: 32 × repeat_times 1 / batch"),
         ("search_spaces/ppo/net_dims_0/default", 0, f"{SPACE}, net_dims_0.default: 0 is not "),
         ("seeds/final", [1, 2], "config.yaml, seeds: [1] are both tuning and final seeds"),
+        (
+            "backtest/ensemble",
+            3,
+            "config.yaml, backtest.ensemble: 2 final seeds do not make ensembles of 3: name 1 more",
+        ),
         ("seeds/final", [10], "config.yaml, seeds.final: 2 are needed, and there are 1"),
         ("seeds/tuning", [], "config.yaml, seeds.tuning: 1 are needed, and there are 0"),
         ("markets/toy/tickers", ["KO"], "config.yaml, markets.toy.tickers: "),

@@ -81,6 +81,7 @@ def skill_answer(
     confidence: float = 0.95,
     worthwhile: float = WORTHWHILE_SHARPE,
     days_a_year: int = TRADING_DAYS_A_YEAR,
+    members: int = 1,
 ) -> Answer:
     """Return whether the test days show that the tuned agent beats the benchmark.
 
@@ -96,6 +97,7 @@ def skill_answer(
         worthwhile: annual Sharpe ratio below which a difference is of no use; for alpha it is multiplied by the
             benchmark's annual volatility.
         days_a_year: days per year of the market.
+        members: seeds of an ensemble, where each row is the path of one.
 
     Raises:
         ValueError: shapes that do not fit, or returns that are not finite.
@@ -105,7 +107,7 @@ def skill_answer(
     _same_days(tuned.shape[1], len(benchmark), "the tuned agent", "the benchmark")
     rivals = np.broadcast_to(benchmark, tuned.shape)
     names = ("tuned agent", "benchmark")
-    return _compare(tuned, rivals, names, estimand, confidence, worthwhile, days_a_year)
+    return _compare(tuned, rivals, names, estimand, confidence, worthwhile, days_a_year, members)
 
 
 def tuning_answer(
@@ -116,6 +118,7 @@ def tuning_answer(
     confidence: float = 0.95,
     worthwhile: float = WORTHWHILE_SHARPE,
     days_a_year: int = TRADING_DAYS_A_YEAR,
+    members: int = 1,
 ) -> Answer:
     """Return whether the test days show that the tuned configuration is better than the default.
 
@@ -129,6 +132,7 @@ def tuning_answer(
         confidence: of the interval.
         worthwhile: annual Sharpe ratio below which a difference is of no use.
         days_a_year: days per year of the market.
+        members: seeds of an ensemble, where each row is the path of one.
 
     Raises:
         ValueError: shapes that do not fit, or returns that are not finite.
@@ -149,7 +153,7 @@ def tuning_answer(
             f"the tuned configuration has {len(tuned)} seeds and the default {len(default)}: give both the same seeds"
         )
     names = ("tuned configuration", "default")
-    return _compare(tuned, default, names, estimand, confidence, worthwhile, days_a_year)
+    return _compare(tuned, default, names, estimand, confidence, worthwhile, days_a_year, members)
 
 
 def selection_answer(
@@ -307,8 +311,9 @@ def _compare(
     confidence: float,
     worthwhile: float,
     days_a_year: int,
+    members: int,
 ) -> Answer:
-    """Return the answer about returns and rivals (seeds, days)."""
+    """Return the answer about returns and rivals (seeds, days), or (ensembles, days) of so many members each."""
     (seeds, days), (own, other) = returns.shape, names
     unit = UNITS[estimand]
     if days < MINIMUM_DAYS:
@@ -326,7 +331,9 @@ def _compare(
         who = f"{flat} of {seeds} seeds of the {own}" if flat else f"The {other}"
         return _undefined(f"{who} earned the same return every day (never traded?)", unit)
     result = _mean_difference(returns, rivals, estimand, days_a_year)
-    counts = {"days": days, "seeds": seeds, "confidence": confidence}
+    counts = {"days": days, "seeds": seeds * members, "confidence": confidence}
+    if members > 1:
+        counts["ensembles"] = seeds
     if isinstance(result, str):
         values, _ = difference(returns, rivals, estimand)
         estimate = float(values.mean()) * _per_year(estimand, days_a_year)
@@ -341,7 +348,7 @@ def _compare(
         limit *= float(rivals.std(axis=1, ddof=1).mean()) * math.sqrt(days_a_year)
     answer: Verdict = "yes" if low > 0 else "no" if high < limit else "unknown"
     what = f"{result.estimate:+.2g} [{low:+.2g}, {high:+.2g}] in {unit} ({probable(result.p_value())})"
-    what += f" on {days} test days, {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+    what += f" on {days} test days, {_counted(seeds, members)}"
     sentence = {
         "yes": f"Yes: the {own} beats the {other} by {what}.",
         "no": f"No: the {own} is not better than the {other}: {what}"
@@ -358,6 +365,12 @@ def _compare(
         if name != estimand:
             beside[name] = _as_json(_mean_difference(returns, rivals, name, days_a_year), confidence)
     return Answer(answer, sentence, unit, result.estimate, (low, high), result.p_value(), beside=beside)
+
+
+def _counted(paths: int, members: int) -> str:
+    if members == 1:
+        return "one seed" if paths == 1 else f"{paths} seeds"
+    return f"{'one ensemble' if paths == 1 else f'{paths} ensembles'} of {members} seeds"
 
 
 def _mean_difference(returns: Array, rivals: Array, estimand: Estimand, days_a_year: int) -> MeanOverSeeds | str:
