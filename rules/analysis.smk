@@ -220,6 +220,7 @@ rule judge_sweep:
         backtests=of_windows(backtest_returns),
         sharpes=of_windows(backtest_sharpes),
         baselines=of_windows(baseline_returns),
+        features=of_windows(description_of_features),
     output:
         verdict=report(
             f"{SWEEP}/verdict.json",
@@ -247,7 +248,7 @@ rule judge_sweep:
         "exec python -m workflow_scripts.analysis.judge_sweep --sweep {wildcards.sweep} --market {params.market}"
         " --scores {input.scores:q} --backtests {input.backtests:q}"
         " --baselines {input.baselines:q} --benchmarks {input.benchmarks:q}"
-        " --preregistrations {input.preregistrations:q} --ledger {params.ledger:q}"
+        " --preregistrations {input.preregistrations:q} --ledger {params.ledger:q} --features {input.features:q}"
         " --trials-made {params.trials_made}"
         " --resamples {params.resamples} --confidence {params.confidence} --verdict {output.verdict:q}"
         " {params.settings} > {log:q} 2>&1"

@@ -163,6 +163,11 @@ def returns_of_sweep(wildcards):
     return [f"{run}/returns.parquet" for run in runs_of_sweep(wildcards.sweep)]
 
 
+def description_of_features(wildcards):
+    """What is known of the features of a sweep's market."""
+    return [f"{FEATURES}.json".format(market=market_name(wildcards))]
+
+
 def preregistration_of_sweep(wildcards):
     """What was to be judged on the test days of a sweep."""
     return [PREREGISTRATION.format(sweep=wildcards.sweep)]

@@ -25,6 +25,7 @@ from workflow_scripts.workflow.paths import (
     BACKTEST,
     BACKTEST_RUN,
     BASELINE_RETURNS,
+    FEATURES,
     OPENINGS,
     PREREGISTRATION,
     SWEEP,
@@ -90,6 +91,7 @@ def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
         folders(BASELINE_RETURNS, root, market=market),
         root / PREREGISTRATION.format(sweep=sweep),
         root / OPENINGS.format(market=whole),
+        root / f"{FEATURES}.json".format(market=market),
     )
 
 

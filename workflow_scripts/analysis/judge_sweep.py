@@ -21,6 +21,7 @@ def judge_sweep(
     benchmarks: tuple[Path, ...],
     preregistrations: tuple[Path, ...],
     ledger: Path,
+    features: tuple[Path, ...],
     trials_made: int,
     resamples: int,
     confidence: float,
@@ -41,6 +42,7 @@ def judge_sweep(
         benchmarks: fold_{fold}.parquet of every fold: what the baselines earned on its validation days.
         preregistrations: what was to be judged, written before the test days were read; one for each window.
         ledger: the market's openings.jsonl.
+        features: what describes the market's features; one for each window.
         trials_made: how many trials were ever made on this market, of every rung, round and sweep.
         resamples: of the bootstrap behind the luck of selection.
         confidence: coverage of the intervals.
@@ -52,7 +54,7 @@ def judge_sweep(
     count = len(preregistrations)
     names = [[of_window(name, number) for number in range(count)] if count > 1 else [name] for name in (sweep, market)]
     files = [parted(each, count) for each in (scores, backtests, baselines, benchmarks)]
-    windows = list(map(read_window, *names, *files, preregistrations, repeat(ledger)))
+    windows = list(map(read_window, *names, *files, preregistrations, repeat(ledger), features))
     for problem in together([window.openings for window in windows]).problems:
         log.warning(problem)
     content = judge(windows, environment, trials_made, confidence, resamples)

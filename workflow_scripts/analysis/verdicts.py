@@ -83,6 +83,10 @@ def judge(
             rows[0], rows[1], default_is_tuned, estimand, corrected, days_a_year=days_a_year, members=members
         )
     skill, tuning = (_counting(answer, times, corrected) for answer in (skill, tuning))
+    warnings = dict.fromkeys(warning for window in windows for warning in window.warnings)
+    for warning in warnings:
+        said = f" Beware: {warning.partition(':')[0]}; then all of this may be what it knows."
+        skill = replace(skill, sentence=skill.sentence + said)
     selections = [
         _selection(window.validation, estimand, confidence, resamples, trials_made, days_a_year) for window in windows
     ]
@@ -107,6 +111,8 @@ def judge(
         "rows": {name: _row(name, test, confidence) for name in sorted(returns)},
         "not_judged": dict(missing),
     }
+    if warnings:
+        content["warnings"] = list(warnings)
     if len(windows) > 1:
         content["windows"] = [
             {

@@ -36,6 +36,7 @@ class Window:
         default_is_tuned: whether the tuned configuration is the default.
         openings: how often its test days were opened.
         ensemble: how many seeds trade as one; with more than one such ensembles are judged.
+        warnings: what is odd about the market's columns.
 
     """
 
@@ -46,6 +47,7 @@ class Window:
     default_is_tuned: bool
     openings: Openings
     ensemble: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 def read_window(
@@ -57,6 +59,7 @@ def read_window(
     benchmarks: Sequence[Path],
     preregistration: Path,
     ledger: Path,
+    features: Path,
 ) -> Window:
     """Read what a sweep shows on its test days.
 
@@ -70,6 +73,7 @@ def read_window(
         benchmarks: fold_{fold}.parquet of every fold: what the baselines earned on its validation days.
         preregistration: what was to be judged, written before the test days were read.
         ledger: the market's openings.jsonl.
+        features: what describes the features of the market whose folds judged it.
 
     Raises:
         ValueError: a file is damaged, or they are not of the same days.
@@ -84,6 +88,7 @@ def read_window(
         same_training(configurations[TUNED], configurations[DEFAULT]),
         openings_of_sweep(preregistration, ledger),
         read_json(preregistration).get("ensemble", 1),
+        tuple(read_json(features).get("warnings", ())),
     )
 
 

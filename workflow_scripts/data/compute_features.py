@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 from workflow_scripts.data.bars import read_bars
 from workflow_scripts.data.fold_files import write_fold
 from workflow_scripts.data.foresight import foresight
+from workflow_scripts.data.look_ahead import require_gaps, require_known, require_same_past
 from workflow_scripts.data.market_folds import sealed_of_market
 from workflow_scripts.data.universes import MarketFeatures
 from workflow_scripts.workflow.files import sha256, write_json
@@ -43,13 +44,21 @@ def compute_features(
     table = read_bars(bars)
     market = MarketFeatures.of(table, turbulence_days)
     known = (MarketFeatures.of(table, turbulence_days, by_run) if by_run else market).before(test_start)
+    require_known(known.dates, test_start)
+    if market.whole is not None:  # else each fold has features of its own, and split_folds checks them
+        past = MarketFeatures.of(table[table["date"] < pd.Timestamp(test_start)], turbulence_days).whole
+        assert past is not None
+        require_same_past(market.whole, past)
     known.write(features)
     described = known.describe()
     warnings = list(foresight(table[table["date"] < pd.Timestamp(test_start)]))
     for warning in warnings:
         log.warning(warning)
     write_json(features.with_suffix(".json"), {**described, "warnings": warnings, "sha256": sha256(features)})
-    write_fold(*sealed_of_market(market, test_start, purge_days, test_stop), sealed)
+    data, description = sealed_of_market(market, test_start, purge_days, test_stop)
+    require_known(data.train.dates.tolist(), test_start)
+    require_gaps(data, market.dates, purge_days)
+    write_fold(data, description, sealed)
     log.info(
         f"features of {described['first_day']}..{described['last_day']} ({described['days']} days), sealed from "
         f"{test_start} on; {described.get('covariance', 'covariances of each fold')}"

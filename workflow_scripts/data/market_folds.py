@@ -1,6 +1,7 @@
 """A market's folds as its settings ask for them; apart from the arithmetic, on which the backtest depends, too."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from workflow_scripts.data.folds import (
     sealed_fold,
     walk_forward,
 )
+from workflow_scripts.data.look_ahead import require_gaps, require_same_past_of_fold
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.settings import IN_DAYS, FoldSettings
 from workflow_scripts.data.universes import MarketFeatures
@@ -47,8 +49,12 @@ def folds_of_market(features: MarketFeatures, settings: FoldSettings) -> Iterato
         resolved.anchor,
     )
     for fold in cuts:
-        own, cut = features.of_fold(fold.in_bars(starts))
+        in_bars = fold.in_bars(starts)
+        own, cut = features.of_fold(in_bars)
         data, scalers = cut_fold(own, cut)
+        require_gaps(data, features.dates, resolved.purge_days)
+        half = replace(in_bars, validation=_half(in_bars.validation))
+        require_same_past_of_fold(data, cut_fold(*features.of_fold(half))[0])
         yield (
             data,
             {
@@ -92,6 +98,9 @@ def _combinatorial_folds(
         bars = fold.in_bars(starts)
         train, validation = ([of_run(run) for run in runs] for runs in (bars.train, bars.validation))
         data, scalers = scale_fold(train, validation)
+        require_gaps(data, features.dates, settings.purge_days, max(dropped))
+        half = [*validation[:-1], of_run(_half(bars.validation[-1]))]
+        require_same_past_of_fold(data, scale_fold(train, half)[0])
         yield (
             data,
             {
@@ -105,6 +114,11 @@ def _combinatorial_folds(
                 "scalers": scalers,
             },
         )
+
+
+def _half(days: range) -> range:
+    """Return the first half of some days, of which an episode needs two."""
+    return days[: max(2, len(days) // 2)]
 
 
 def _describe_runs(runs: Sequence[Features]) -> dict[str, Any]:

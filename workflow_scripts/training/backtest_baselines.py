@@ -6,7 +6,7 @@ from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
 from workflow_scripts.training.sharpe import write_returns
-from workflow_scripts.training.weights import write_weights
+from workflow_scripts.training.weights import require_next_close, write_weights
 from workflow_scripts.workflow.jobs import command_line, start_job
 
 
@@ -29,6 +29,8 @@ def backtest_baselines(
     data = read_fold(sealed)
     for name in BASELINES:
         episode = run_baseline(name, data.validation, environment)
+        if name == "benchmark":
+            require_next_close(episode, data.validation, environment)
         write_returns(episode, folder / name / "returns.parquet")
         write_weights(episode, data.tickers, folder / name / "weights.parquet")
         log.info(f"{name} sharpe={episode.sharpe} days={len(episode.daily_returns)}")

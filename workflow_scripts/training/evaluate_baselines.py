@@ -13,6 +13,7 @@ from workflow_scripts.data.fold_files import read_fold
 from workflow_scripts.training.environment.baselines import run_baseline, write_baselines
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
+from workflow_scripts.training.weights import require_next_close
 from workflow_scripts.workflow.files import write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
 
@@ -40,6 +41,7 @@ def evaluate_baselines(
     for number, (path, beside) in enumerate(zip(folds, returns, strict=True)):
         segment = read_fold(path).validation
         episodes = {name: run_baseline(name, segment, environment) for name in BASELINES}
+        require_next_close(episodes["benchmark"], segment, environment)
         row: dict[str, Any] = {}
         if signals is not None:
             signal = np.stack([signals[day] for day in segment.dates])

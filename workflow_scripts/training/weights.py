@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from workflow_scripts.data.fold_files import Segment
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.sharpe import Episode
@@ -138,6 +139,29 @@ def returns_of(
         returns[day] = max(grown - fees - 1, -1.0)
         value *= 1 + returns[day]
     return returns
+
+
+def require_next_close(episode: Episode, segment: Segment, environment: EnvironmentSettings) -> None:
+    """Check that an episode earned what follows from orders that filled at the close after they were decided on.
+
+    Raises:
+        ValueError: a day's return is another; says which one, and by how much.
+
+    """
+    first = 0
+    for run in segment.runs():
+        days = slice(first, first := first + len(run.dates) - 1)
+        dates = np.asarray(episode.dates[days], dtype="datetime64[s]")
+        tickers = tuple(map(str, range(run.close.shape[1])))
+        assert episode.weights is not None and episode.traded is not None
+        held = Weights(dates, tickers, episode.weights[days], episode.traded[days])
+        off = episode.daily_returns[days] - returns_of(held, run.close, environment)
+        if not (np.abs(off) < 1e-9).all():  # a return that is no number is none that follows
+            worst = int(np.nanargmax(np.abs(off)))
+            raise ValueError(
+                f"look-ahead: on {episode.dates[days][worst]} an episode earned {off[worst]:+.2g} beyond what orders "
+                "bring that fill at the close after they were decided on: nothing is judged before that is mended"
+            )
 
 
 def contributions(weights: Weights, daily_returns: NDArray[np.float64]) -> NDArray[np.float64]:

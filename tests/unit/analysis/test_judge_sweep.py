@@ -62,6 +62,7 @@ def judge(
     action_mode="tilt",
     openings=1,
     ensembles=0,
+    warnings=(),
     **constant,
 ):
     rng = np.random.default_rng(0)
@@ -97,7 +98,8 @@ def judge(
         enter(ledger, Opening("earlier", f"p{earlier}", "c", "d", "k", **window))
     enter(ledger, Opening("toy", sha256(preregistered), "c", "d", "k", **window))
     enter(ledger, Opening("later", "p", "c", "d", "k", **window))
-    verdict = tmp_path / "verdict.json"
+    verdict, features = tmp_path / "verdict.json", tmp_path / "features.json"
+    features.write_text(json.dumps({"warnings": warnings}))
     environment = EnvironmentSettings(action_mode=action_mode)
     judge_sweep(
         "toy",
@@ -108,6 +110,7 @@ def judge(
         tuple(folds),
         preregistrations=(preregistered,),
         ledger=ledger,
+        features=(features,),
         trials_made=len(scores) + 6,
         resamples=200,
         confidence=0.95,
@@ -149,6 +152,14 @@ def test_an_ensemble_that_has_a_failed_member_is_not_judged_in_place_of_which_no
     verdict = judge(tmp_path, 0.0005, failed=True, ensembles=1)
     assert verdict["skill"]["answer"] == "unknown"
     assert "1 of 1 runs failed" in verdict["not_judged"]["ensemble"]
+
+
+def test_a_column_that_may_know_the_future_stands_beside_the_answer(tmp_path):
+    said = "column mine may know the future: mine on a bar correlates by +0.62 with the return of the next one"
+    verdict = judge(tmp_path, 0.001, warnings=[said])
+    assert verdict["warnings"] == [said]
+    assert verdict["sentence"].startswith("Yes: the tuned agent beats the benchmark")
+    assert " Beware: column mine may know the future; then all of this may be" in verdict["sentence"]
 
 
 def test_where_tuned_is_the_default_skill_can_be_shown_all_the_same(tmp_path):

@@ -23,13 +23,13 @@ COVERED = {
         "workflow": "files model refreshes registry",
     },
     ("data.compute_features",): {
-        "data": "bars calendars compute_features features fold_files folds foresight indicators market_folds periods "
-        "settings turbulence universes",
+        "data": "bars calendars compute_features features fold_files folds foresight indicators look_ahead "
+        "market_folds periods settings turbulence universes",
         "workflow": "files model",
     },
     ("data.split_folds",): {
-        "data": "bars calendars features fold_files folds indicators market_folds periods settings split_folds "
-        "turbulence universes",
+        "data": "bars calendars features fold_files folds indicators look_ahead market_folds periods settings "
+        "split_folds turbulence universes",
         "workflow": "files model",
     },
     ("training.train_agent", "training.agents.ppo"): {
@@ -57,7 +57,7 @@ COVERED = {
     ("training.evaluate_baselines",): {
         "data": "bars features fold_files periods",
         "training": "environment environment.baselines environment.kernels environment.oracle environment.settings "
-        "environment.trading_env evaluate_baselines networks.shape sharpe",
+        "environment.trading_env evaluate_baselines networks.shape sharpe weights",
         "workflow": "files model",
     },
     ("sweeps.score_trial",): {
