@@ -128,6 +128,14 @@ def test_a_fresh_checkout_with_the_same_results_runs_nothing(done):
     assert run(done) == {}
 
 
+def test_another_look_back_of_turbulence_downloads_nothing(done):
+    done.config["features"]["turbulence_days"] = 50
+    done.write_config()
+    planned = jobs(done.snakemake("-n").stdout)
+    assert planned["compute_features"] == 1
+    assert "download_bars" not in planned
+
+
 def test_a_comment_runs_nothing(done):
     for path in (done.folder / "workflow_scripts").rglob("*.py"):
         path.write_text("# A comment.\n" + path.read_text())

@@ -7,10 +7,11 @@ from shutil import rmtree
 import pandas as pd
 
 from workflow_scripts.data.bar_checks import check_bars
-from workflow_scripts.data.bars import read_bars, write_bars
+from workflow_scripts.data.bars import MEMBER, read_bars, write_bars
 from workflow_scripts.data.markets import SourceFlag, load_market
 from workflow_scripts.data.periods import PERIODS_PER_YEAR, periods_of
 from workflow_scripts.data.revisions import compare_bars
+from workflow_scripts.data.shrinkage import describe_rule
 from workflow_scripts.workflow.files import sha256, write_json
 from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.refreshes import NEVER
@@ -60,6 +61,8 @@ def download_bars(market: SourceFlag, bars: Path, lock: Path, refreshed: str = N
             "last_day": f"{table['date'].max():%Y-%m-%d}",
             "calendar": loaded.calendar,
             PERIODS_PER_YEAR: periods_of(table.attrs),
+            # The rule alone: a change of turbulence_days must not ask a vendor again. features.json says what was done.
+            "turbulence": describe_rule(table["ticker"].nunique(), MEMBER in table),
             "warnings": warnings,
             "refreshed": refreshed,
             "sha256": sha256(bars),

@@ -6,7 +6,8 @@ import pandas as pd
 from workflow_scripts.data.bars import COLUMNS, HELD, INDICATORS, VOLATILITY, index_column, volatility_column, when
 from workflow_scripts.data.features import Array, Features
 from workflow_scripts.data.periods import TRADING_DAYS_A_YEAR, look_back, periods_of
-from workflow_scripts.data.turbulence import describe_covariance, turbulence
+from workflow_scripts.data.shrinkage import describe_covariance
+from workflow_scripts.data.turbulence import turbulence
 
 VOLATILITY_DAYS = 21
 REALISED = f"realised volatility of the equal-weight basket over {VOLATILITY_DAYS} days, in percent"

@@ -5,11 +5,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpocon, dposv, dpotrf, dtrtrs
 
+from workflow_scripts.data.shrinkage import is_shrunk
+
 Array = NDArray[np.float64]
 # Below this reciprocal condition number a covariance counts as singular: a price stood still, or one follows others.
 SINGULAR = 1e-10
-SHRUNK = "covariance of {days} days for {tickers} tickers, shrunk towards equal variances (Ledoit and Wolf, 2004)"
-SAMPLE = "sample covariance of {days} days for {tickers} tickers"
 
 
 def turbulence(close: pd.DataFrame, days: int) -> Array:
@@ -28,16 +28,6 @@ def turbulence(close: pd.DataFrame, days: int) -> Array:
         for day in range(days, len(returns)):
             distances[day + 1] = _distance(returns[day - days : day], returns[day])
     return distances
-
-
-def is_shrunk(tickers: int, days: int) -> bool:
-    """Return whether the covariance of so many tickers over so many days is shrunk."""
-    return 2 * tickers >= days
-
-
-def describe_covariance(tickers: int, days: int) -> str:
-    """Return what the covariance behind a market's turbulence is."""
-    return (SHRUNK if is_shrunk(tickers, days) else SAMPLE).format(tickers=tickers, days=days)
 
 
 def _distance(past: Array, today: Array) -> float:

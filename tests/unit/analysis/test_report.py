@@ -43,6 +43,10 @@ def test_the_tear_sheet_says_at_which_fee_the_gain_ends_and_what_a_delay_costs(p
     assert [row in text for row in ("at the close on which they decide", "two closes later")] == [True, True]
 
 
+def test_the_page_says_what_the_covariance_behind_turbulence_is(page):
+    assert "Turbulence: sample covariance of 60 days for 12 tickers." in visible(page)
+
+
 def visible(page):
     return re.sub(r"(?s)<(script|style).*?</\1>", "", page)
 

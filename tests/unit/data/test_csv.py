@@ -61,6 +61,8 @@ def test_the_lock_and_the_log_say_what_was_taken_left_unread_and_mended(tmp_path
         "rows_repaired": {"KO": 1},
     }
     assert lock["warnings"] == ["not read: notes.md", "1 rows clipped: KO 1"]
+    shrunk = "covariance shrunk (Ledoit and Wolf, 2004) where features.turbulence_days is at most"
+    assert lock["turbulence"] == f"{shrunk} 4, twice its tickers"
     said = capsys.readouterr().err
     for line in ("WARNING not read: notes.md", "WARNING 1 rows clipped: KO 1", f"({understood})"):
         assert line in said

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 from sklearn.covariance import ledoit_wolf
 
+from workflow_scripts.data.shrinkage import describe_covariance, describe_rule
 from workflow_scripts.data.sources.embedded import Embedded
 from workflow_scripts.data.synthetic import synthetic_bars
-from workflow_scripts.data.turbulence import describe_covariance, turbulence
+from workflow_scripts.data.turbulence import turbulence
 
 
 def closes(tickers, days, seed=0):
@@ -73,6 +74,8 @@ def test_with_many_tickers_the_covariance_is_shrunk_as_scikit_learn_shrinks_it(t
 def test_what_the_covariance_is_is_said_in_numbers():
     assert describe_covariance(125, 252) == "sample covariance of 252 days for 125 tickers"
     assert describe_covariance(126, 252).startswith("covariance of 252 days for 126 tickers, shrunk")
+    # 252 days are shrunk for 126 tickers, as the rule says that is known before the days are.
+    assert describe_rule(126, chosen_by_fold=False).endswith("is at most 252, twice its tickers")
 
 
 @pytest.mark.parametrize("tickers", [3, 40])

@@ -195,6 +195,13 @@ def test_the_lock_of_dow28_says_who_joined_after_the_markets_first_day(tmp_path)
     assert lock["tickers"] == sorted(DOW28)
     assert lock["member_since"] == DOW28
     assert lock["warnings"] == [warning]
+    assert lock["turbulence"].endswith("where features.turbulence_days is at most 56, twice its tickers")
+
+
+def test_the_lock_of_a_universe_leaves_the_number_of_tickers_to_each_fold(market, tmp_path):
+    download_bars(market, tmp_path / "bars.parquet", tmp_path / "data.lock.json")
+    said = read_json(tmp_path / "data.lock.json")["turbulence"]
+    assert said.endswith("where features.turbulence_days is at most twice a fold's tickers")
 
 
 def test_an_available_universe_needs_no_file_and_drops_no_ticker_that_comes_or_goes(market, tmp_path):

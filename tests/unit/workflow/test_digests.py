@@ -13,22 +13,23 @@ from workflow_scripts.workflow.code_digest import code_digest, modules_behind
 COVERED = {
     ("data.download_bars", "data.sources.embedded"): {
         "data": "bar_checks bars calendars doors.series download_bars markets memberships periods revisions "
-        "settings sources.base sources.embedded ticker_lists years",
+        "settings shrinkage sources.base sources.embedded ticker_lists years",
         "workflow": "files model refreshes registry",
     },
     ("data.download_bars", "data.sources.csv"): {
         "data": "bar_checks bars calendars doors.clocks doors.dates doors.door doors.files doors.names "
         "doors.numbers doors.repairs doors.series doors.shapes doors.tables doors.wishes download_bars "
-        "markets memberships periods revisions settings sources.base sources.csv ticker_lists years",
+        "markets memberships periods revisions settings shrinkage sources.base sources.csv ticker_lists years",
         "workflow": "files model refreshes registry",
     },
     ("data.compute_features",): {
         "data": "bars calendars compute_features features fold_files folds foresight indicators look_ahead "
-        "market_folds periods settings turbulence universes",
+        "market_folds periods settings shrinkage turbulence universes",
         "workflow": "files model",
     },
     ("data.split_folds",): {
         "data": "bars calendars features fold_files folds indicators look_ahead market_folds periods settings "
+        "shrinkage "
         "split_folds turbulence universes",
         "workflow": "files model",
     },

@@ -39,7 +39,10 @@ def data_section(market: Market) -> Section:
             for name, scaler in of_kind.items()
         ]
         columns = ("feature", "of the", "mean in training", "standard deviation")
-        note = f"As scaled in fold 0. Volatility: {described['volatility']}. Every fold has scalers of its own."
+        note = (
+            f"As scaled in fold 0. Volatility: {described['volatility']}. Turbulence: {described['covariance']}. "
+            "Every fold has scalers of its own."
+        )
         blocks.append(Table("Features that agents see", columns, scalers, note=note))
     return Section("Data", blocks, "data")
 
