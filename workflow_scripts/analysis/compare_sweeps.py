@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 
 from workflow_scripts.analysis.figures import figure
 from workflow_scripts.analysis.leaderboard import Sweep, anytime, compare, cpu_seconds
-from workflow_scripts.sweeps.objectives import label, read_scores
+from workflow_scripts.sweeps.objectives import is_annual, label, read_scores
 from workflow_scripts.workflow.files import whole_file
 from workflow_scripts.workflow.jobs import command_line, start_job
 
@@ -47,7 +47,9 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
             axes.step(curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({where})")
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
-        axes.set_ylabel(f"{score} over folds and seeds")
+        years = " or ".join(map(str, sorted({sweep.scores[0].periods_per_year for sweep in compared})))
+        annual = f"\n({years} periods per year)" if any(map(is_annual, objectives)) else ""
+        axes.set_ylabel(f"{score} over folds and seeds{annual}")
     for row in board.astype(object).where(board.notna(), None).itertuples():
         log.info(
             f"{row.sweep} incumbent={row.incumbent_value} ± {row.incumbent_interval} vector_steps={row.vector_steps}"

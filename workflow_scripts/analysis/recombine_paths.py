@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, seeds_on_every_fold
 from workflow_scripts.sweeps.measures import Array, UndefinedError
@@ -90,6 +91,7 @@ def recombine_paths(
     benchmark = _of_paths(parts, table)
     content: dict[str, Any] = {
         "incumbent": f"round_{best.round}/trial_{best.trial}",
+        PERIODS_PER_YEAR: periods,
         "paths": len(benchmark),
         "days": len(benchmark[0]),
         "benchmark": {"sharpe": sharpe_or_none(benchmark[0], periods)},

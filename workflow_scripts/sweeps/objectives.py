@@ -169,6 +169,11 @@ def summarise_runs(
         return "undefined", f"{objective.name} is undefined: {undefined}", None, None
 
 
+def is_annual(name: str) -> bool:
+    """Return whether values of an objective are known to count by a year, without a look at the user's module."""
+    return name in OBJECTIVES and OBJECTIVES[name].annualised
+
+
 def label(name: str) -> str:
     """Return how plots and tables spell what a value of an objective is, without a look at the user's module."""
     return OBJECTIVES[name].label if name in OBJECTIVES else name

@@ -78,7 +78,7 @@ def test_every_axis_of_every_figure_says_its_unit(page):
         if re.match("[xy]axis", name) and axis.get("showticklabels", True)
     ]
     assert len(axes) > 40
-    assert all(re.search(r".+ \(.+\)$", axis["title"]["text"]) for axis in axes)
+    assert all(re.search(r".+( |<br>)\(.+\)$", axis["title"]["text"]) for axis in axes)
 
 
 def test_no_path_of_this_machine_is_on_the_page(results, page):

@@ -48,7 +48,7 @@ AXES = """
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     root = tmp_path_factory.mktemp("made_up")
-    made = MadeUp(root).make_market()
+    made = MadeUp(root, handicap=0.002).make_market()  # so that a path leads from the default to the incumbent
     made.make_sweep("ppo_smac")
     made.finish("ppo_smac")
     made.make_sweep("unfinished", rounds=1)
@@ -78,6 +78,23 @@ def test_every_figure_is_drawn_and_has_a_text_for_who_cannot_see_it(shown):
     assert all(count and len(text) > 30 for count, text in drawn)
 
 
+def test_the_path_to_the_incumbent_and_what_fees_and_delays_cost_are_among_them(shown):
+    figures = shown.run("[...document.querySelectorAll('figure h4')].map(title => title.textContent)")
+    assert {"From the default to the incumbent", "What fees would cost"} <= set(figures)
+    steps = shown.run(
+        "(() => { const plot = [...document.querySelectorAll('.plot')].find(plot => "
+        "plot.closest('figure').querySelector('h4').textContent === 'From the default to the incumbent');"
+        "return plot._fullData.map(each => [each.name, each.y.length]); })()"
+    )
+    # A step for each of five hyperparameters behind the default; the default and the incumbent were trained.
+    assert steps == [["a forest's prediction", 6], ["trained", 2]]
+    table = shown.run(
+        "[...document.querySelectorAll('table')].find(each => each.textContent.includes('two closes later')).innerText"
+    )
+    # It gains 1 % a year at the same close, and half of that less a close later.
+    assert [line.split("\t")[1:] for line in table.splitlines()[1:]] == [["9", "1.01"], ["8.5", "1.005"], ["8", "1"]]
+
+
 def test_no_text_is_cut_off_or_lies_on_another(shown):
     assert shown.run(UNREADABLE) == []
     assert shown.run(TOO_WIDE) == []
@@ -88,7 +105,7 @@ def test_every_axis_says_its_unit(shown):
     assert len(axes) > 50
     # Of panels side by side with one axis of values the first one says it.
     named = [(figure, title) for figure, _, title, ticks in axes if ticks]
-    assert [each for each in named if not re.search(r".+ \(.+\)$", each[1] or "")] == []
+    assert [each for each in named if not re.search(r".+( |<br>)\(.+\)$", each[1] or "")] == []
 
 
 def test_it_opens_in_the_readers_theme_and_changes_it(shown):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DIGITS = 5
+LONGEST_TITLE = 36
 # Told apart in print and by the colour-blind.
 DASHES = {
     "benchmark": "dash",
@@ -135,8 +136,14 @@ def choices(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def axis(title: str, unit: str, **more: Any) -> dict[str, Any]:
-    """Return an axis, which says in which unit it counts."""
-    return {"title": {"text": f"{title} ({unit})"}, **more}
+    """Return an axis, which says in which unit it counts; a long one in a line of its own."""
+    between = "<br>" if len(title) + len(unit) > LONGEST_TITLE else " "
+    return {"title": {"text": f"{title}{between}({unit})"}, **more}
+
+
+def annual(periods_per_year: int, unit: str = "annual") -> str:
+    """Return the unit of numbers per year: by how many periods of its market that counts."""
+    return f"{unit}, {periods_per_year} periods per year"
 
 
 def layout(x: Mapping[str, Any], y: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from workflow_scripts.analysis.report.elements import (
     Note,
     Section,
     Table,
+    annual,
     axis,
     choices,
     layout,
@@ -43,23 +44,29 @@ def search_section(sweep: Sweep, market: Market) -> Section:
     """Return the section of a sweep's trials."""
     if not sweep.scores:
         return Section("Sweep", [Note("No trial has been scored yet.")], "sweep")
-    objective = objectives.label(sweep.scores[0].objective)
+    objective, unit = objectives.label(sweep.scores[0].objective), _unit(sweep.scores[0])
     scored = scored_trials(sweep)
-    blocks: list[Block] = [_progress(sweep, market, objective)]
+    blocks: list[Block] = [_progress(sweep, market, objective, unit)]
     varying = tuned(sweep.space)
     if scored and varying:
         blocks.append(_parallel(scored, varying, objective))
     if len(scored) >= FEWEST and varying:
         surface = Surface.of(scored, varying)
-        blocks += [_slices(scored, varying, surface, objective), *_contour(sweep, scored, varying, surface, objective)]
+        blocks.append(_slices(scored, varying, surface, objective, unit))
+        blocks += _contour(sweep, scored, varying, surface, objective, unit)
     blocks += [
         *_importance(sweep),
-        *_ablation(sweep, objective),
-        _heat(sweep, objective),
+        *_ablation(sweep, objective, unit),
+        _heat(sweep, objective, unit),
         *_difference(sweep),
         *_cost(sweep),
     ]
     return Section("Sweep", blocks, "sweep")
+
+
+def _unit(score: Score) -> str:
+    """Return what a trial's score counts by: the market's year, where the objective is known to count by one."""
+    return annual(score.periods_per_year) if objectives.is_annual(score.objective) else "value"
 
 
 def label_of(score: Score) -> str:
@@ -67,7 +74,7 @@ def label_of(score: Score) -> str:
     return f"round {score.round}, trial {score.trial}"
 
 
-def _progress(sweep: Sweep, market: Market, objective: str) -> Figure:
+def _progress(sweep: Sweep, market: Market, objective: str, unit: str) -> Figure:
     """Return each trial's score and the best so far, over the vector steps spent."""
     curve, spent = anytime(sweep.scores), np.cumsum(vector_steps(sweep.scores)).tolist()
     full = set(map(id, at_full_budget(sweep.scores)))
@@ -100,9 +107,14 @@ def _progress(sweep: Sweep, market: Market, objective: str) -> Figure:
         + "".join(f"; {name_of(name)} {shown(value)}" for name, value in worth.items())
         + ".",
         data,
-        layout(axis("cost so far", "vector steps"), axis(objective, "annual")),
+        layout(axis("cost so far", "vector steps"), axis(objective, unit)),
         note="A point is a trial: the mean over its validation days of all folds and seeds.",
     )
+
+
+def _colour_bar(title: str, unit: str) -> dict[str, Any]:
+    """Return the scale of colours, whose narrow title has a line for each part of its unit."""
+    return {"title": {"text": f"{title}<br>({unit.replace(', ', ',<br>')})", "side": "top"}, "thickness": 12}
 
 
 def _position(value: Any, entry: Mapping[str, Any]) -> float:
@@ -167,12 +179,12 @@ def _parallel(scored: Sequence[Score], varying: Mapping[str, Mapping[str, Any]],
 
 
 def _slices(
-    scored: Sequence[Score], varying: Mapping[str, Mapping[str, Any]], surface: Surface, objective: str
+    scored: Sequence[Score], varying: Mapping[str, Mapping[str, Any]], surface: Surface, objective: str, unit: str
 ) -> Group:
     """Return the scores over each hyperparameter, with a forest's partial dependence."""
     figures, scores = [], [score.score or 0.0 for score in scored]
     room = 0.06 * (max(scores) - min(scores)) or 1.0
-    up = axis(objective, "annual", range=[rounded(min(scores) - room), rounded(max(scores) + room)], nticks=5)
+    up = axis(objective, unit, range=[rounded(min(scores) - room), rounded(max(scores) + room)], nticks=5)
     texts = [f"{label_of(score)}: {shown(score.score)}" for score in scored]
     for name, entry in varying.items():
         chosen = entry["type"] == "categorical"
@@ -189,7 +201,7 @@ def _slices(
         low, high = shown(float(means.min())), shown(float(means.max()))
         alt = f"Scores of {len(scored)} trials over {name}; where it alone moves, a forest predicts {low} to {high}."
         drawn = layout(across, up, hovermode="closest", showlegend=False)
-        figures.append(Figure(name, alt, data, drawn, height=230))
+        figures.append(Figure(name, alt, data, drawn, height=250))
     return Group(
         "Score over each hyperparameter",
         figures,
@@ -228,6 +240,7 @@ def _contour(
     varying: Mapping[str, Mapping[str, Any]],
     surface: Surface,
     objective: str,
+    unit: str,
 ) -> list[Figure]:
     """Return the forest's prediction over the two hyperparameters that matter most, if both are numbers."""
     names = [name for name in most_important(sweep, varying) if varying[name]["type"] != "categorical"][:2]
@@ -244,7 +257,7 @@ def _contour(
             "contours": {"coloring": "heatmap"},
             "ncontours": 12,
             "line": {"width": 0.5},
-            "colorbar": {"title": {"text": f"{objective}<br>(annual)", "side": "top"}, "thickness": 12},
+            "colorbar": _colour_bar(objective, unit),
             "hovertemplate": f"{x} %{{x}}<br>{y} %{{y}}<br>predicted %{{z}}<extra></extra>",
         }
     ]
@@ -336,7 +349,7 @@ def _importance(sweep: Sweep) -> list[Block]:
     return [*([Note(content["conclusion"])] if content["conclusion"] else []), figure]
 
 
-def _ablation(sweep: Sweep, objective: str) -> list[Figure]:
+def _ablation(sweep: Sweep, objective: str, unit: str) -> list[Figure]:
     """Return what each change on the way from the default to the incumbent brings."""
     path = ablation_path(sweep)
     if not path:
@@ -352,25 +365,26 @@ def _ablation(sweep: Sweep, objective: str) -> list[Figure]:
             + "; ".join(f"{at}: {shown(step.predicted)}" for at, step in zip(steps, path, strict=True))
             + ".",
             [
-                line(
-                    "a forest's prediction", steps, [step.predicted for step in path], "default", line={"shape": "hv"}
-                ),
-                points("trained", [at for at, _ in trained], [score for _, score in trained], "rank_1"),
+                {**line("a forest's prediction", numbers(step.predicted for step in path), (), "default"), "y": steps},
+                {
+                    **points("trained", numbers(score for _, score in trained), (), "rank_1"),
+                    "y": [at for at, _ in trained],
+                },
             ],
             layout(
-                axis("change", "the incumbent's value, added to those before it", **choices(steps)),
-                axis(objective, "annual"),
-                hovermode="x unified",
+                axis(objective, unit),
+                axis("change", "the incumbent's value", **choices(steps), autorange="reversed"),
+                hovermode="y unified",
             ),
-            height=380,
-            note="Each step takes over the value that the forest expects most of; a step down shows what does not "
-            f"pay by itself. make ablation SWEEP={sweep.name} trains what lies between, without opening "
-            "the test days.",
+            height=130 + 30 * len(steps),
+            note="From top to bottom each step takes over the value that the forest expects most of, beside those "
+            "before it; a step to the left shows what does not pay by itself. "
+            f"make ablation SWEEP={sweep.name} trains what lies between, without opening the test days.",
         )
     ]
 
 
-def _heat(sweep: Sweep, objective: str) -> Figure:
+def _heat(sweep: Sweep, objective: str, unit: str) -> Figure:
     """Return each run's value: trials against folds and seeds."""
     pairs = sorted({(run["fold"], run["seed"]) for score in sweep.scores for run in score.runs})
     values = [{(run["fold"], run["seed"]): run for run in score.runs} for score in sweep.scores]
@@ -389,7 +403,7 @@ def _heat(sweep: Sweep, objective: str) -> Figure:
             "zmin": -far,
             "zmax": far,
             "colorscale": [[0, "#D55E00"], [0.5, "#f7f7f7"], [1, "#0072B2"]],
-            "colorbar": {"title": {"text": f"{objective}<br>(annual)", "side": "top"}, "thickness": 12},
+            "colorbar": _colour_bar(objective, unit),
             "hovertemplate": "round.trial %{y}, fold.seed %{x}<br>%{text}<extra></extra>",
             "xgap": 1,
             "ygap": 1,

@@ -12,6 +12,7 @@ from workflow_scripts.analysis.report.elements import (
     Note,
     Section,
     Table,
+    annual,
     axis,
     band,
     days,
@@ -62,7 +63,8 @@ def trading_section(sweep: Sweep) -> Section:
     if kept and all(len(each.dates) for each in kept):
         blocks += [_weights(kept), _exposure(kept, returns), _contribution(kept, _rows(tuned))]
     if sweep.execution and sweep.execution["costs"]:
-        blocks += [_costs(sweep.execution), _delays(sweep.execution)]
+        year = tuned.periods_per_year
+        blocks += [_costs(sweep.execution, year), _delays(sweep.execution, year)]
     return Section("Trading on the test days", blocks, "trading")
 
 
@@ -91,7 +93,10 @@ def _measures(returns: Mapping[str, Daily]) -> Table:
         for measure, title in MEASURES.items()
     ]
     names = [f"{name_of(name)}, {len(own)} seeds" if len(own) > 1 else name_of(name) for name, own in taken.items()]
-    note = "Means over the seeds, after fees, on the test days. The verdict says which differences these days show."
+    note = (
+        "Means over the seeds, after fees, on the test days. The verdict says which differences these days show. "
+        f"A year has {returns[TUNED].periods_per_year} periods."
+    )
     return Table("Measures", ("measure", *names), rows, note=note)
 
 
@@ -163,7 +168,7 @@ def _rolling(returns: Mapping[str, Daily]) -> list[Figure]:
             data,
             layout(
                 axis("last day of the window", "date"),
-                axis("Sharpe ratio", "annual"),
+                axis("Sharpe ratio", annual(returns[TUNED].periods_per_year)),
                 legend={"traceorder": "reversed"},
             ),
             note="Its standard error is about 2: only long stretches mean something.",
@@ -293,7 +298,7 @@ def _contribution(kept: list[Weights], daily_returns: Array) -> Figure:
     )
 
 
-def _costs(execution: Mapping[str, Any]) -> Figure:
+def _costs(execution: Mapping[str, Any], year: int) -> Figure:
     """Return what the tuned policies and the benchmark would have earned under other fees."""
     costs = execution["costs"]
     fees, data = [row["basis_points"] for row in costs], []
@@ -308,7 +313,7 @@ def _costs(execution: Mapping[str, Any]) -> Figure:
         data,
         layout(
             axis("fee", "basis points of the traded value"),
-            axis("mean return", "% a year"),
+            axis("mean return", annual(year, "% a year")),
             legend={"traceorder": "reversed"},
         ),
         note="The saved policies trade the test days anew; mean over the final seeds. The fee at which both earn the "
@@ -316,7 +321,7 @@ def _costs(execution: Mapping[str, Any]) -> Figure:
     )
 
 
-def _delays(execution: Mapping[str, Any]) -> Table:
+def _delays(execution: Mapping[str, Any], year: int) -> Table:
     """Return what the tuned policies would have earned, had their orders filled sooner or later."""
     names = {0: "at the close on which they decide", 1: "at the next close, as judged", 2: "two closes later"}
     rows = [
@@ -327,5 +332,5 @@ def _delays(execution: Mapping[str, Any]) -> Table:
         ("orders fill", "mean return (% a year)", "Sharpe ratio (annual)"),
         rows,
         note="The saved policies, on the test days; mean over the final seeds. A gain that vanishes with a day of "
-        "delay may not be there in practice.",
+        f"delay may not be there in practice. A year has {year} periods.",
     )

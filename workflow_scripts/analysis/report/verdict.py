@@ -12,6 +12,7 @@ from workflow_scripts.analysis.report.elements import (
     Note,
     Section,
     Table,
+    annual,
     axis,
     layout,
     rounded,
@@ -19,6 +20,7 @@ from workflow_scripts.analysis.report.elements import (
     span,
 )
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
+from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.workflow.paths import whole
 from workflow_scripts.workflow.wording import probable, several
 
@@ -114,7 +116,7 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
             }
         )
         told.append(f"{name} {signed(estimate)}, interval {span(interval)}")
-    x = axis("difference", verdict["estimand"], zeroline=True, zerolinewidth=2)
+    x = axis("difference", _unit(verdict), zeroline=True, zerolinewidth=2)
     drawn = layout(x, axis("answer", "name", type="category"), hovermode="closest")
     return [
         Figure(
@@ -128,6 +130,12 @@ def _picture(verdict: Mapping[str, Any]) -> list[Figure]:
             "on the validation days.",
         )
     ]
+
+
+def _unit(verdict: Mapping[str, Any]) -> str:
+    """Return what the estimates count by; a verdict of an earlier version does not say how many periods a year has."""
+    year = verdict.get(PERIODS_PER_YEAR)
+    return annual(year, verdict["estimand"]) if year else str(verdict["estimand"])
 
 
 def _windows(verdict: Mapping[str, Any]) -> list[Block]:
