@@ -22,7 +22,7 @@ ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 
 
 .PHONY: help run plan controls watch report ablation snakemake-report export-optuna export-deepcave export-tensorboard \
 	export-mlflow orders explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
-	schema docs bench clean
+	schema docs bench pictures clean
 
 # A target's line of help stands behind it, after two #.
 help: ## these lines
@@ -166,6 +166,10 @@ bench: setup ## the speed of training, of a run's start and of planning: six CPU
 	@$(BIN)/python benchmarks/speed.py
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
+
+# Of what is committed; Chromium draws the report.
+pictures: setup ## docs/'s pictures of the shipped sweep, from a run in a fresh clone: eight CPU minutes
+	@$(BIN)/python benchmarks/pictures.py
 
 clean: ## removes results/ and Snakemake's own records
 	rm -rf results .snakemake .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,11 @@
 import json
+import re
+import shlex
+import sys
 
 import pytest
 
-from benchmarks import large_market, optimizers, record
+from benchmarks import large_market, optimizers, pictures, record
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.csv import Csv
@@ -40,3 +43,35 @@ def test_the_large_markets_table_has_a_row_per_job_and_both_codes():
         *("231.0", "1700"),
     ]
     assert large_market.table({"now": now}).splitlines()[1].split() == ["split_folds", "4.0", "900", "1800"]
+
+
+BAR = """
+import time
+from rich.progress import Progress
+with Progress(transient=True) as bar:
+    task = bar.add_task("trains", total=2)
+    bar.console.print("first trial")
+    bar.advance(task)
+    bar.refresh()
+    time.sleep(1)
+    bar.console.print("second trial")
+print("done")
+"""
+
+
+def test_a_picture_has_the_lines_that_stand_on_a_terminal_and_the_bar_while_it_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "ROOT", tmp_path)
+    terminal = pictures.Terminal(shlex.join([sys.executable, "-c", BAR]), tmp_path)
+    half_way = [line.plain for line in pictures.lines(terminal.read(re.compile("50%")))]
+    assert half_way[0] == "first trial"
+    assert "trains" in half_way[1] and "50%" in half_way[1]
+    written = terminal.read()
+    assert [line.plain for line in pictures.lines(written) if line.plain][-3:] == [
+        "first trial",
+        "second trial",
+        "done",
+    ]
+    pictures.draw(tmp_path / "screen.svg", "make run", written)
+    drawn = (tmp_path / "screen.svg").read_text(encoding="utf-8")
+    assert "second&#160;trial" in drawn
+    assert 'url("http' not in drawn  # nothing is fetched
