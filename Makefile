@@ -27,7 +27,7 @@ ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 
 # A target's line of help stands behind it, after two #.
 help: ## these lines
 	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*## (.*)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
 run: setup ## the sweeps of config.yaml and their report; VERBOSE=1 shows every job
 	@$(SNAKEMAKE)

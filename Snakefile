@@ -3,6 +3,9 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
+include: "rules/files.smk"
+
+
 # A file named with --configfile stands in place of config.yaml; Snakemake would lay it over.
 if not workflow.config_settings.configfiles:
 

@@ -3,13 +3,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# The checkout, which need not be the working folder, and the working folder, where a user's own modules lie.
-CHECKOUT = Path(str(workflow.current_basedir)).parent
-sys.path[:0] = [str(CHECKOUT), str(Path.cwd())]
-
 from workflow_scripts.config import controls as of_controls
 from workflow_scripts.config.model import read_config, read_controls
-from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.data.sources.base import SOURCES
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
@@ -51,16 +46,12 @@ ROOT = Path(of_controls.FOLDER if CONTROLS else "")
 if CONTROLS:
     globals().update(of_user.levels_below(ROOT))
 
-FILES = workflow.config_settings.configfiles or [Path("config.yaml")]
 try:
-    # A workflow that takes this one as a module hands over a configuration of its own.
-    for file in [] if workflow.modifier.skip_configfile else FILES:
-        load_yaml(Path(file))
     settings = read_controls(config) if CONTROLS else read_config(config)
 except SettingError as error:
     raise WorkflowError(error.inside(", ".join(map(str, FILES)))) from None
 except ValueError as error:
-    raise WorkflowError(f"{file}, {error}") from None
+    raise WorkflowError(f"{FILES[-1]}, {error}") from None
 
 # Digest of what a verb and the modules that it is given by name do; one for all jobs of a rule.
 code = cache(code_digest)

@@ -23,7 +23,11 @@ def whole_market(wildcards):
 
 
 def market_of(wildcards):
-    return settings.markets[market_name(wildcards)]
+    name = market_name(wildcards)
+    if name not in settings.markets:
+        there = ", ".join(settings.markets)
+        raise WorkflowError(f"config.yaml has no market {name}: there are {there}")
+    return settings.markets[name]
 
 
 def of_market(path):

@@ -28,7 +28,7 @@ OF_ITSELF = re.compile(
     r"Group jobs: |Conda environments: |Singularity containers: |Select jobs|Execute \d+ jobs|DAG of jobs will be|"
     "Updating checkpoint|Exiting because a job|Shutting down, this might|Reasons:|This was a dry-run|The run involves|"
     r"Some jobs were triggered|Rules with provenance|Elapsed time|Processed \d+ potential|Job rate limit|"
-    r"Removing (temporary|output files of failed)|Job \d+ has been submitted|SLURM run ID|$"
+    r"Removing (temporary|output files of failed)|Cannot restore |Job \d+ has been submitted|SLURM run ID|$"
 )
 RESTART = re.compile(r"Trying to restart job (\d+)")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
@@ -36,7 +36,15 @@ HOW_IT_ENDED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit sta
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ (.*)")
 # File and line of the rule that raised an error say nothing of what is wrong with a configuration.
 RAISED_BY_A_RULE = re.compile(r'\AWorkflowError( in file "[^"]*", line \d+)?:\n')
+RAISED_BY_AN_INPUT = re.compile(
+    r"\AInputFunctionException in rule .*\n  WorkflowError:\n    (.+)\nWildcards:", re.DOTALL
+)
 OF_A_TRACEBACK = re.compile(r'\n  File "[^"]*", line \d+, in .*')
+
+LOCKED = (
+    "error: another Snakemake works in this folder, or was killed in it: wait for its end; where none is alive, go on "
+    "with make resume (snakemake --unlock, then the same command)"
+)
 
 ORDER = ("market", "sweep", "round", "trial", "candidate", "fold", "seed")
 NAMES = ("market", "sweep", "candidate")
@@ -354,6 +362,10 @@ class Screen:
         self.stopped = True
         if RAISED_BY_A_RULE.match(text):
             text = "error: " + OF_A_TRACEBACK.sub("", RAISED_BY_A_RULE.sub("", text))
+        elif found := RAISED_BY_AN_INPUT.match(text):
+            text = f"error: {found[1]}"
+        elif text.startswith("LockException:"):
+            text = LOCKED
         if "At least one job did not complete" not in text:
             self._say(text, BAD)
 

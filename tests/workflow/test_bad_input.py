@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from tests.workflow.toy import snakemake
+
 
 @pytest.mark.parametrize(
     ("changes", "message"),
@@ -31,6 +33,23 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(toy):
     assert refused.returncode != 0
     assert f"and in line {lines + 1}, and YAML would keep the second alone" in refused.stdout
     assert "config.yaml, the key seeds stands twice, in line " in refused.stdout
+
+
+def test_a_configuration_that_is_no_yaml_is_refused_with_its_line(toy):
+    path = toy.folder / "config.yaml"
+    path.write_text("seeds:\n  tuning: [0\nfolds: {}\n", encoding="utf-8")
+    refused = snakemake(toy.folder, "-n", VERBOSE="")
+    assert refused.returncode != 0
+    (said,) = [line for line in refused.stdout.splitlines() if "config.yaml" in line]
+    assert said.startswith("error: config.yaml, it is not YAML: ")
+    assert "line 3, column 6" in said
+
+
+def test_a_market_that_there_is_not_is_named_beside_those_that_there_are(toy):
+    refused = snakemake(toy.folder, "-n", "results/markets/dow/data.diff.json", VERBOSE="")
+    assert refused.returncode != 0
+    assert "error: config.yaml has no market dow: there are toy" in refused.stdout.splitlines()
+    assert "Traceback" not in refused.stdout
 
 
 def write_market(toy, **changes):

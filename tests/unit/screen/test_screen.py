@@ -94,6 +94,12 @@ def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the
     assert not [line for line in lines if "Select jobs" in line or "reason" in line]
 
 
+def test_what_snakemake_says_of_files_that_were_never_there_is_left_out(results):
+    said = "Cannot restore results/markets/toy/bars.parquet: no backup found."
+    lines = show([{"msg": said, "levelno": logging.WARNING}, {"msg": "yours", "levelno": logging.WARNING}])
+    assert lines == ["yours"]
+
+
 def test_a_market_says_what_was_read(results):
     log = Path("results/markets/toy/download_bars.log")
     log.parent.mkdir(parents=True)
@@ -208,6 +214,18 @@ def test_a_mistake_in_the_configuration_comes_without_the_line_of_the_rule_that_
     said = f"WorkflowError in {where}:\nconfig.yaml, foldz: unknown key\n  {where.replace('file', 'File')}, in <module>"
     lines = show([{"event": "error", "exception": "WorkflowError", "msg": said, "created": 0.0}])
     assert lines == ["error: config.yaml, foldz: unknown key"]
+
+
+def test_a_mistake_that_an_input_function_finds_comes_without_its_traceback():
+    where = 'in rule diff_market in file "/a/rules/data.smk", line 89'
+    said = f"InputFunctionException {where}:\nError:\n  WorkflowError:\n    no market dow\nWildcards:\n  market=dow\n"
+    assert show([{"event": "error", "msg": said, "created": 0.0}]) == ["error: no market dow"]
+
+
+def test_a_folder_that_a_kill_left_locked_says_how_to_go_on():
+    said = "LockException:\nError: Directory cannot be locked. It can be removed with the --unlock argument."
+    (line,) = show([{"event": "error", "msg": said, "created": 0.0}])
+    assert "where none is alive, go on with make resume" in line
 
 
 def test_an_error_of_the_code_keeps_its_file_and_line():
