@@ -144,6 +144,8 @@ def returns_of(
 def require_next_close(episode: Episode, segment: Segment, environment: EnvironmentSettings) -> None:
     """Check that an episode earned what follows from orders that filled at the close after they were decided on.
 
+    Several runs of contiguous days start alike, unless in whole lots: then the first run alone says what it held.
+
     Raises:
         ValueError: a day's return is another; says which one, and by how much.
 
@@ -151,11 +153,13 @@ def require_next_close(episode: Episode, segment: Segment, environment: Environm
     first = 0
     for run in segment.runs():
         days = slice(first, first := first + len(run.dates) - 1)
+        if days.start and environment.in_lots and environment.start != "cash":
+            continue
         dates = np.asarray(episode.dates[days], dtype="datetime64[s]")
         tickers = tuple(map(str, range(run.close.shape[1])))
-        assert episode.weights is not None and episode.traded is not None
-        held = Weights(dates, tickers, episode.weights[days], episode.traded[days])
-        off = episode.daily_returns[days] - returns_of(held, run.close, environment)
+        assert episode.weights is not None and episode.traded is not None and episode.start is not None
+        held = Weights(dates, tickers, episode.weights[days], episode.traded[days], episode.start)
+        off = episode.daily_returns[days] - returns_of(held, run.close, environment, segment.periods_per_year)
         if not (np.abs(off) < 1e-9).all():  # a return that is no number is none that follows
             worst = int(np.nanargmax(np.abs(off)))
             raise ValueError(
