@@ -1,8 +1,8 @@
 """How often does the shipped sweep claim skill where there is none, and how often does it find what is there?
 
 ``python benchmarks/controls.py`` repeats the shipped sweep, reduced as ``REDUCED`` says, with `snakemake controls` on
-noise and on planted markets, and writes ``benchmarks/controls.csv``, a row per market, and ``benchmarks/controls.json``,
-what is counted over them. About ninety CPU minutes; a run that was stopped goes on where it was.
+noise and on planted markets. It writes ``benchmarks/controls.csv``, a row per market, and ``benchmarks/controls.json``,
+what is counted over them. A run that was stopped goes on where it was.
 """
 
 import json

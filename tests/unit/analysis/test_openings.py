@@ -189,7 +189,7 @@ def test_another_feature_of_the_same_bars_is_another_opening(ledger, tmp_path, m
 
     def with_other_turbulence(*given):
         features = made(*given)
-        return replace(features, market=features.market[::-1])
+        return replace(features, market=2 * features.market)
 
     monkeypatch.setattr(universes, "compute_features", with_other_turbulence)
     assert opened("after") == 2

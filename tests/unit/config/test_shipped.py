@@ -46,10 +46,11 @@ def test_rounds_that_earlier_versions_proposed_are_kept_with_their_search_space(
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_an_agents_space_holds_every_hyperparameter_around_its_default(name):
+def test_an_agents_space_holds_every_hyperparameter_but_those_against_memorising_around_its_default(name):
     agent = registry.find(PACKAGE, name, Agent)
     space = read_space(SHIPPED / f"{name}.yaml", agent)
-    assert default_configuration(space) == dict(sorted(agent().model_dump().items()))
+    against_memorising = {"weight_decay": 0.01, "dropout": 0.0, "feature_noise": 0.0}
+    assert default_configuration(space) | against_memorising == agent().model_dump()
 
 
 def test_every_agent_has_a_space_and_every_space_an_agent():

@@ -208,7 +208,7 @@ BRACKETS = {"agent": "ppo", "market": "toy", "optimizer": "dehb", "rounds": 6, "
         (
             {"search_spaces/ppo": TWO, "sweeps/ppo_smac": PB2 | {"round_size": 2}},
             "sweeps.ppo_smac.search_space: the rounds need 2 configurations that differ, and FILE has 1 "
-            "that change during a training (net_dims_0, net_dims_1 do not)",
+            "that change during a training (net_dims_0, net_dims_1, dropout do not)",
         ),
         (
             {"search_spaces/ppo": CHOICES, "sweeps/ppo_smac": PB2 | {"round_size": 4}},

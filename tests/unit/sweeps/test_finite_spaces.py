@@ -18,7 +18,7 @@ from workflow_scripts.workflow.time_limits import time_limit
 SIX = {
     "gamma": {"type": "categorical", "choices": [0.9, 0.95, 0.99], "default": 0.9},
     "repeat_times": {"type": "int", "lower": 1, "upper": 2, "log": False, "default": 2},
-    "batch_size": {"type": "constant", "default": 256},
+    "batch_size": {"type": "constant", "default": 64},
 }
 TWELVE = SIX | {"net_dims_0": {"type": "categorical", "choices": [16, 32], "default": 16}}
 WIDE = {
@@ -71,8 +71,9 @@ def test_no_rung_judges_a_configuration_that_one_of_its_budget_has_judged(name):
     ],
 )
 def test_no_two_members_go_on_from_one_training_with_one_configuration(name, free):
-    space = build_space(free | {"net_dims_0": {"type": "constant", "default": 16}}, PPO)
-    history = play(optimizer_of(name, round_size=3), space, 5, fixed=("net_dims_0",))
+    fixed = {"net_dims_0": {"type": "constant", "default": 16}, "batch_size": SIX["batch_size"]}
+    space = build_space(free | fixed, PPO)
+    history = play(optimizer_of(name, round_size=3), space, 5, fixed=tuple(fixed))
     for number in range(5):
         members = [(each.parent, identity(each.configuration)) for each in history if each.round == number]
         assert len(set(members)) == 3
