@@ -162,8 +162,9 @@ $(VENV)/installed-docs: requirements-docs.txt | $(VENV)/installed
 schema: setup ## what is made from the settings' models: the JSON schema and the tables of docs/configuration.md
 	@$(BIN)/python -m workflow_scripts.config.describe --schema schemas/config.schema.yaml --page docs/configuration.md
 
-bench: setup ## the speed of training, of a run's start and of planning: six CPU minutes
+bench: setup ## the speed of training, of a run's start and of planning: eight CPU minutes
 	@$(BIN)/python benchmarks/speed.py
+	@$(BIN)/python benchmarks/peers.py
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
 

@@ -9,7 +9,6 @@ import gc
 import io
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -36,6 +35,7 @@ from elegantrl.envs.StockTradingVmapEnv import StockTradingVmapEnv
 from elegantrl.train.config import Config
 from elegantrl.train.replay_buffer import ReplayBuffer
 
+from benchmarks.record import machine as processor
 from workflow_scripts.data.fold_files import Segment
 from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
@@ -379,10 +379,7 @@ def main() -> None:
     agent_rows, more = measure_agents(segment)
     memory = {f"ppo_peak_mb_{whose}": round(peak_megabytes(whose)) for whose in ("ours", "theirs")}
     found |= more | memory
-    machine = (
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
-    machine += f", torch {torch.__version__}, load {os.getloadavg()[0]:.1f}"
+    machine = f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}"
     text = "\n".join(
         [
             f"{machine}; {TICKERS} tickers, one thread, median of {REPETITIONS} repetitions in turn",

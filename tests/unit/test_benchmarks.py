@@ -3,12 +3,16 @@ import re
 import shlex
 import sys
 
+import numpy as np
 import pytest
+import torch
 
-from benchmarks import large_market, optimizers, pictures, record
+from benchmarks import growth, large_market, optimizers, pictures, record
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.trading_env import TradingEnv
 
 
 def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
@@ -75,3 +79,23 @@ def test_a_picture_has_the_lines_that_stand_on_a_terminal_and_the_bar_while_it_i
     drawn = (tmp_path / "screen.svg").read_text(encoding="utf-8")
     assert "second&#160;trial" in drawn
     assert 'url("http' not in drawn  # nothing is fetched
+
+
+def test_what_takes_a_hundred_times_as_long_at_ten_times_the_size_has_exponent_two():
+    assert growth.exponent({10: 7.0, 100: 1.0, 1000: 100.0}) == pytest.approx(2)
+    assert growth.table("runs", {"plan": {100: 1.0, 1000: 100.0}})[-1] == "| plan | 1 | 100 | 2.0 |"
+
+
+def test_the_jitted_loop_trades_as_the_environment_does():
+    pytest.importorskip("jax")
+    from benchmarks import jitted
+
+    rng, settings = np.random.default_rng(0), EnvironmentSettings()
+    close = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, (6, 3)), axis=0))
+    env = TradingEnv(close, 4, settings, random_start=True)
+    for day in range(5):
+        weights, action = env.state()[:, 1:].numpy(), rng.normal(0, 0.5, (4, 3)).astype(np.float32)
+        traded, earned = jitted.step(weights, action, np.float32(close[day + 1] / close[day]), settings)
+        state, reward, _ = env.step(torch.as_tensor(action))
+        np.testing.assert_allclose(traded, state[:, 1:].numpy(), atol=1e-6)
+        np.testing.assert_allclose(earned, reward.numpy(), atol=2e-4)
