@@ -50,6 +50,16 @@ def test_the_initial_design_goes_on_where_the_last_round_stopped():
     assert second[2] not in points
 
 
+@pytest.mark.parametrize("model", smac_facade.FACADES)
+def test_all_trials_valued_at_once_give_the_proposals_of_smac_itself(monkeypatch, model):
+    space = build_space(SPACE, PPO)
+    history = judged(initial_points(space, 12, seed=0))
+    request = Request(space, history, Smac(round_size=2).schedule(7, 1), 0)
+    at_once = smac_facade.propose(request, 5, model)
+    monkeypatch.setattr(smac_facade, "_SelectorOfOnePrediction", smac_facade.ConfigSelector)
+    assert smac_facade.propose(request, 5, model) == at_once
+
+
 def test_a_batch_holds_distinct_configurations_near_the_better_half():
     space = build_space(SPACE, PPO)
     history = judged(initial_points(space, 12, seed=0))
