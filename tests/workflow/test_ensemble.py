@@ -21,5 +21,5 @@ def test_the_verdict_judges_the_ensemble_of_the_final_seeds(toy):
     }
     traded = [sweep / "backtest" / name / "returns.parquet" for name in ("rank_1/seed_10", "ensemble/seed_10")]
     assert (read_returns(traded[0]) != read_returns(traded[1])).any()
-    assert "ensemble" in (toy.folder / "results/report.html").read_text()
-    assert "Nothing to be done" in toy.snakemake().stdout
+    assert "default ensemble" in (toy.folder / "results/report.html").read_text()
+    assert "Nothing to be done" in toy.snakemake("-n").stdout

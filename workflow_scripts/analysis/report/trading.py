@@ -24,6 +24,7 @@ from workflow_scripts.analysis.report.elements import (
     shown,
 )
 from workflow_scripts.analysis.report.tree import DRAWN, Sweep
+from workflow_scripts.analysis.windows import ENSEMBLES
 from workflow_scripts.sweeps.daily import Daily
 from workflow_scripts.sweeps.measures import Array, Record, take_all
 from workflow_scripts.training.weights import Weights, contributions, read_weights
@@ -57,7 +58,8 @@ def trading_section(sweep: Sweep) -> Section:
         )
         return Section("Trading on the test days", [Note(text)], "trading")
     tuned = returns[TUNED]
-    blocks: list[Block] = [_measures(returns), _growth(returns), _drawdown(returns), *_rolling(returns)]
+    ensembles = {name: sweep.test_returns[name] for name in ENSEMBLES if name in sweep.test_returns}
+    blocks: list[Block] = [_measures(returns | ensembles), _growth(returns), _drawdown(returns), *_rolling(returns)]
     blocks += [_distribution(returns), *_months(tuned)]
     kept = [read_weights(run.folder / "weights.parquet") for run in sweep.backtests[TUNED] if _kept(run.folder)]
     if kept and all(len(each.dates) for each in kept):
