@@ -3,8 +3,8 @@
 import math
 
 
-def trade_shares(action, price, cash, shares, max_stock, cost, tax):
-    for ticker, wanted in enumerate(ordered_shares(action, max_stock)):
+def trade_shares(orders, price, cash, shares, cost, tax):
+    for ticker, wanted in enumerate(orders):
         while wanted > 0 and price[ticker] * (1 + cost) * wanted > cash:
             wanted -= 1
         bought, sold = max(wanted, 0.0), min(max(-wanted, 0.0), shares[ticker])
@@ -47,8 +47,9 @@ def trade_weights(target, price, cash, shares, rate, cost, tax, leverage=None):
     ]
 
 
-def ordered_shares(action, max_stock):
-    return [0.0 if abs(order) < 0.1 else float(math.trunc(order * max_stock)) for order in action]
+def ordered_shares(action, max_stock, scale):
+    scaled = [order * scale for order in action]
+    return [0.0 if abs(order) < 0.1 else float(math.trunc(order * max_stock)) for order in scaled]
 
 
 def fill_lots(orders, sales_first, price, cash, shares, lot, cost, tax, min_fee):

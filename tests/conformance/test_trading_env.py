@@ -221,8 +221,8 @@ def trade_plainly(settings, order, price, cash, shares):
     fees, short = (settings.cost_pct, settings.sell_tax_pct), settings.action_mode == "long_short"
     cash, shares = settle(price, cash, shares, settings.interest(252), short)
     if settings.action_mode == "shares":
-        after, wanted = trade_shares(order, price, cash, shares.copy(), settings.max_stock, *fees)
-        orders = ordered_shares(order, settings.max_stock)
+        orders = ordered_shares(order, settings.max_stock, settings.action_scale)
+        after, wanted = trade_shares(orders, price, cash, shares.copy(), *fees)
     else:
         leverage = settings.leverage if short else None
         targets = {"tilt": tilt_target, "weights": softmax_target}
@@ -244,7 +244,7 @@ def trade_plainly(settings, order, price, cash, shares):
     [
         {},
         {"sell_tax_pct": 0.002} | RATES,
-        {"lot_size": 3} | RATES,
+        {"lot_size": 3, "action_scale": 3.0} | RATES,
         {"min_fee": 7.5, "sell_tax_pct": 0.02, "leverage": 2},
     ],
 )
@@ -352,6 +352,13 @@ def test_a_small_order_of_shares_is_no_order():
     assert env.traded.item() == 0
     env.step(torch.full((1, 4), 0.1))
     assert env.holdings.tolist() == [[10.0] * 4]
+
+
+def test_a_scale_of_actions_makes_the_dead_zone_narrower_and_orders_larger():
+    """Times 4 the action 0.02 is below 0.1 still; 1/32 is 0.125, an order of 12 of 100 shares, and 1 one of 400."""
+    env = make("shares", num_envs=1, random_start=False, action_scale=4.0, initial_cash=1e6)
+    env.step(torch.tensor([[0.02, 1 / 32, 1.0, -0.02]]))
+    assert env.holdings.tolist() == [[0, 12, 400, 0]]
 
 
 def test_a_buy_stops_where_cash_no_longer_covers_price_and_fee():

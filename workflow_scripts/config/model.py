@@ -455,11 +455,11 @@ def _market(keys: Mapping[str, Any], environment: EnvironmentSettings) -> Market
             raise SettingError(
                 (key,), f"{day} is not {'after' if follows else 'before'} test_start {market.test_start}"
             )
-    lot, most = market.environment.lot_size, market.environment.max_stock
+    lot, most = market.environment.lot_size, market.environment.max_stock * market.environment.action_scale
     if market.environment.action_mode == "shares" and most < lot:
         raise SettingError(
             ("lot_size",),
-            f"the largest order of {most} shares (environment.max_stock) is less than a lot of {lot}: "
+            f"the largest order of {most:g} shares (environment.max_stock × action_scale) is less than a lot of {lot}: "
             f"no order would ever fill",
         )
     return market

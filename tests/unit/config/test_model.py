@@ -91,7 +91,7 @@ def change(config, path, value):
         (
             "environment",
             {"action_mode": "shares", "lot_size": 500},
-            "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock) is less",
+            "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock × action_scale)",
         ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of auto, cpu or cuda"),
     ],

@@ -80,6 +80,8 @@ def test_in_whole_shares_the_benchmark_orders_what_is_missing_to_equal_weight(pl
     settings = {"action_mode": "shares", "initial_cash": 1000.0, "cost_pct": 0.0, "start": "cash"}
     at_once = run_benchmark(still, EnvironmentSettings(max_stock=30, **settings))
     assert at_once.turnover.tolist() == [1.0] + [0.0] * 7
+    by_scale = run_benchmark(still, EnvironmentSettings(max_stock=10, action_scale=3.0, **settings))
+    assert by_scale.turnover.tolist() == at_once.turnover.tolist()
     by_tens = run_benchmark(still, EnvironmentSettings(max_stock=10, **settings))
     assert by_tens.turnover.tolist() == pytest.approx([0.4, 0.4, 0.2] + [0.0] * 5)
 

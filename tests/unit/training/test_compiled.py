@@ -70,7 +70,7 @@ def test_compiled_training_has_the_weights_of_the_plain_one(fold, name, changes)
     "environment",
     [
         {"rebalance_rate": 1.0, "cost_pct": 0.002},
-        {"action_mode": "shares", "max_stock": 1000},
+        {"action_mode": "shares", "max_stock": 1000, "action_scale": 3.0},
         {"lot_size": 10, "min_fee": 5.0},
         {"action_mode": "long_short", "leverage": 2.0, "borrow_cost": 0.05, "risk_free": 0.02},
     ],

@@ -154,7 +154,8 @@ def run_benchmark(segment: Segment, environment: EnvironmentSettings) -> Episode
         even = env.asset[:, None] / env.tickers / torch.as_tensor(segment.close[env.day])
         whole: Tensor = (even - env.holdings).trunc()
         # Half a share more, which the environment cuts off: no order is rounded down below what it asks for.
-        return ((whole + 0.5 * whole.sign()) / environment.max_stock).clamp(-1, 1).float()
+        most = environment.max_stock * environment.action_scale
+        return ((whole + 0.5 * whole.sign()) / most).clamp(-1, 1).float()
 
     return run_episode(env, segment, policy)
 

@@ -85,15 +85,16 @@ def _settle(short: bool, rates: tuple[float, float, float], price: Floats, cash:
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def _whole_shares(part: np.float32, max_stock: int) -> float:
-    """Return what ElegantRL's action orders of a ticker, bought above zero."""
-    order = np.float64(part)
+def _whole_shares(part: np.float32, max_stock: int, scale: float) -> float:
+    """Return what ElegantRL's action orders of a ticker, bought above zero; ElegantRL's scale is 1."""
+    order = np.float64(part) * scale
     return np.trunc(order * max_stock) if abs(order) >= DEAD_ZONE else 0.0
 
 
 @_compiled  # type: ignore[untyped-decorator]
 def _trade_shares(
     max_stock: int,
+    scale: float,
     action: NDArray[np.float32],
     price: Floats,
     buy_cost: float,
@@ -122,7 +123,7 @@ def _trade_shares(
             unit, net = close * (1 + buy_cost), close * (1 - sell_cost)
             per_unit = 1 / unit * ABOVE_ONE
             for env in range(count):
-                held, free, wanted = row[env], money[env], _whole_shares(acted[env, ticker], max_stock)
+                held, free, wanted = row[env], money[env], _whole_shares(acted[env, ticker], max_stock, scale)
                 affordable = np.floor(free * per_unit)
                 affordable -= 1.0 if affordable * unit > free else 0.0
                 change = min(max(wanted, -held), affordable)
@@ -252,6 +253,7 @@ def _order_lots(
     softmax: bool,
     short: bool,
     max_stock: int,
+    scale: float,
     rate: float,
     leverage: float,
     lot: int,
@@ -269,7 +271,7 @@ def _order_lots(
     if shares:
         for ticker in range(tickers):
             for env in range(envs):
-                orders[ticker, env] = _whole_shares(action[env, ticker], max_stock)
+                orders[ticker, env] = _whole_shares(action[env, ticker], max_stock, scale)
     else:
         spoilt = np.empty(envs), np.empty(envs, dtype=np.float32)
         money = cash.copy(), orders, asset.copy()
@@ -398,6 +400,7 @@ def trade_lots(
     softmax: bool,
     short: bool,
     max_stock: int,
+    scale: float,
     rate: float,
     leverage: float,
     interest: tuple[float, float, float],
@@ -418,7 +421,7 @@ def trade_lots(
     money = cash, holdings, asset
     if short or interest[0] != 0:
         _settle(short, interest, price, cash, holdings)
-    modes = shares, softmax, short, max_stock, rate, leverage
+    modes = shares, softmax, short, max_stock, scale, rate, leverage
     orders = _order_lots(*modes, lot, action, price, cost, cost + tax, *money)
     if short:
         _fill_signed_lots(orders, price, lot, cost, tax, min_fee, leverage, *money, traded)
@@ -466,6 +469,7 @@ def step(
     short: bool,
     weights: bool,
     max_stock: int,
+    scale: float,
     rate: float,
     leverage: float,
     interest: tuple[float, float, float],
@@ -487,7 +491,7 @@ def step(
     if short or interest[0] != 0:
         _settle(short, interest, price, cash, holdings)
     if shares:
-        _trade_shares(max_stock, action, price, buy_cost, sell_cost, *money, reward, sums)
+        _trade_shares(max_stock, scale, action, price, buy_cost, sell_cost, *money, reward, sums)
     else:
         _trade_weights(softmax, short, rate, leverage, action, price, buy_cost, sell_cost, *money, reward)
     observe(weights, day, price, cash, holdings, asset, state, sums)

@@ -79,7 +79,16 @@ class EnvironmentSettings(Settings):
         description="what a judged episode starts with, of agents and baselines alike: `benchmark`, equal weights that "
         "are held already; or `cash`. Training episodes start from random portfolios either way",
     )
-    max_stock: int = Field(default=100, ge=1, le=10**9, description="shares that an action of 1 orders (`shares`)")
+    max_stock: int = Field(
+        default=100, ge=1, le=10**9, description="shares that a scaled action of 1 orders (`shares`)"
+    )
+    action_scale: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="what an action is multiplied by before the dead zone, below 0.1, and `max_stock` (`shares`); "
+        "ElegantRL's is 1",
+    )
 
     @property
     def lot(self) -> int:

@@ -215,7 +215,8 @@ class TradingEnv:
         """Return the compiled trades with what never changes filled in: to look it up at every step takes a tenth."""
         settings, cost, tax = self.settings, self.settings.cost_pct, self.settings.sell_tax_pct
         modes = settings.action_mode == "shares", settings.action_mode == "weights", self.short
-        numbers = settings.max_stock, settings.rebalance_rate, settings.leverage, self.interest
+        of_actions = settings.max_stock, settings.action_scale
+        numbers = *of_actions, settings.rebalance_rate, settings.leverage, self.interest
         if self._in_lots:
             return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
         return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
@@ -283,6 +284,7 @@ class TradingEnv:
 
     def _ordered_shares(self, action: Tensor) -> Tensor:
         """Return what ElegantRL's actions order, (tickers, num_envs)."""
+        action = action * self.settings.action_scale
         return torch.where(action.abs() < DEAD_ZONE, 0.0, (action * self.settings.max_stock).trunc()).t()
 
     def _trade_shares_on_device(self, action: Tensor, price: Tensor) -> None:
