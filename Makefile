@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 GPUS ?= 1
+# What make run leaves out with CONTROLS=0.
+CONTROLS ?= 1
 RESULTS ?= results
 SLURM_TESTS ?= slurm
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
@@ -29,9 +31,13 @@ help: ## these lines
 	@sed -nE 's/^([a-z][a-z0-9-]*):[^#]*## (.*)/make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-24s %s\n", $$1, $$2 }'
 
-run: setup ## the sweeps of config.yaml and their report; VERBOSE=1 shows every job
+# The controls last, so that the verdict is there before them.
+run: setup ## the sweeps of config.yaml, the same where the truth is known, the report; CONTROLS=0, VERBOSE=1: every job
 	@$(SNAKEMAKE)
-	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results results
+ifneq ($(CONTROLS),0)
+	@$(SNAKEMAKE) controls
+endif
+	@$(MAKE) --no-print-directory report
 
 # Downloads and cuts the market, trains for a moment at most.
 plan: setup ## what the sweeps take and what they can show, before any of it runs

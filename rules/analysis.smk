@@ -188,6 +188,7 @@ rule plot_equity:
     input:
         backtests=of_windows(backtest_returns),
         baselines=of_windows(baseline_returns),
+        oracle=oracle_of_sweep,
     output:
         plot=report(
             f"{SWEEP}/equity.svg",
@@ -206,7 +207,8 @@ rule plot_equity:
         code=code("analysis.plot_equity"),
     shell:
         "exec python -m workflow_scripts.analysis.plot_equity --sweep {wildcards.sweep}"
-        " --backtests {input.backtests:q} --baselines {input.baselines:q} --plot {output.plot:q} > {log:q} 2>&1"
+        " --backtests {input.backtests:q} --baselines {input.baselines:q} --oracle {input.oracle:q}"
+        " --plot {output.plot:q} > {log:q} 2>&1"
 
 
 rule judge_sweep:

@@ -4,6 +4,11 @@ from dataclasses import asdict
 PLANTED = [
     market for market in MARKETS_OF_SWEEPS if settings.markets[market].source.planted
 ]
+# The first control of each kind and strength, whose growth is drawn.
+FIRST_OF_STRENGTH = {
+    (control.kind, control.strength): control.name
+    for control in reversed(settings.controls)
+}.values()
 
 
 if CONTROLS:
@@ -120,3 +125,4 @@ rule controls:
     input:
         rules.collect_controls.output,
         rules.plot_controls.output,
+        [f"{SWEEP}/equity.svg".format(sweep=name) for name in FIRST_OF_STRENGTH],

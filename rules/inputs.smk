@@ -42,6 +42,13 @@ def of_whole_market(path):
     return lambda wildcards: path.format(market=whole_market(wildcards))
 
 
+def oracle_of_sweep(wildcards):
+    """Return what the oracle earned on the test days of a sweep's market, where something is planted in it."""
+    sweep = settings.sweeps.get(wildcards.sweep)
+    planted = sweep is not None and settings.markets[sweep.market].source.planted
+    return f"{MARKET}/oracle.parquet".format(market=sweep.market) if planted else []
+
+
 def of_windows(files):
     """Input function: the files of every sweep that a verdict judges, those of its windows in turn."""
     return lambda wildcards: [

@@ -1,5 +1,4 @@
 # What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
-import gc
 import os
 from datetime import datetime
 
@@ -14,10 +13,6 @@ from workflow_scripts.workflow.start import (
     shell_prefix,
 )
 from workflow_scripts.workflow.wording import several
-
-# A plan makes millions of objects that stay. Python's collector would look through all of them again and again, an
-# eighth of what a plan takes.
-gc.set_threshold(100_000, 50, 100)
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)

@@ -1,11 +1,14 @@
 """`snakemake controls`: a sweep on markets of known truth, in a folder of their own."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
 
 from tests.workflow.toy import Toy, executed, jobs
+from workflow_scripts.analysis.summarise_results import summarise_results
+from workflow_scripts.analysis.write_report import write_report
 
 pytestmark = pytest.mark.slow
 FOLDER = "results/controls"
@@ -78,6 +81,22 @@ def test_a_table_has_a_row_for_each_and_counts_stand_beside_it(lived):
     assert counts["settings"]["markets"] == 1
     for name in ("claims", "p_values"):
         assert "<svg" in (toy.folder / f"{FOLDER}/{name}.svg").read_text()
+
+
+def test_the_report_and_the_screen_show_what_was_found_where_the_truth_is_known(lived, capsys):
+    toy, _, _ = lived
+    page = toy.folder / "with_controls.html"
+    write_report(toy.folder / "results", page)
+    text = page.read_text(encoding="utf-8")
+    places = [
+        text.index(words) for words in ("Where the truth is known", "Something to find (strong)", "Nothing to find")
+    ]
+    assert places == sorted(places)
+    assert re.search(r'aria-label="Value of 1 at the end of the test days: [^"]*, oracle [0-9.]+\."', text)
+    summarise_results(toy.folder / "results")
+    assert "  Something to find (strong). Skill: Yes" in capsys.readouterr().out
+    for name in ("control_own_none_0", "control_own_strong_0"):
+        assert "<svg" in (toy.folder / f"{FOLDER}/results/sweeps/{name}/equity.svg").read_text()
 
 
 def test_controls_that_are_made_have_nothing_to_do_and_one_more_market_runs_alone(lived, tmp_path):

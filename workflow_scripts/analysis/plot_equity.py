@@ -17,7 +17,9 @@ DRAWN = {"untrained": 4.0, "default": 2.5, "rank_1": 1.0}
 Kind = TypeVar("Kind")
 
 
-def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, ...], plot: Path) -> None:
+def plot_equity(
+    sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, ...], plot: Path, oracle: tuple[Path, ...] = ()
+) -> None:
     """Draw the growth of one unit of money on the test days: mean over the final seeds, and their range.
 
     Args:
@@ -26,6 +28,7 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
             each window in turn.
         baselines: returns.parquet of every baseline, likewise.
         plot: the SVG file to write.
+        oracle: daily returns of who sees the signal; none where nothing is planted.
 
     """
     start_job("plot_equity")
@@ -49,7 +52,8 @@ def plot_equity(sweep: str, backtests: tuple[Path, ...], baselines: tuple[Path, 
                     zorder=2 + over,
                     label=f"{label(name)}, {paths.shape[1]} seeds",
                 )
-        for name, windows in _kept(baselines, lambda path: path.parent.name).items():
+        others = _kept(baselines, lambda path: path.parent.name) | _kept(oracle, lambda path: path.stem)
+        for name, windows in others.items():
             growth = _growth(windows)
             axes.plot(
                 growth.index, growth, color=colour(name), linestyle="--", linewidth=1.2, zorder=3.5, label=label(name)

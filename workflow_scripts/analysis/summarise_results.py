@@ -1,9 +1,10 @@
-"""Print the three answers of each sweep, what its incumbent is, and where the report lies."""
+"""Print each sweep's three answers and incumbent, what was found where the truth is known, and the report's path."""
 
 from pathlib import Path
 
 import yaml
 
+from workflow_scripts.analysis.known_truth import known_truths
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.jobs import command_line
 
@@ -32,6 +33,10 @@ def summarise_results(results: Path, sweeps: tuple[str, ...] = ()) -> None:
                 f"validation score {best['score']:.2f}"
             )
             print(f"             {', '.join(f'{key}={value:.4g}' for key, value in best['configuration'].items())}")
+    for number, known in enumerate(known_truths(results)):
+        if not number:
+            print("\nthe same settings where the truth is known")
+        print(f"  {known.title}. {known.sentence}")
     print(f"\nreport: {results / 'report.html'}")
 
 

@@ -13,6 +13,7 @@ from workflow_scripts.analysis.report.search import search_section
 from workflow_scripts.analysis.report.trading import trading_section
 from workflow_scripts.analysis.report.training import training_section
 from workflow_scripts.analysis.report.tree import Market, Sweep, read_market, read_sweeps
+from workflow_scripts.analysis.report.truth import truth_part
 from workflow_scripts.analysis.report.verdict import QUESTIONS, WORDS, verdict_section
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
@@ -22,7 +23,8 @@ from workflow_scripts.workflow.paths import whole
 def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> None:
     """Write one page of what there is: verdicts, sweeps, trainings, trades, failures, provenance, runs, markets.
 
-    A tree that is half made gives a page that says what is missing.
+    Where there are controls, it shows what the same settings found there. A tree that is half made gives a page that
+    says what is missing.
 
     Args:
         results: the folder of the results.
@@ -36,7 +38,10 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
         raise ValueError(f"{results} holds no sweep: run Snakemake first")
     names = sorted({sweep.market for sweep in found if not sweep.windows})
     markets = [read_market(results.resolve().parent, name) for name in names]
-    parts = [*(_part(sweep) for sweep in found), *(_part_of_market(market) for market in markets)]
+    parts = [_part(sweep) for sweep in found]
+    if truth := truth_part(results):
+        parts.append(truth)
+    parts += [_part_of_market(market) for market in markets]
     page = render(_title(found), _summary(found), parts, versions())
     write_text(report, page)
     log.info(f"{len(found)} sweeps, {len(page.encode()) / 1e6:.2f} MB")

@@ -23,17 +23,17 @@ class Controls(Settings):
 
     sweep: str | None = Field(default=None, description="the sweep to repeat, by name; null takes the first")
     kinds: tuple[Literal["gaussian", "own"], ...] = Field(
-        default=("gaussian", "own"),
+        default=("own",),
         min_length=1,
         description="laws of the markets (source `control`): `gaussian` returns, or the days of the sweep's `own` "
         "market in another order",
     )
     strengths: dict[Annotated[str, Field(pattern=f"^{LABEL}$")], Annotated[float, Field(ge=0, le=1)]] = Field(
-        default={"none": 0.0, "weak": 0.04, "medium": 0.08, "strong": 0.15},
+        default={"none": 0.0, "strong": 0.15},
         min_length=1,
         description="what is planted, by a name of your choice: `signal_strength` of source `control`; 0 is noise",
     )
-    markets: int = Field(default=10, ge=1, le=10_000, description="markets of each kind and strength")
+    markets: int = Field(default=1, ge=1, le=10_000, description="markets of each kind and strength")
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of the first of them; the next has the next seed")
     block_days: float = Field(
         default=1, ge=1, le=10_000, description="kind `own`: mean length of the stretches of days that stay together"

@@ -17,7 +17,8 @@ def config(tmp_path, monkeypatch):
     config = copy.deepcopy(CONFIG)
     write_config(tmp_path, config)
     del config["search_spaces"]
-    config["controls"] = {"strengths": {"none": 0, "strong": 0.15}, "markets": 2, "seed": 7, "block_days": 5}
+    laws = {"kinds": ["gaussian", "own"], "strengths": {"none": 0, "strong": 0.15}}
+    config["controls"] = laws | {"markets": 2, "seed": 7, "block_days": 5}
     return config
 
 

@@ -59,7 +59,7 @@ def trading_section(sweep: Sweep) -> Section:
         return Section("Trading on the test days", [Note(text)], "trading")
     tuned = returns[TUNED]
     ensembles = {name: sweep.test_returns[name] for name in ENSEMBLES if name in sweep.test_returns}
-    blocks: list[Block] = [_measures(returns | ensembles), _growth(returns), _drawdown(returns), *_rolling(returns)]
+    blocks: list[Block] = [_measures(returns | ensembles), growth(returns), _drawdown(returns), *_rolling(returns)]
     blocks += [_distribution(returns), *_months(tuned)]
     kept = [read_weights(run.folder / "weights.parquet") for run in sweep.backtests[TUNED] if _kept(run.folder)]
     if kept and all(len(each.dates) for each in kept):
@@ -110,7 +110,7 @@ def _mean_of(values: list[float | None], measure: str) -> float | None:
     return float(np.mean(known)) * (100 if measure in IN_PERCENT else 1)
 
 
-def _growth(returns: Mapping[str, Daily]) -> Figure:
+def growth(returns: Mapping[str, Daily]) -> Figure:
     """Return the growth of one unit of money: mean over the seeds, and their range."""
     data: list[dict[str, Any]] = []
     told: list[str] = []
