@@ -120,9 +120,8 @@ rule trade_ensemble:
         returns=f"{BACKTEST_RUN}/returns.parquet",
         weights=f"{BACKTEST_RUN}/weights.parquet",
     log:
-        f"{BACKTEST_RUN}/trade_ensemble.log",
-    benchmark:
-        f"{BACKTEST_RUN}/trade_ensemble.tsv"
+        run=f"{BACKTEST_RUN}/trade_ensemble.log",
+        usage=f"{BACKTEST_RUN}/trade_ensemble.tsv",
     wildcard_constraints:
         candidate="|".join(ENSEMBLES),
     conda:
@@ -135,7 +134,7 @@ rule trade_ensemble:
     shell:
         "start workflow_scripts.training.trade_ensemble --config {input.config:q} --sealed {input.sealed:q}"
         " --policies {input.policies:q} --sharpe {output.sharpe:q} --returns {output.returns:q}"
-        " --weights {output.weights:q} {params.settings} > {log:q} 2>&1"
+        " --weights {output.weights:q} {params.settings} --usage {log.usage:q} > {log.run:q} 2>&1"
 
 
 rule backtest_baselines:

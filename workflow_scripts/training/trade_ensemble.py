@@ -24,6 +24,7 @@ def trade_ensemble(
     weights: Path,
     environment: EnvironmentSettings = EnvironmentSettings(),
     training: TrainingSettings = TrainingSettings(),
+    usage: Path | None = None,
 ) -> None:
     """Trade the test days once with an ensemble, whose action is the mean of its policies' actions.
 
@@ -39,9 +40,10 @@ def trade_ensemble(
         weights: what was held and traded, to write.
         environment: how an action becomes trades.
         training: what every run had in common.
+        usage: table to write of the wall seconds, memory and CPU seconds that the process took.
 
     """
-    log = start_job("trade_ensemble")
+    log = start_job("trade_ensemble", usage)
     pin_threads()
     data = read_fold(sealed)
     run = Run.of(read_trial(config), data, 0, environment, training.model_copy(update={"device": "cpu"}))
