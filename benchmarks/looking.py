@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.large_market import ROOT, run
 from benchmarks.record import machine, record, spread
-from benchmarks.shipped import BUDGET, FILES
+from benchmarks.shipped import BUDGET
 from tests.unit.analysis.made_up_results import MadeUp
 from workflow_scripts.analysis.progress import Plan, Results
 from workflow_scripts.analysis.watch_results import picture
@@ -29,6 +29,7 @@ from workflow_scripts.training.run.runs import Outputs
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.train_agent import train_agent
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.paths import FILES_OF_RUN
 
 TRIALS, TICKERS, RUNNING, LOOKS, SECONDS, REPETITIONS = 50, 20, 5, 20, 5.0, 5
 LINE = "{now} INFO vector_steps={step}/6144 critic_loss=0.9 actor_objective=0.1 cpu_s=1.5\n"
@@ -79,7 +80,7 @@ def cpu_of_a_look(made: MadeUp, sweep: Path) -> float:
 def runs_with_and_without(made: MadeUp) -> tuple[list[float], list[float]]:
     """Return the CPU seconds of runs that keep a learning curve and weights, and of runs that keep neither."""
     (made.root / "config.yaml").write_text(Trial("bench", "ppo", 0, 0, BUDGET, {}).to_yaml(), encoding="utf-8")
-    outputs = Outputs(**{name: made.root / file for name, file in FILES.items()})
+    outputs = Outputs(**{name: made.root / file for name, file in FILES_OF_RUN.items()})
     fold = made.results / "markets" / made.market / "folds/fold_0.npz"
     taken: dict[bool, list[float]] = {True: [], False: []}
     for repetition in range(REPETITIONS + 1):
