@@ -45,8 +45,10 @@ def of_whole_market(path):
 def oracle_of_sweep(wildcards):
     """Return what the oracle earned on the test days of a sweep's market, where something is planted in it."""
     sweep = settings.sweeps.get(wildcards.sweep)
-    planted = sweep is not None and settings.markets[sweep.market].source.planted
-    return f"{MARKET}/oracle.parquet".format(market=sweep.market) if planted else []
+    market = None if sweep is None else sweep.keys.market
+    if market is None or not settings.markets[market].source.planted:
+        return []
+    return f"{MARKET}/oracle.parquet".format(market=market)
 
 
 def of_windows(files):
