@@ -28,6 +28,7 @@ FOLDER = Path(tempfile.gettempdir()) / "foldsweep_controls"
 # What is planted, and markets of each kind: Gaussian ones, and days of the shipped market in another order.
 STRENGTHS = {"none": (0.0, 20), "medium": (0.08, 10), "strong": (0.15, 5)}
 REDUCED = {"rounds": 1, "tuning_seeds": 1, "final_seeds": 3}
+TOP = 1  # configurations that the sealed backtest trades beside the default, of which the verdict judges the first
 CONFIDENCE = 0.95
 
 
@@ -48,7 +49,11 @@ def main(strengths: tuple[str, ...] = tuple(STRENGTHS), folder: Path = FOLDER) -
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    stated: dict[str, Any] = {"commit": commit.stdout.strip(), "machine": machine(), "reduced": REDUCED}
+    stated: dict[str, Any] = {
+        "commit": commit.stdout.strip(),
+        "machine": machine(),
+        "reduced": REDUCED | {"backtest.top": TOP},
+    }
     content = summary(rows, CONFIDENCE)
     COUNTS.write_text(json.dumps(stated | content, indent=1) + "\n", encoding="utf-8")
     for sentence in sentences(content):
@@ -61,7 +66,8 @@ def run_controls(strength: str, folder: Path) -> None:
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     controls = {"kinds": ["gaussian", "own"], "strengths": {strength: planted}, "markets": markets}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(shipped | {"controls": controls | REDUCED}), encoding="utf-8")
+    of_controls = {"controls": controls | REDUCED, "backtest": {"top": TOP}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(shipped | of_controls), encoding="utf-8")
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     cores = ["--cores", str(os.cpu_count()), "--resources", "gpu=1"]

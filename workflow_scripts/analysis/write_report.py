@@ -18,6 +18,7 @@ from workflow_scripts.analysis.report.verdict import QUESTIONS, WORDS, verdict_s
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
 from workflow_scripts.workflow.paths import whole
+from workflow_scripts.workflow.wording import several
 
 
 def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> None:
@@ -44,7 +45,7 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
     parts += [_part_of_market(market) for market in markets]
     page = render(_title(found), _summary(found), parts, versions())
     write_text(report, page)
-    log.info(f"{len(found)} sweeps, {len(page.encode()) / 1e6:.2f} MB")
+    log.info(f"{several(len(found), 'sweep')}, {len(page.encode()) / 1e6:.2f} MB")
 
 
 def _title(sweeps: list[Sweep]) -> str:

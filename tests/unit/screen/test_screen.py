@@ -81,6 +81,19 @@ def test_a_line_a_trial_says_its_score_its_distance_from_the_default_and_the_bes
     assert all(line.endswith((" s", " min")) for line in (first, second))
 
 
+def test_of_several_sweeps_a_pipe_gets_new_bests_and_the_last_trial_alone(results):
+    write_trial(1, [0.5, 0.5, 0.5], {"gamma": 0.8})
+    told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 3}, "other": {"folder": ".", "about": "-"}}}
+    told["sweeps"]["other"]["trials"] = 1
+    one = {"sweeps": {"ppo_smac": told["sweeps"]["ppo_smac"]}}
+
+    def trials(plan, **options):
+        return [line.split()[2] for line in show([plan, *recorded("ended")], **options) if "(round 0 trial" in line]
+
+    assert trials(told) == ["1/3"]
+    assert trials(one) == ["1/3", "2/3"]
+
+
 def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the_time(results):
     lines = show([TOLD, *recorded("ended")])
     assert lines[:2] == [
