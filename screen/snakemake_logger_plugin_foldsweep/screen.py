@@ -290,9 +290,9 @@ class Screen:
         stands = standing(scores[place], list(scores.values()), read_default(folder))
         planned = self.plan.get(sweep, {}).get("trials")
         # A pipe keeps every line: of several sweeps those that tell most.
-        if len(self.plan) > 1 and not self.console.is_terminal and stands.ok:
-            if not stands.is_best and len(scores) != planned:
-                return
+        told = self.console.is_terminal or len(self.plan) == 1 or stands.is_best or len(scores) == planned
+        if stands.ok and not told:
+            return
         row = [self._clock(), sweep, f"{len(scores)}/{planned}" if planned else f"{len(scores)}", *map(str, place)]
         row += [stands.score, stands.against_default, stands.best] if stands.ok else [stands.score]
         style = GOOD if stands.is_best else "" if stands.ok else BAD
