@@ -35,24 +35,26 @@ COVERED = {
     },
     ("training.train_agent", "training.agents.ppo"): {
         "data": "fold_files periods",
-        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo compiled "
-        "compiled.arrays compiled.blas compiled.choice compiled.kernels compiled.ppo curves "
-        "environment environment.baselines environment.kernels environment.settings "
-        "environment.trading_env learners.adamw learners.on_policy learners.trading_agent networks "
-        "networks.flat networks.market networks.shape networks.shared run.allocator run.checkpoints run.devices "
-        "run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
-        "train_agent trials weights",
+        "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
+        "compiled compiled.arrays compiled.blas compiled.choice compiled.kernels compiled.ppo curves "
+        "environment environment.baselines environment.kernels environment.settings environment.trading_env "
+        "learners learners.adamw learners.on_policy learners.trading_agent networks networks.flat "
+        "networks.market networks.shape networks.shared run.allocator run.checkpoints run.devices run.judge "
+        "run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
+        "together.environment together.graphs together.networks together.on_policy together.rows "
+        "together.stack train_agent trials weights",
         "workflow": "code_digest files model registry",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
         "training": "agents.a2c agents.base agents.kinds.off_policy agents.kinds.on_policy agents.ppo "
-        "backtest_incumbent compiled compiled.arrays compiled.blas compiled.choice compiled.kernels compiled.ppo "
-        "curves environment environment.baselines environment.kernels "
-        "environment.settings environment.trading_env learners.adamw learners.on_policy "
-        "learners.trading_agent networks networks.flat networks.market networks.shape networks.shared "
-        "run.allocator run.checkpoints run.devices run.judge run.leases run.memory run.runs run.settings run.threads "
-        "run.train run.write sharpe trials weights",
+        "backtest_incumbent compiled compiled.arrays compiled.blas compiled.choice compiled.kernels "
+        "compiled.ppo curves environment environment.baselines environment.kernels environment.settings "
+        "environment.trading_env learners learners.adamw learners.on_policy learners.trading_agent networks "
+        "networks.flat networks.market networks.shape networks.shared run.allocator run.checkpoints "
+        "run.devices run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write "
+        "sharpe together.environment together.graphs together.networks together.on_policy together.rows "
+        "together.stack trials weights",
         "workflow": "code_digest files model registry",
     },
     ("training.evaluate_baselines",): {

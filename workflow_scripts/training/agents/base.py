@@ -10,6 +10,7 @@ from workflow_scripts.workflow.registry import find
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.together.stack import Stack
 
 PACKAGE = "workflow_scripts.training.agents"
 LearningRate = Annotated[float, Field(gt=0, le=1, description="step size of AdamW")]
@@ -95,6 +96,10 @@ class Agent(Settings):
 
     def compiled_learner(self) -> "type[TradingAgent] | None":
         """Return what learns the same, compiled, with networks ``shared`` on a CPU; none where there is none."""
+        return None
+
+    def stacked_learner(self) -> "type[Stack] | None":
+        """Return what learns the same for several runs at once; none where there is none."""
         return None
 
 

@@ -176,6 +176,27 @@ class TradingEnv:
         """Return the price ratios (days, tickers) float32 of the days after ``days`` to those."""
         return (self._on_device[days + 1] / self._on_device[days]).float()
 
+    @property
+    def prices(self) -> Tensor:
+        """Closing prices (days, tickers) float64 on the device."""
+        return self._on_device
+
+    def gather(self, envs: Sequence["TradingEnv"]) -> None:
+        """Take the portfolios of environments with the same settings side by side: theirs are views from here on.
+
+        Torch steps them all, on a CPU too, and shows them.
+        """
+        self.cash, self.asset, self.traded = (
+            torch.cat([getattr(env, name) for env in envs]) for name in ("cash", "asset", "traded")
+        )
+        self._rows = torch.cat([env._rows for env in envs], dim=1)
+        self.holdings, self._compiled = self._rows.t(), False
+        for place, env in enumerate(envs):
+            own = slice(place * env.num_envs, (place + 1) * env.num_envs)
+            env.cash, env.asset, env.traded = self.cash[own], self.asset[own], self.traded[own]
+            env._rows = self._rows[:, own]
+            env.holdings, env._compiled = env._rows.t(), False
+
     def step(
         self, action: Tensor, state: Tensor | None = None, reward: Tensor | None = None
     ) -> tuple[Tensor, Tensor, bool]:
@@ -200,7 +221,7 @@ class TradingEnv:
         state = torch.empty(self.num_envs, self.state_dim, device=self.device) if state is None else state
         reward = torch.empty(self.num_envs, device=self.device) if reward is None else reward
         if not self._compiled:
-            self._trade_on_device(action, reward)
+            self.trade_on_device(action, self._on_device[self.day, :, None], reward)
             self._write_state(state)
         elif self._in_lots:
             self._kernel(action.contiguous().numpy(), self._prices[self.day], *self._money, reward.numpy())
@@ -235,13 +256,20 @@ class TradingEnv:
         if self._compiled:
             arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._sums)
             kernels.observe(self.observe == "weights", self.day, *arrays)
-        elif self.observe == "shares":
-            state[:, 0], state[:, 1] = self.day, self.cash * CASH_SCALE
+            self._squash(state)
+        else:
+            state[:, 0] = self.day
+            self.show_on_device(self._on_device[self.day, :, None], state)
+
+    def show_on_device(self, price: Tensor, state: Tensor) -> None:
+        """Write cash and holdings of states (num_envs, 2 + tickers) by torch; prices as ``trade_on_device`` takes."""
+        if self.observe == "shares":
+            state[:, 1] = self.cash * CASH_SCALE
             state[:, 2:] = self.holdings * SHARES_SCALE
         else:
             per_value = _per_value(self.asset)
-            state[:, 0], state[:, 1] = self.day, self.cash * per_value
-            state[:, 2:] = self.holdings * self._on_device[self.day] * per_value[:, None]
+            state[:, 1] = self.cash * per_value
+            state[:, 2:] = self.holdings * price.t() * per_value[:, None]
         self._squash(state)
 
     def _squash(self, state: Tensor) -> None:
@@ -249,8 +277,16 @@ class TradingEnv:
         if self.observe == "shares":
             state[:, 1:].tanh_()
 
-    def _trade_on_device(self, action: Tensor, reward: Tensor) -> None:
-        settings, price, before = self.settings, self._on_device[self.day], self.asset.clone()
+    def trade_on_device(self, action: Tensor, price: Tensor, reward: Tensor) -> None:
+        """Fill an action by torch.
+
+        Args:
+            action: (num_envs, action_dim).
+            price: (tickers, 1), or (tickers, num_envs) where portfolios trade on markets of their own.
+            reward: (num_envs,), where the rewards are written.
+
+        """
+        settings, before = self.settings, self.asset.clone()
         if self.short or self.interest[0] != 0:
             self._settle_on_device(price)
         if self._in_lots and self.short:
@@ -273,7 +309,7 @@ class TradingEnv:
         if not self.short:
             self.cash.add_(self.cash * credit)
             return
-        worth = self.holdings * price
+        worth = self.holdings * price.t()
         rate = torch.where(self.cash >= 0, credit, debit)
         self.cash.add_(self.cash * rate - loan * _sum_over_tickers((-worth).clamp(min=0)))
         self._close_where(self.cash + _sum_over_tickers(worth) <= 0)
@@ -292,7 +328,7 @@ class TradingEnv:
         settings, cash, wanted = self.settings, self.cash, self._ordered_shares(action)
         to_buy, sold = wanted.clamp(min=0), torch.minimum((-wanted).clamp(min=0), self._rows)
         net = price * (1 - (settings.cost_pct + settings.sell_tax_pct))
-        unit, proceeds = price * (1 + settings.cost_pct), sold * net[:, None]
+        unit, proceeds = price * (1 + settings.cost_pct), sold * net
         per_unit, bought = 1 / unit * ABOVE_ONE, torch.empty_like(sold)
         for ticker in range(self.tickers):
             affordable = (cash * per_unit[ticker]).floor()
@@ -301,7 +337,7 @@ class TradingEnv:
             cash = cash - unit[ticker] * bought[ticker] + proceeds[ticker]
         self.cash.copy_(cash)
         self._rows.copy_(self._rows + bought - sold)
-        volume, worth = (bought + sold) * price[:, None], self._rows * price[:, None]
+        volume, worth = (bought + sold) * price, self._rows * price
         self.traded.copy_(sum(volume, torch.zeros_like(cash)))
         self.asset.copy_(cash + sum(worth, torch.zeros_like(cash)))
 
@@ -312,7 +348,7 @@ class TradingEnv:
         if in_shares:
             orders = self._ordered_shares(action)
         else:
-            wanted, *_ = self._wanted_worth(action, self.holdings * price)
+            wanted, *_ = self._wanted_worth(action, self.holdings * price.t())
             orders = self._orders_towards(wanted, price)
         lots = (orders / lot).trunc()
 
@@ -345,18 +381,18 @@ class TradingEnv:
                     cash, traded = fill(ticker, cash, traded)
         self.cash.copy_(cash)
         self.traded.copy_(traded)
-        self.asset.copy_(cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
+        self.asset.copy_(cash + sum(self._rows * price, torch.zeros_like(cash)))
 
     def _orders_towards(self, wanted: Tensor, price: Tensor) -> Tensor:
         """Return the orders (tickers, num_envs) of shares towards what is wanted, (num_envs, tickers) in money."""
-        return (wanted * (1 / price)).t() - self._rows
+        return wanted.t() * (1 / price) - self._rows
 
     def _trade_signed_lots_on_device(self, action: Tensor, price: Tensor) -> None:
         """Fill orders of whole lots of accounts that may sell short as the compiled kernel does."""
         settings, lot, leverage = self.settings, self.settings.lot, self.settings.leverage
-        wanted, *_ = self._wanted_worth(action, self.holdings * price)
+        wanted, *_ = self._wanted_worth(action, self.holdings * price.t())
         ordered = (self._orders_towards(wanted, price) / lot).trunc() * lot
-        worth, grows = self._rows * price[:, None], (self._rows + ordered).abs() > self._rows.abs()
+        worth, grows = self._rows * price, (self._rows + ordered).abs() > self._rows.abs()
         cash, traded = self.cash, torch.zeros_like(self.cash)
         value, gross = sum(worth, cash), sum(worth.abs(), traded)
         for turn in range(2):
@@ -385,18 +421,18 @@ class TradingEnv:
                 value, gross = torch.where(done, value - paid, value), torch.where(done, wider, gross)
                 traded = traded + torch.where(done, bought, 0.0)
         self.cash.copy_(cash)
-        invested = sum(self._rows * price[:, None], torch.zeros_like(cash))
+        invested = sum(self._rows * price, torch.zeros_like(cash))
         self._close_where(cash + invested <= 0)
         self.traded.copy_(traded)
-        self.asset.copy_(self.cash + sum(self._rows * price[:, None], torch.zeros_like(cash)))
+        self.asset.copy_(self.cash + sum(self._rows * price, torch.zeros_like(cash)))
 
     def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
-        held = self.holdings * price
+        held = self.holdings * price.t()
         wanted, value, after = self._wanted_worth(action, held)
         gap, invested = wanted - held, _sum_over_tickers(wanted)
         left = value - _sum_over_tickers(self._rate_of_fee(gap) * gap) - invested
         self.traded.copy_(_sum_over_tickers(gap.abs()))
-        self.holdings.copy_(wanted * (1 / price))
+        self.holdings.copy_(wanted * (1 / price.t()))
         self.cash.copy_(torch.where(after > 0, left, 0.0) if self.short else left.clamp(min=0))
         self.asset.copy_(self.cash + invested)
 

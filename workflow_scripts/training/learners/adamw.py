@@ -75,6 +75,11 @@ class AdamW:
 def as_one_vector(params: Sequence[Tensor]) -> Tensor:
     """Return a vector of which weights are views from here on."""
     vector = torch.cat([weight.detach().flatten() for weight in params])
+    become_views(params, vector)
+    return vector
+
+
+def become_views(params: Sequence[Tensor], vector: Tensor) -> None:
+    """Make weights views of a vector that has their values."""
     for weight, part in zip(params, torch.split(vector, [weight.numel() for weight in params]), strict=True):
         weight.data = part.view_as(weight)
-    return vector

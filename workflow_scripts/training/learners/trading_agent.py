@@ -134,20 +134,38 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
 
         """
         while done < budget:
-            steps = min(self.settings.horizon_len, budget - done)
-            noted = (done + steps) * CURVE_POINTS // budget > done * CURVE_POINTS // budget
-            self.noted = {} if noted else None
-            table = self.act.table
-            self.show(self.with_noise(table))
-            said = self.learn(env, steps)
-            self.show(table)
+            steps = self.begin_round(budget, done)
             done += steps
-            if not all(map(math.isfinite, said.values())):
-                raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
-            if self.noted is not None:
-                also = {name: value for name, value in self.noted.items() if math.isfinite(value)}
-                self.curves.append({"vector_steps": done, **said, **also})
-            yield {"steps": done, **said}
+            yield self.end_round(self.make_round(env, steps), done)
+
+    def make_round(self, env: TradingEnv, steps: int) -> dict[str, float]:
+        """Learn from ``steps`` vector steps, on features with noise of their own; return what the updates say."""
+        table = self.act.table
+        self.show(self.with_noise(table))
+        said = self.learn(env, steps)
+        self.show(table)
+        return said
+
+    def begin_round(self, budget: int, done: int) -> int:
+        """Return the vector steps of the next round of a training, which notes what curves are to show."""
+        steps = int(min(self.settings.horizon_len, budget - done))
+        noted = (done + steps) * CURVE_POINTS // budget > done * CURVE_POINTS // budget
+        self.noted = {} if noted else None
+        return steps
+
+    def end_round(self, said: dict[str, float], done: int) -> dict[str, float]:
+        """Take note of what a round's updates said; return it beside the vector steps done.
+
+        Raises:
+            TrainingFailedError: a loss is no longer finite.
+
+        """
+        if not all(map(math.isfinite, said.values())):
+            raise TrainingFailedError(f"the loss is not finite after {done} vector steps")
+        if self.noted is not None:
+            also = {name: value for name, value in self.noted.items() if math.isfinite(value)}
+            self.curves.append({"vector_steps": done, **said, **also})
+        return {"steps": done, **said}
 
     def take_snapshot(self) -> None:
         """Keep the policy's present weights in memory."""

@@ -40,7 +40,7 @@ class _Shared(MarketNetwork):
         """Return (batch, tickers, width) inputs of the scorer."""
         rows = self.table.index_select(0, state[:, 0].long())
         rows[:, :, -2] = state[:, 1:2] * 2 - 1
-        rows[:, :, -1] = _scaled(state[:, 2:])
+        rows[:, :, -1] = scaled(state[:, 2:])
         return rows
 
     def first_outputs(self, entry: nn.Linear, days: Tensor) -> Rollout:
@@ -161,7 +161,7 @@ def pooled(values: Tensor) -> Tensor:
     return mean
 
 
-def _scaled(holdings: Tensor) -> Tensor:
+def scaled(holdings: Tensor) -> Tensor:
     """Return holdings so that 0 is a ticker's even share."""
     return (holdings * holdings.shape[-1] - 1).clamp(-HOLDING_CLIP, HOLDING_CLIP)
 
@@ -184,7 +184,7 @@ def add_portfolios_by_torch(market: Tensor, weight: Tensor, state: Tensor) -> Te
     """Return what ``add_portfolios`` does, on any device."""
     cash = (state[:, :, 1, None] * 2 - 1) * weight[0]
     hidden = market[:, None] + cash[:, :, None]
-    return hidden.addcmul_(_scaled(state[:, :, 2:])[..., None], weight[1]).relu_()
+    return hidden.addcmul_(scaled(state[:, :, 2:])[..., None], weight[1]).relu_()
 
 
 @numba.njit(cache=True, fastmath=False)  # type: ignore[untyped-decorator]
