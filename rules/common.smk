@@ -87,7 +87,7 @@ ENSEMBLES = {"ensemble": RANKS[0], "default_ensemble": "default"}
 # When to save a checkpoint or to give up, and who else is on the device, changes no result: such flags travel as
 # resources, which rerun nothing.
 TRAINING = settings.top.training.on_results()
-WATCHED = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu")
+WATCHED = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "together")
 WATCH = flags(training={key: getattr(settings.top.training, key) for key in WATCHED})
 
 

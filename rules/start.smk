@@ -45,7 +45,7 @@ if workflow.is_main_process:
 if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
     JobScheduler.exit_gracefully = in_a_thread_of_its_own(JobScheduler.exit_gracefully)
 # No part of any rule, so that a change of how jobs start reruns nothing.
-WARM = settings.top.training.warm_workers and not GPUS and not workflow.remote_exec
+WARM = settings.top.training.warm_workers and not workflow.remote_exec
 shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))
 
 # The time at which this run asks for new downloads. Jobs parse this file again and inherit it.

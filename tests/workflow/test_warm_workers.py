@@ -297,9 +297,10 @@ def test_the_server_has_read_libraries_and_started_nothing(project):
         "import sys; before = set(sys.modules)\n"
         "import os, torch, numba, pandas\n"
         "print(sorted(name for name in before if name.startswith('workflow_scripts')))\n"
-        "print({'torch', 'numba', 'elegantrl.agents'} <= before, torch.cuda.is_initialized())\n"
-        "print(sorted({open(f'/proc/{os.getppid()}/task/{task}/comm').read().strip()"
-        " for task in os.listdir(f'/proc/{os.getppid()}/task')} - {'python'}))\n",
+        "server = f'/proc/{os.getppid()}'\n"
+        "print({'torch', 'numba', 'elegantrl.agents'} <= before, 'libcuda.so' in open(f'{server}/maps').read())\n"
+        "print(sorted({open(f'{server}/task/{task}/comm').read().strip()"
+        " for task in os.listdir(f'{server}/task')} - {'python'}))\n",
     )
     code, out, err = project.run("look")
     assert (code, err) == (0, "")

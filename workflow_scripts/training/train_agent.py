@@ -51,7 +51,8 @@ def train_agent(
         run = Run.of(trial, read_fold(fold), seed, environment, training)
         # Where the parent was not judged with this fold and seed there is none to go on from.
         parent = parents[trial.parent] if trial.parent is not None and parents else None
-        trained = train(run, outputs.policy.with_name("checkpoint.pt"), log, last_attempt, parent)
+        checkpoint = outputs.policy.with_name("checkpoint.pt")
+        trained = train(run, checkpoint, log, last_attempt, parent, keeps_state=state is not None)
         write(run, trained, judge(run, trained, log, last_attempt), outputs, log, state)
 
 

@@ -63,7 +63,7 @@ def _request(owner: int, owner_end: int, request: str) -> socket.socket:
         OSError: no server is to be had, or it did not start the verb.
 
     """
-    folder = _private_folder()
+    folder = private_folder()
     address = f"{folder}/{_inheritance(owner)}"
     for _ in range(2):  # a server that is just ending lets go of those who wait
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -116,7 +116,7 @@ def _answer(
         return b""
 
 
-def _private_folder() -> str:
+def private_folder() -> str:
     """Return this user's folder for sockets, in which nobody else may write."""
     folder = f"{os.environ.get('TMPDIR') or '/tmp'}/foldsweep-{os.geteuid()}"
     with suppress(FileExistsError):

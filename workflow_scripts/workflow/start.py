@@ -24,8 +24,8 @@ def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
 def shell_prefix(checkout: Path, warm: bool) -> str:
     """Return what every job's shell begins with: it knows its parent and the code, and how a verb with torch starts.
 
-    ``start MODULE …`` runs a verb from a warm worker, or in a process of its own. A CUDA context does not survive a
-    fork, and a job on another machine is alone there: neither is warm.
+    ``start MODULE …`` runs a verb from a warm worker, or in a process of its own: a job on another machine is alone
+    there, and not warm. A CUDA context would not survive a fork, and a warm worker has none.
 
     Args:
         checkout: folder of the code, which need not be the working folder.

@@ -1,6 +1,13 @@
 """Runs that train side by side: the weights of each are those that it has alone."""
 
+import logging
+import shutil
+import socket
+import tempfile
+import threading
 from dataclasses import replace
+from multiprocessing import Pipe
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +17,18 @@ from workflow_scripts.training.agents.base import PACKAGE, agent_of
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.networks.shape import NetworkShape
+from workflow_scripts.training.run.checkpoints import Checkpoint, training_state
+from workflow_scripts.training.run.devices import CPU, Device
+from workflow_scripts.training.run.memory import CONTEXT_BYTES, training_bytes
+from workflow_scripts.training.run.runs import Run
+from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.run.train import build
+from workflow_scripts.training.together.client import find_company
+from workflow_scripts.training.together.meeting import Desk, Request, kinship, packed, unpacked
 from workflow_scripts.training.together.on_policy import discounted_sums
+from workflow_scripts.training.together.trainer import Job, Trainer
+from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.registry import names
 
 STACKED = ["a2c", "ppo", "reinforce"]
@@ -123,3 +141,195 @@ def test_which_agents_train_together():
         """Whose objective may take a mean over the batch, which would be one over other runs too."""
 
     assert Derived().stacked_learner() is None
+
+
+def request_of(fold, seed=0, agent="ppo", budget=128, training=None, **configuration):
+    """A run of a trial, on a CPU, in company."""
+    trial = Trial("sweep", agent, 0, 0, budget, {**small(agent), **configuration})
+    settings = {"num_envs": 4, "device": "cpu", "together": 3, **(training or {})}
+    return Run.of(trial, fold, seed, EnvironmentSettings(), TrainingSettings(**settings))
+
+
+class Asker(threading.Thread):
+    """A job that has its run trained beside others; what came of it stands in its agent or its error."""
+
+    def __init__(self, run, path):
+        super().__init__()
+        self.run_, self.error = run, None
+        self.log = logging.Logger("job")
+        self.said = []
+        handler = logging.Handler()
+        handler.emit = lambda record: self.said.append(record.getMessage())
+        self.log.addHandler(handler)
+        self.agent, _ = build(run, CPU, 1, self.log, compiled=False)
+        self.saved = Checkpoint(path, lambda: "key", 1e9, self.log)
+        self.start()
+
+    def run(self):
+        try:
+            find_company(self.run_, self.log).train(self.run_, self.agent, self.saved, self.log)
+        except Exception as error:
+            self.error = error
+
+
+@pytest.fixture
+def desk(monkeypatch):
+    """A folder of sockets of the test's own; its trainer ends with the last of its jobs."""
+    folder = Path(tempfile.mkdtemp(prefix="desk"))  # short: the path of a socket has at most 107 characters
+    monkeypatch.setenv("TMPDIR", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def ask(runs, folder):
+    askers = [Asker(run, folder / f"checkpoint_{place}.pt") for place, run in enumerate(runs)]
+    for asker in askers:
+        asker.join()
+    return askers
+
+
+def test_jobs_that_ask_one_process_get_what_each_would_have_trained_alone(fold, desk):
+    """Three fit together; the fourth has other networks, and trains by itself after them."""
+    runs = [request_of(fold, seed) for seed in (0, 1, 2)] + [request_of(fold, 0, net_dims_0=48)]
+    askers = ask(runs, desk)
+    assert [asker.error for asker in askers] == [None] * 4
+    beside = sorted(line for asker in askers for line in asker.said if line.startswith("beside="))
+    assert beside == ["beside=0 device=cpu"] + ["beside=2 device=cpu"] * 3
+    for run, asker in zip(runs, askers, strict=True):
+        env, own = make("ppo", fold.train, run.seed, net_dims_0=run.phases[0].agent.net_dims_0)
+        torch.testing.assert_close(weights_of(asker.agent), train(own, env, 128), rtol=0, atol=TOLERANCE)
+        assert asker.agent.curves[-1]["vector_steps"] == 128
+        assert any(line.startswith("vector_steps=128/128 critic_loss=") for line in asker.said)
+
+
+class Table:
+    """A trainer in the test's own process, with jobs that have asked."""
+
+    def __init__(self, requests, device=CPU):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind("")  # a name that the kernel chooses
+        self.listener.listen()
+        self.trainer = Trainer(self.listener, Path("nowhere"), Desk("cpu", 0, 1, "float32", None), device)
+        self.ends = []
+        for request in requests:
+            own, end = Pipe()
+            self.ends.append(end)
+            job = Job(own)
+            self.trainer.jobs.append(job)
+            end.send(request)
+            job.hear()
+            self.trainer.waiting.append(job)
+
+    def train(self):
+        """Train all who wait as one group."""
+        self.trainer._train(list(self.trainer.waiting))
+
+    def said(self, place):
+        """What a job was told: by kind, the last one of each."""
+        told = {}
+        while self.ends[place].poll():
+            kind, content = self.ends[place].recv()
+            told[kind] = content
+        return told
+
+
+def weights_told(told):
+    trained = unpacked(told["trained"])
+    return torch.cat([weight.flatten() for name in ("act", "cri") for weight in trained[name].values()])
+
+
+def state_after(fold, run, rounds, spoiled=False):
+    """The state of a run after as many rounds of updates, whose policy may be no number."""
+    agent, env = build(run, CPU, 4, logging.getLogger(), compiled=False)
+    done = rounds * agent.settings.horizon_len
+    train(agent, env, done)
+    if spoiled:
+        next(iter(agent.act.parameters())).data.fill_(float("nan"))
+    return Request(run, packed(training_state(agent, env, done)), done)
+
+
+def test_a_run_that_diverges_or_whose_job_is_gone_leaves_its_siblings_what_they_would_be(fold):
+    runs = [request_of(fold, seed) for seed in range(4)]
+    whole = Table([state_after(fold, run, 1) for run in runs])
+    whole.train()
+    table = Table([state_after(fold, run, 1, spoiled=place == 1) for place, run in enumerate(runs)])
+    table.ends[2].close()
+    table.train()
+    assert table.said(1)["failed"] == "the loss is not finite after 64 vector steps"
+    for place in (0, 3):
+        assert torch.equal(weights_told(table.said(place)), weights_told(whole.said(place)))
+
+
+def test_a_job_is_given_the_state_that_it_asks_for_and_another_goes_on_from_it(fold):
+    runs = [request_of(fold, seed) for seed in (0, 1)]
+    table = Table([Request(run, None, 0) for run in runs])
+    table.trainer.waiting[1].wants_state = True
+    table.train()
+    told = table.said(1)
+    state = unpacked(told["state"])
+    assert state["done"] == 32
+    assert "state" not in table.said(0)
+    again = Table([Request(runs[1], told["state"], 32)])
+    again.train()
+    torch.testing.assert_close(weights_told(again.said(0)), weights_told(told), rtol=0, atol=TOLERANCE)
+
+
+def test_runs_that_find_no_memory_together_are_tried_by_half_and_one_alone_says_so(fold, monkeypatch):
+    table = Table([Request(request_of(fold, seed), None, 0) for seed in range(5)])
+
+    def no_room(group):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(table.trainer, "_teach", no_room)
+    table.train()
+    assert len(table.trainer.waiting) == 5
+    assert table.trainer._limit(table.trainer.waiting[0]) == 2
+    assert "memory" not in (told := table.said(0))
+    assert told["log"] == "out of memory with 5 runs together, now 2: CUDA out of memory. Tried to allocate 2 GiB"
+    table.trainer._train(table.trainer.waiting[:1])
+    assert table.said(0)["memory"] == "CUDA out of memory. Tried to allocate 2 GiB"
+
+
+def test_as_many_train_together_as_the_memory_allows(fold):
+    run = request_of(fold)
+    shape = NetworkShape.of(fold.train, (32, 32), 0)
+    each = training_bytes(run.phases[0].agent, shape, "shared", 4, 128)
+    for runs, memory in ((3, CONTEXT_BYTES + 3 * each), (2, CONTEXT_BYTES + 3 * each - 1), (1, 1)):
+        table = Table([Request(run, None, 0)], Device("cuda", memory))
+        assert table.trainer._limit(table.trainer.waiting[0]) == runs
+
+
+@pytest.mark.parametrize(
+    ("same", "changes"),
+    [
+        (True, {"learning_rate": 1e-3, "gamma": 0.9, "ratio_clip": 0.1}),
+        (False, {"net_dims_0": 48}),
+        (False, {"batch_size": 48}),
+        (False, {"horizon_len": 48}),
+        (False, {"repeat_times": 2}),
+        (False, {"budget": 64}),
+        (False, {"training": {"num_envs": 8}}),
+    ],
+)
+def test_which_runs_fit_together(fold, same, changes):
+    """Those with equal shapes and numbers of updates, whatever varies as a number; windows of any length."""
+    short = replace(fold, train=first_days(fold.train, 60))
+    one, other = (Request(run, None, 0) for run in (request_of(fold), request_of(short, 1, **changes)))
+    assert (kinship(one) == kinship(other)) == same
+
+
+@pytest.mark.parametrize(
+    ("company", "training"),
+    [
+        (True, {"together": 2}),
+        (False, {"together": None}),
+        (False, {"together": 1}),
+        (False, {"together": 2, "deterministic": True}),
+    ],
+)
+def test_on_a_cpu_runs_meet_where_that_is_asked_for(fold, company, training):
+    assert (find_company(request_of(fold, training=training), logging.getLogger()) is not None) == company
+
+
+def test_runs_of_an_agent_without_a_stacked_learner_train_by_themselves(fold):
+    assert find_company(request_of(fold, agent="td3"), logging.getLogger()) is None

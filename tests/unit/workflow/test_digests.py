@@ -40,10 +40,10 @@ COVERED = {
         "environment environment.baselines environment.kernels environment.settings environment.trading_env "
         "learners learners.adamw learners.on_policy learners.trading_agent networks networks.flat "
         "networks.market networks.shape networks.shared run.allocator run.checkpoints run.devices run.judge "
-        "run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe "
-        "together.environment together.graphs together.networks together.on_policy together.rows "
-        "together.stack train_agent trials weights",
-        "workflow": "code_digest files model registry",
+        "run.leases run.memory run.runs run.settings run.threads run.train run.write sharpe together "
+        "together.client together.environment together.graphs together.meeting together.networks "
+        "together.on_policy together.rows together.stack together.trainer train_agent trials weights",
+        "workflow": "code_digest files model registry run_warm",
     },
     ("training.backtest_incumbent", "training.agents.ppo"): {
         "data": "fold_files periods",
@@ -53,9 +53,9 @@ COVERED = {
         "environment.trading_env learners learners.adamw learners.on_policy learners.trading_agent networks "
         "networks.flat networks.market networks.shape networks.shared run.allocator run.checkpoints "
         "run.devices run.judge run.leases run.memory run.runs run.settings run.threads run.train run.write "
-        "sharpe together.environment together.graphs together.networks together.on_policy together.rows "
-        "together.stack trials weights",
-        "workflow": "code_digest files model registry",
+        "sharpe together together.client together.environment together.graphs together.meeting "
+        "together.networks together.on_policy together.rows together.stack together.trainer trials weights",
+        "workflow": "code_digest files model registry run_warm",
     },
     ("training.evaluate_baselines",): {
         "data": "bars features fold_files periods",

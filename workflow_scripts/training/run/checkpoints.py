@@ -95,29 +95,43 @@ class Checkpoint:
 
     def resume(self, agent: TradingAgent, env: TradingEnv) -> int:
         """Restore what a killed process left; return the vector steps done, 0 where there is nothing to resume."""
+        state = self.read(agent.device)
+        return 0 if state is None else restore_training(agent, env, state)
+
+    def read(self, device: torch.device) -> dict[str, Any] | None:
+        """Return the state that a killed process left, on a device; none where there is nothing to resume."""
         if not self.path.exists():
-            return 0
+            return None
         try:
-            content = torch.load(self.path, map_location=agent.device, weights_only=True)
+            content = torch.load(self.path, map_location=device, weights_only=True)
         except UNREADABLE as error:
             self.log.warning(f"{self.path.name} cannot be read ({first_line(error)}): training from the start")
-            return 0
+            return None
         if content["key"] != self.key():
             self.log.info(f"{self.path.name} belongs to another training: training from the start")
-            return 0
-        done = restore_training(agent, env, content["state"])
-        self.log.info(f"resumed after {done} vector steps")
-        return done
+            return None
+        state: dict[str, Any] = content["state"]
+        self.log.info(f"resumed after {state['done']} vector steps")
+        return state
 
     def after_updates(self, agent: TradingAgent, env: TradingEnv, done: int) -> None:
         """Save if it is time to; after SIGTERM save and end the process."""
-        if self.terminated or time.monotonic() - self.last >= self.every_seconds:
-            content = io.BytesIO()
-            torch.save({"key": self.key(), "state": training_state(agent, env, done)}, content)
-            write_bytes(self.path, content.getvalue())
-            self.last = time.monotonic()
+        if self.due:
+            self.save(training_state(agent, env, done))
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to save."""
+        return self.terminated or time.monotonic() - self.last >= self.every_seconds
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Save what ``training_state`` returned; after SIGTERM end the process."""
+        content = io.BytesIO()
+        torch.save({"key": self.key(), "state": state}, content)
+        write_bytes(self.path, content.getvalue())
+        self.last = time.monotonic()
         if self.terminated:
-            self.log.warning(f"terminated after {done} vector steps; the next start goes on from there")
+            self.log.warning(f"terminated after {state['done']} vector steps; the next start goes on from there")
             sys.exit(128 + signal.SIGTERM)
 
     @contextmanager

@@ -11,7 +11,8 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 # Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
 MINUTES_A_YEAR = 525_600
-CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "warm_workers")
+MOST_TOGETHER = 256
+CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "together", "warm_workers")
 
 
 class TrainingSettings(Settings):
@@ -49,7 +50,14 @@ class TrainingSettings(Settings):
         default=1,
         ge=1,
         le=256,
-        description="runs that share a GPU and its memory; `--resources gpu=` then counts GPUs × runs_per_gpu",
+        description="processes that share a GPU and its memory; `--resources gpu=` counts the runs in all of them",
+    )
+    together: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_TOGETHER,
+        description="runs of equal shape that one process trains side by side; null: on CUDA as many as its memory "
+        "allows, on a CPU 1",
     )
     snapshot: Literal["last", "best_in_training", "best_in_holdout"] = Field(
         default="last",
@@ -76,7 +84,7 @@ class TrainingSettings(Settings):
     )
     warm_workers: bool = Field(
         default=True,
-        description="whether trainings on this machine's CPU start from one process that has torch loaded, instead of "
+        description="whether trainings on this machine start from one process that has torch loaded, instead of "
         "loading it themselves; same bytes either way",
     )
 

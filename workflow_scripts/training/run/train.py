@@ -5,10 +5,10 @@ import inspect
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,7 +22,7 @@ from workflow_scripts.training.learners.trading_agent import TradingAgent, Train
 from workflow_scripts.training.networks.shape import NetworkShape
 from workflow_scripts.training.run.allocator import keep_freed_memory
 from workflow_scripts.training.run.checkpoints import Checkpoint, checkpoint_key, read_state
-from workflow_scripts.training.run.devices import Device, compute_in_bfloat16, set_arithmetic, take_device
+from workflow_scripts.training.run.devices import CPU, Device, compute_in_bfloat16, set_arithmetic, take_device
 from workflow_scripts.training.run.memory import memory_shortage
 from workflow_scripts.training.run.runs import Run, out_of_memory_is_a_failure
 from workflow_scripts.training.run.threads import pin_threads
@@ -51,7 +51,12 @@ class Trained:
 
 
 def train(
-    run: Run, checkpoint: Path, log: logging.Logger, last_attempt: bool = True, parent: Path | None = None
+    run: Run,
+    checkpoint: Path,
+    log: logging.Logger,
+    last_attempt: bool = True,
+    parent: Path | None = None,
+    keeps_state: bool = False,
 ) -> Trained:
     """Train, from a checkpoint or from where another run ended.
 
@@ -63,12 +68,16 @@ def train(
         log: where it says how far it is.
         last_attempt: whether running out of memory is now a result.
         parent: state file of the run that this one continues.
+        keeps_state: whether another run is to continue this one.
 
     Raises:
         MemoryError: out of memory, and another attempt is left.
 
     """
-    device = take_device(run.training.device, run.training.runs_per_gpu, log)
+    from workflow_scripts.training.together.client import find_company
+
+    company = None if keeps_state or parent is not None else find_company(run, log)
+    device = take_device(run.training.device, run.training.runs_per_gpu, log) if company is None else CPU
     pin_threads()
     keep_freed_memory()
     set_arithmetic(device.name, run.training.precision, run.training.deterministic)
@@ -77,15 +86,22 @@ def train(
     reason = None
     try:
         with out_of_memory_is_a_failure(last_attempt):
-            _require_memory(run, device.memory)
-            built = agent, env = _build(run, device, run.training.num_envs, log)
+            require_memory(run, device.memory)
+            num_envs = run.training.num_envs if company is None else 1  # the portfolios are elsewhere
+            built = agent, env = build(run, device, num_envs, log, compiled=company is None)
             with _time_limit(run.training.limit_minutes), saved.watching():
-                done = 0 if parent is None else read_state(parent, agent, env)
-                _update(run, agent, env, saved, log, done)
+                if company is not None:
+                    company.train(run, agent, saved, log)
+                else:
+                    done = 0 if parent is None else read_state(parent, agent, env)
+                    agent.snapshots.clear()  # those of a run that this one continues
+                    agent.curves.clear()
+                    done = saved.resume(agent, env) or done
+                    _update(run, agent, env, saved, log, done)
     except TrainingFailedError as error:
         reason = str(error)
     # No memory for the portfolios, which the networks do not depend on: the policy stays untrained.
-    agent, env = built or _build(run, device, 1, log)
+    agent, env = built or build(run, device, 1, log)
     return Trained(agent, env, device, reason)
 
 
@@ -111,11 +127,14 @@ def _digest(data: FoldData) -> str:
     return digest.hexdigest()
 
 
-def _build(run: Run, device: Device, num_envs: int, log: logging.Logger) -> tuple[TradingAgent, TradingEnv]:
+def build(
+    run: Run, device: Device, num_envs: int, log: logging.Logger, compiled: bool = True
+) -> tuple[TradingAgent, TradingEnv]:
+    """Return what a run trains, and on what; ``compiled`` where there are compiled updates for it."""
     training, window, first = run.training, run.data.train, run.phases[0].agent
     architecture = training.architecture
     env = make_env(window, run.environment, architecture, num_envs, run.seed, device.name, random_start=True)
-    learner = choose_learner(first, run.environment, architecture, device.name)
+    learner = choose_learner(first, run.environment, architecture, device.name) if compiled else first.learner()
     compile_once(first, learner, log)
     log.info(f"learner={learner.__name__}")
     agent = learner(window, env, first, architecture, training.initial_log_std, run.seed)
@@ -124,7 +143,7 @@ def _build(run: Run, device: Device, num_envs: int, log: logging.Logger) -> tupl
     return agent, env
 
 
-def _require_memory(run: Run, available: int | None) -> None:
+def require_memory(run: Run, available: int | None) -> None:
     """Raise TrainingFailedError where a training cannot fit: another attempt would find the same device."""
     training = run.training
     for phase in run.phases:
@@ -156,19 +175,44 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
 
 
 def _update(run: Run, agent: TradingAgent, env: TradingEnv, saved: Checkpoint, log: logging.Logger, done: int) -> None:
+    course = rounds(run, agent, done, partial(saved.after_updates, agent, env), log)
+    with suppress(StopIteration):
+        steps = next(course)
+        while True:
+            steps = course.send(agent.make_round(env, steps))
+
+
+def rounds(
+    run: Run, agent: TradingAgent, done: int, after: Callable[[int], None], log: logging.Logger
+) -> Generator[int, dict[str, float], None]:
+    """Go through a training from one round of updates to the next.
+
+    Yields the vector steps of a round, for somebody to make, and is sent what its learning said.
+
+    Args:
+        run: the run.
+        agent: what it trains.
+        done: vector steps done.
+        after: called with the vector steps done after every round, when a state can be saved.
+        log: where it says how far it is.
+
+    Raises:
+        TrainingFailedError: a loss or a weight is no longer finite.
+
+    """
     started, shown, budget = time.process_time(), 0, run.trial.budget
-    agent.snapshots.clear()  # those of a run that this one continues
-    agent.curves.clear()
-    done = saved.resume(agent, env) or done
     for phase in run.phases:
         if done >= phase.budget:
             continue
         agent.reconfigure(phase.agent)
-        for progress in agent.train(env, phase.budget, done):
-            before, done = done, int(progress["steps"])
+        while done < phase.budget:
+            steps = agent.begin_round(phase.budget, done)
+            said = yield steps
+            before, done = done, done + steps
+            progress = agent.end_round(said, done)
             if run.training.snapshot != "last" and done * SNAPSHOTS // budget > before * SNAPSHOTS // budget:
                 agent.take_snapshot()
-            saved.after_updates(agent, env, done)
+            after(done)
             if done * PROGRESS_LINES // budget > shown:
                 shown = done * PROGRESS_LINES // budget
                 log.info(

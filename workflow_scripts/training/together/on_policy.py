@@ -56,7 +56,7 @@ class StackedPolicyGradient(Stack):
         self.at.zero_()
         for _ in range(len(self.drawn)):
             self.update()
-        if self.agents[0].noted is not None:
+        if self.notes:
             self.note(values)
         losses, objectives = (self.sums / len(self.drawn)).tolist()
         deviations = self.log_std.detach().mean(dim=(1, 2)).tolist()
@@ -169,6 +169,8 @@ class StackedPolicyGradient(Stack):
         unexplained = (self.returns - values).flatten(1).var(dim=1) / self.returns.flatten(1).var(dim=1)
         numbers = torch.stack([self.entropy, divergence, 1 - unexplained], dim=1).tolist()
         for run, (agent, (entropy, kl, explained)) in enumerate(zip(self.agents, numbers, strict=True)):
+            if agent.noted is None:
+                continue
             agent.noted |= {"entropy": entropy, "kl": kl}
             if self.learns_values:
                 agent.noted["explained_variance"] = explained

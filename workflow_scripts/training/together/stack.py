@@ -75,6 +75,11 @@ class Stack:
         for optimizer in self.optimizers.values():
             optimizer.refresh()
 
+    @property
+    def notes(self) -> bool:
+        """Whether an agent notes what the present round is like."""
+        return any(agent.noted is not None for agent in self.agents)
+
     def make_round(self, steps: int) -> list[dict[str, float]]:
         """Learn as ``TradingAgent.make_round`` does: a run's noise lies in the table for as long as the round takes."""
         noisy = [agent for agent in self.agents if agent.settings.feature_noise]
