@@ -8,6 +8,7 @@ from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.together.stack import Stack
 
 
 class SAC(OffPolicy):
@@ -43,3 +44,11 @@ class SAC(OffPolicy):
         from workflow_scripts.training.compiled.sac import CompiledSAC
 
         return CompiledSAC
+
+    def stacked_learner(self) -> "type[Stack] | None":
+        """Return SAC's own; an agent derived from it may learn something else."""
+        if type(self) is not SAC:
+            return None
+        from workflow_scripts.training.together.sac import StackedSAC
+
+        return StackedSAC

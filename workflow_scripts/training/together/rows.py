@@ -18,6 +18,18 @@ def stacked(tensors: Sequence[Tensor]) -> Tensor:
     return rows
 
 
+def draw_in_turn(numbers: Tensor, generator: torch.Generator, uniform: bool) -> None:
+    """Fill (steps, …) with numbers within [-1, 1], or normal ones: on a CPU a step's after the other, as one run does.
+
+    There as many at once would be other numbers. Elsewhere a call for each step would take longer than its numbers.
+    """
+    for part in numbers if numbers.device.type == "cpu" else [numbers]:
+        if uniform:
+            part.uniform_(-1, 1, generator=generator)
+        else:
+            part.normal_(generator=generator)
+
+
 def stacked_weights(networks: Sequence[nn.Module]) -> Tensor:
     """Return the weights (runs, numbers) of networks of one kind, which are views of it from here on."""
     weights = [list(network.parameters()) for network in networks]
