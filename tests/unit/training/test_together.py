@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -30,6 +31,7 @@ from workflow_scripts.training.together.meeting import Desk, Request, kinship, p
 from workflow_scripts.training.together.on_policy import discounted_sums
 from workflow_scripts.training.together.trainer import Job, Trainer
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.registry import names
 
 STACKED = ["a2c", "ppo", "reinforce", "sac"]
@@ -173,7 +175,7 @@ class Asker(threading.Thread):
 
     def run(self):
         try:
-            find_company(self.run_, self.log).train(self.run_, self.agent, self.saved, self.log)
+            find_company(self.run_, self.log).train(self.run_, self.agent, self.saved, nullcontext, self.log)
         except Exception as error:
             self.error = error
 
@@ -188,6 +190,7 @@ def desk(monkeypatch):
 
 
 def ask(runs, folder):
+    code_digest("training.together.trainer")  # Python's parser is not for threads, which stand for processes here
     askers = [Asker(run, folder / f"checkpoint_{place}.pt") for place, run in enumerate(runs)]
     for asker in askers:
         asker.join()

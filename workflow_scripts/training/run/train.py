@@ -89,15 +89,14 @@ def train(
             require_memory(run, device.memory)
             num_envs = run.training.num_envs if company is None else 1  # the portfolios are elsewhere
             built = agent, env = build(run, device, num_envs, log, compiled=company is None)
-            with _time_limit(run.training.limit_minutes), saved.watching():
+            limit = partial(_time_limit, run.training.limit_minutes)
+            with saved.watching():
                 if company is not None:
-                    company.train(run, agent, saved, log)
+                    company.train(run, agent, saved, limit, log)
                 else:
-                    done = 0 if parent is None else read_state(parent, agent, env)
-                    agent.snapshots.clear()  # those of a run that this one continues
-                    agent.curves.clear()
-                    done = saved.resume(agent, env) or done
-                    _update(run, agent, env, saved, log, done)
+                    with limit():
+                        done = 0 if parent is None else read_state(parent, agent, env)
+                        _update(run, agent, env, saved, log, done)
     except TrainingFailedError as error:
         reason = str(error)
     # No memory for the portfolios, which the networks do not depend on: the policy stays untrained.
@@ -175,6 +174,9 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
 
 
 def _update(run: Run, agent: TradingAgent, env: TradingEnv, saved: Checkpoint, log: logging.Logger, done: int) -> None:
+    agent.snapshots.clear()  # those of a run that this one continues
+    agent.curves.clear()
+    done = saved.resume(agent, env) or done
     course = rounds(run, agent, done, partial(saved.after_updates, agent, env), log)
     with suppress(StopIteration):
         steps = next(course)

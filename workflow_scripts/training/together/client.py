@@ -8,10 +8,12 @@ import fcntl
 import hashlib
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,6 +32,7 @@ from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.run_warm import private_folder
 
 LOOK_SECONDS = 0.5  # between two looks at whether it is time to save
+Limit = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,16 @@ class Company:
     desk: Desk
     lease: Lease | None
 
-    def train(self, run: Run, agent: TradingAgent, saved: Checkpoint, log: logging.Logger) -> None:
+    def train(self, run: Run, agent: TradingAgent, saved: Checkpoint, limit: Limit, log: logging.Logger) -> None:
         """Have a run trained, from its checkpoint where there is one, and give the agent what came out.
+
+        Args:
+            run: the run.
+            agent: what is to be judged and written.
+            saved: its checkpoint.
+            limit: returns a context that ends the training when its time is up; it begins with the training, not
+                while the run waits for one of others to end.
+            log: where it says how far it is.
 
         Raises:
             TrainingFailedError: the training diverged, or cannot fit into the device's memory.
@@ -56,16 +67,23 @@ class Company:
         """
         state = saved.read(torch.device("cpu"))
         request = Request(run, None if state is None else packed(state), state["done"] if state else 0)
-        asked = False
-        with connect(self.desk, request) as connection:
+        begun = asked = False
+        with connect(self.desk, request) as connection, ExitStack() as limited:
             while True:
                 if not connection.poll(LOOK_SECONDS):
-                    if saved.due and not asked:
+                    if saved.terminated and not begun:
+                        sys.exit(128 + signal.SIGTERM)
+                    if saved.due and begun and not asked:
                         connection.send(STATE)
                         asked = True
                     continue
                 kind, content = received(connection)
-                if kind == "log":
+                if kind == "begun":
+                    log.info(f"beside={content} device={self.desk.device}")
+                    limited.close()
+                    limited.enter_context(limit())
+                    begun = True
+                elif kind == "log":
                     log.info(content)
                 elif kind == "state":
                     saved.save(unpacked(content))

@@ -144,7 +144,7 @@ class Trainer:
         """Train a group, and tell each job what came of its run."""
         self.waiting = [job for job in self.waiting if job not in group]
         for job in group:
-            job.log.info(f"beside={len(group) - 1} device={self.desk.device}")
+            job.say("begun", len(group) - 1)
             GRAPHS.addHandler(job)
         try:
             with out_of_memory_is_a_failure(last_attempt=False):
