@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
-GPUS ?= 1
+GPUS ?= $(CORES)
 # What make run leaves out with CONTROLS=0.
 CONTROLS ?= 1
 RESULTS ?= results
@@ -23,8 +23,8 @@ OF_ACCOUNT = $(if $(HOLDINGS),holdings: "$(HOLDINGS)")
 ALLOCATION ?= --partition h200 --gpus h200:1 --cpus-per-task 8 --mem 32G --time 240
 
 .PHONY: help run plan controls watch report ablation snakemake-report export-optuna export-deepcave export-tensorboard \
-	export-mlflow orders explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-py312 check \
-	schema docs bench pictures clean
+	export-mlflow orders explain resume adopt diff setup slurm-allocation test test-slow test-slurm test-gpu test-py312 check \
+	schema docs bench bench-gpu pictures clean
 
 # A target's line of help stands behind it, after two #.
 help: ## these lines
@@ -131,7 +131,7 @@ $(VENV)/screen: $(VENV)/installed
 	@touch $@
 
 test: setup ## the tests
-	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
+	@$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm and not gpu"
 
 test-slow: setup ## the slow tests: kills, whole reruns, training on planted markets
 	@$(BIN)/python -m pytest -m "slow and not slurm"
@@ -139,6 +139,10 @@ test-slow: setup ## the slow tests: kills, whole reruns, training on planted mar
 # Installs SLURM with apt-get where it is missing, and says why where it cannot.
 test-slurm: setup ## the tests that need SLURM, on this machine
 	@$(BIN)/python -m pytest -m "$(SLURM_TESTS)" -rs tests/cluster
+
+# Skipped, with the reason, where torch sees none.
+test-gpu: setup ## the tests that need an NVIDIA GPU, on this machine
+	@$(BIN)/python -m pytest -m gpu -rs tests/gpu
 
 # In an environment of its own.
 PYTHON312 ?= python3.12
@@ -173,6 +177,9 @@ bench: setup ## the speed of training, of a run's start and of planning: eight C
 	@$(BIN)/python benchmarks/peers.py
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
+
+bench-gpu: setup ## the speed of runs side by side on an NVIDIA GPU, beside this machine's cores: eight minutes
+	@$(BIN)/python benchmarks/gpu.py
 
 # Of what is committed; Chromium draws the report.
 pictures: setup ## docs/'s pictures of the shipped sweep, from a run in a fresh clone: eight CPU minutes

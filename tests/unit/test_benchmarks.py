@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import growth, large_market, optimizers, pictures, record
+from benchmarks import gpu, growth, large_market, optimizers, pictures, record
 from workflow_scripts.data.bar_checks import check_bars
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.sources.csv import Csv
+from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.networks.shape import NetworkShape
 
 
 def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
@@ -99,3 +101,36 @@ def test_the_jitted_loop_trades_as_the_environment_does():
         state, reward, _ = env.step(torch.as_tensor(action))
         np.testing.assert_allclose(traded, state[:, 1:].numpy(), atol=1e-6)
         np.testing.assert_allclose(earned, reward.numpy(), atol=2e-4)
+
+
+def test_the_products_of_a_round_are_those_of_its_layers():
+    """Two tickers with a row of 3 + 1 + 2 numbers each; layers of 8 and 8 units and one output: 72 weights above."""
+    asked = {"horizon_len": 4, "batch_size": 2, "repeat_times": 1, "net_dims_0": 8, "net_dims_1": 8}
+    settings = agent_of("ppo").of(asked)
+    shape = NetworkShape(2, 3, 1, 9, settings.net_dims, -0.5)
+    collected, whole = 2 * (2 * 8 + 72), 2 * (6 * 8 + 72)
+    expected = 2 * (2 * 4 * 5 * collected + 2 * 2 * 2 * 3 * whole)  # two updates of two transitions
+    assert gpu.products_of_a_round("ppo", settings, shape, "shared", envs=5) == expected
+
+
+@pytest.mark.parametrize("name", gpu.AGENTS)
+def test_runs_side_by_side_have_a_rate(name):
+    stack = gpu.stack_of(gpu.window(), name, "shared", envs=2, runs=2, device="cpu")
+    assert len(stack.learn(4)) == 2
+    assert gpu.rounds_a_second(lambda: stack.learn(4), "cpu", 0.0) > 0
+
+
+def test_the_plan_is_measured_at_the_best_rate_of_its_kind():
+    case = {"agent": "ppo", "architecture": "shared", "num_envs": 512}
+    found = [case | {"vector_steps_per_s": 9000}, case | {"left_out": "no time"}, case | {"vector_steps_per_s": 90_000}]
+    asked = gpu.plan(found, cores=16, on_cores=4500.0)
+    assert (asked["gpu_s"], asked["cores_s"], asked["ratio"]) == (10.0, 200.0, 20.0)
+
+
+def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(gpu, "RESULTS", tmp_path / "gpu.json")
+    monkeypatch.setattr(gpu.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["gpu.py"])
+    gpu.main()
+    assert capsys.readouterr().out == "bench-gpu: torch sees no NVIDIA GPU on this machine: nothing was measured\n"
+    assert not gpu.RESULTS.exists()
