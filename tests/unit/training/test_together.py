@@ -19,6 +19,7 @@ from workflow_scripts.training.agents.base import PACKAGE, agent_of
 from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.learners.trading_agent import TrainingFailedError
 from workflow_scripts.training.networks.shape import NetworkShape
 from workflow_scripts.training.run.checkpoints import Checkpoint, training_state
 from workflow_scripts.training.run.devices import CPU, Device
@@ -26,10 +27,11 @@ from workflow_scripts.training.run.memory import CONTEXT_BYTES, training_bytes
 from workflow_scripts.training.run.runs import Run
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.train import build
+from workflow_scripts.training.together import client
 from workflow_scripts.training.together.client import find_company
 from workflow_scripts.training.together.meeting import Desk, Request, kinship, packed, unpacked
 from workflow_scripts.training.together.on_policy import discounted_sums
-from workflow_scripts.training.together.trainer import Job, Trainer
+from workflow_scripts.training.together.trainer import Job, Trainer, outcome
 from workflow_scripts.training.trials import Trial
 from workflow_scripts.workflow.code_digest import code_digest
 from workflow_scripts.workflow.registry import names
@@ -342,3 +344,57 @@ def test_on_a_cpu_runs_meet_where_that_is_asked_for(fold, company, training):
 
 def test_runs_of_an_agent_without_a_stacked_learner_train_by_themselves(fold):
     assert find_company(request_of(fold, agent="td3"), logging.getLogger()) is None
+
+
+@pytest.fixture
+def told(fold, tmp_path, monkeypatch):
+    """Have a job hear what a trainer would say; what it does at the end stands in the agent that is returned."""
+    monkeypatch.setattr(client, "LOOK_SECONDS", 0.01)
+    run, log = request_of(fold), logging.getLogger()
+    agent, _ = build(run, CPU, 1, log, compiled=False)
+    saved = Checkpoint(tmp_path / "checkpoint.pt", lambda: "key", 0.0, log)
+
+    def tell(*messages, terminated=False):
+        saved.terminated = terminated
+        own, trainer = Pipe()
+        monkeypatch.setattr(client, "connect", lambda desk, request: own)
+        for message in messages:
+            trainer.send(message)
+        if not messages:
+            trainer.close()
+        find_company(run, log).train(run, agent, saved, nullcontext, log)
+        return agent
+
+    return tell
+
+
+def test_a_job_saves_the_state_that_it_has_asked_for_and_takes_what_was_trained(fold, told, tmp_path):
+    _, trained = make("ppo", fold.train, 5)
+    trained.curves = [{"vector_steps": 128}]
+    agent = told(("begun", 2), ("state", packed({"done": 32})), ("trained", packed(outcome(trained))))
+    assert torch.equal(weights_of(agent), weights_of(trained))
+    assert agent.curves == [{"vector_steps": 128}]
+    assert torch.load(tmp_path / "checkpoint.pt") == {"key": "key", "state": {"done": 32}}
+
+
+def test_a_job_that_is_told_to_stop_ends_with_its_checkpoint_or_at_once_where_nothing_has_begun(told, tmp_path):
+    with pytest.raises(SystemExit, match="143"):
+        told(("log", "not begun"), terminated=True)
+    assert not (tmp_path / "checkpoint.pt").exists()
+    with pytest.raises(SystemExit, match="143"):
+        told(("begun", 2), ("state", packed({"done": 64})), terminated=True)
+    assert torch.load(tmp_path / "checkpoint.pt")["state"]["done"] == 64
+
+
+@pytest.mark.parametrize(
+    ("messages", "error", "reason"),
+    [
+        ([("failed", "the loss is not finite after 64 vector steps")], TrainingFailedError, "not finite after 64"),
+        ([("memory", "CUDA out of memory")], MemoryError, "CUDA out of memory"),
+        ([("error", "ValueError: no")], RuntimeError, "ValueError: no"),
+        ([], RuntimeError, "the process that trained this run beside others ended"),
+    ],
+)
+def test_what_goes_wrong_in_company_is_what_would_go_wrong_alone(told, messages, error, reason):
+    with pytest.raises(error, match=reason):
+        told(*messages)

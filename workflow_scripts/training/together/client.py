@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -74,7 +74,8 @@ class Company:
                     if saved.terminated and not begun:
                         sys.exit(128 + signal.SIGTERM)
                     if saved.due and begun and not asked:
-                        connection.send(STATE)
+                        with suppress(OSError):  # it is gone, and that is what is received next
+                            connection.send(STATE)
                         asked = True
                     continue
                 kind, content = received(connection)
