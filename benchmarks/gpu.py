@@ -5,6 +5,7 @@ machine without an NVIDIA GPU it says so, and measures nothing.
 """
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -188,6 +189,7 @@ def cases(segment: Segment, bounds: dict[str, float], ends: float) -> Iterator[d
             asked | {"left_out": "no time"} if late else measure_case(segment, name, architecture, envs, runs, bounds)
         )
         print(json.dumps(case), flush=True)
+        gc.collect()
         torch.cuda.empty_cache()
         yield case
 

@@ -4,6 +4,7 @@ Requests are held for a moment, as servers of inference do; those that fit toget
 other. It ends when nothing was asked of it for a while, and a job that ends takes its own run along alone.
 """
 
+import gc
 import json
 import logging
 import socket
@@ -169,6 +170,7 @@ class Trainer:
         finally:
             for job in group:
                 GRAPHS.removeHandler(job)
+            gc.collect()  # a stack and its steps know each other, and hold the memory of the device until then
 
     def _teach(self, group: Sequence[Job]) -> None:
         first = group[0].run
