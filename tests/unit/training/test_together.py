@@ -392,9 +392,18 @@ def test_a_job_that_is_told_to_stop_ends_with_its_checkpoint_or_at_once_where_no
         ([("failed", "the loss is not finite after 64 vector steps")], TrainingFailedError, "not finite after 64"),
         ([("memory", "CUDA out of memory")], MemoryError, "CUDA out of memory"),
         ([("error", "ValueError: no")], RuntimeError, "ValueError: no"),
-        ([], RuntimeError, "the process that trained this run beside others ended"),
+        ([], ConnectionError, "the process that trained this run ended: see whether it was killed"),
     ],
 )
 def test_what_goes_wrong_in_company_is_what_would_go_wrong_alone(told, messages, error, reason):
     with pytest.raises(error, match=reason):
         told(*messages)
+
+
+def test_a_job_says_in_one_line_why_no_trainer_starts(fold, desk, monkeypatch):
+    """Where CUDA_VISIBLE_DEVICES hands over a device that torch does not see."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    monkeypatch.setattr(client, "lease_folder", lambda environment: desk)
+    run, log = request_of(fold, training={"device": "auto"}), logging.getLogger()
+    with pytest.raises(OSError, match=r"no process trains runs together on 7: ValueError: training.device is cuda .*"):
+        client.connect(find_company(run, log).desk, Request(run, None, 0))

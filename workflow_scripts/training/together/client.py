@@ -62,7 +62,8 @@ class Company:
         Raises:
             TrainingFailedError: the training diverged, or cannot fit into the device's memory.
             MemoryError: out of memory.
-            RuntimeError: the trainer failed, or is gone.
+            RuntimeError: the trainer failed.
+            OSError: it cannot start, or is gone.
 
         """
         state = saved.read(torch.device("cpu"))
@@ -134,13 +135,13 @@ def received(connection: Connection) -> tuple[str, Any]:
     """Return a trainer's next message.
 
     Raises:
-        RuntimeError: it is gone.
+        ConnectionError: it is gone.
 
     """
     try:
         kind, content = connection.recv()
     except (EOFError, ConnectionError):
-        raise RuntimeError("the process that trained this run beside others ended: see whether it was killed") from None
+        raise ConnectionError("the process that trained this run ended: see whether it was killed") from None
     return kind, content
 
 
@@ -148,7 +149,7 @@ def connect(desk: Desk, request: Request) -> Connection:
     """Return the connection to a trainer that has taken a request; start it where there is none.
 
     Raises:
-        RuntimeError: it cannot start.
+        OSError: it cannot start.
 
     """
     folder = Path(private_folder())
@@ -167,10 +168,10 @@ def connect(desk: Desk, request: Request) -> Connection:
             connection.send(request)
             if received(connection) == TAKEN:
                 return connection
-        except (RuntimeError, ConnectionError):
+        except ConnectionError:
             connection.close()
     said = Path(f"{address}.log").read_text(encoding="utf-8").strip().splitlines()
-    raise RuntimeError(f"no process trains runs together on {desk.device}: {said[-1] if said else 'it said nothing'}")
+    raise OSError(f"no process trains runs together on {desk.device}: {said[-1] if said else 'it said nothing'}")
 
 
 def _name(desk: Desk) -> str:
