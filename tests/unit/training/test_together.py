@@ -46,6 +46,7 @@ VARIED = {
     "lambda_gae_adv": 0.8,
     "ratio_clip": 0.05,
     "lambda_entropy": 0.1,
+    "alpha": 0.5,
     "target_entropy": 0.5,
     "soft_update_tau": 0.5,
 }

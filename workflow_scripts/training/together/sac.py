@@ -23,7 +23,7 @@ DRAWN_AT_ONCE = 32
 class StackedSAC(Stack):
     """What ``SoftActorCritic`` does, for several runs at once: tensors are (runs, batch, …)."""
 
-    varies = (*Stack.varies, "target_entropy", "soft_update_tau")
+    varies = (*Stack.varies, "alpha", "target_entropy", "soft_update_tau")
 
     def prepare(self) -> None:
         """Take critics, targets, temperatures and buffers, and what updates work with."""
