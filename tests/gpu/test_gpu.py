@@ -63,7 +63,7 @@ def train_together(made, budget=BUDGET, bfloat16=False):
     while done < budget:
         steps = min(agent.begin_round(budget, done) for agent in stack.agents)
         done += steps
-        for agent, said in zip(stack.agents, stack.learn(steps), strict=True):
+        for agent, said in zip(stack.agents, stack.make_round(steps), strict=True):
             agent.end_round(said, done)
     weights = [
         torch.cat([weight.detach().flatten() for weight in (*agent.act.parameters(), *agent.cri.parameters())])

@@ -6,10 +6,12 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -27,7 +29,7 @@ from workflow_scripts.training.run.memory import CONTEXT_BYTES, training_bytes
 from workflow_scripts.training.run.runs import Run
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.run.train import build
-from workflow_scripts.training.together import client
+from workflow_scripts.training.together import client, trainer
 from workflow_scripts.training.together.client import find_company
 from workflow_scripts.training.together.meeting import Desk, Request, kinship, packed, unpacked
 from workflow_scripts.training.together.on_policy import discounted_sums
@@ -41,8 +43,10 @@ TOLERANCE = 3e-5  # of weights after three rounds of updates, as of compiled lea
 AT_LEAST = 0.995  # of the weights: a unit that stands at its rectifier's edge goes one way or the other by a last bit
 BUDGET = 160  # vector steps: episodes end within rounds, at other steps for each run
 VARIED = {
-    "learning_rate": 1e-3,
-    "gamma": 0.9,
+    "learning_rate": 3e-4,
+    "gamma": 0.95,
+    "weight_decay": 5.0,
+    "feature_noise": 0.5,
     "lambda_gae_adv": 0.8,
     "ratio_clip": 0.05,
     "lambda_entropy": 0.1,
@@ -59,12 +63,12 @@ def first_days(window, days):
 
 
 def several(fold, name, runs, seed=0):
-    """As many runs, each with days, a seed and one hyperparameter of its own."""
-    varied = [{}] + [{key: value} for key, value in VARIED.items() if key in agent_of(name).model_fields]
-    return [
-        {"window": first_days(fold.train, 80 - 7 * run), "seed": seed + run, **varied[run % len(varied)]}
-        for run in range(runs)
-    ]
+    """As many runs with days and a seed of their own; all but the first one share the varied hyperparameters out."""
+    cases = [{"window": first_days(fold.train, 80 - 7 * run), "seed": seed + run} for run in range(runs)]
+    varied = [key for key in VARIED if key in agent_of(name).model_fields]
+    for place, key in enumerate(varied if runs > 1 else []):
+        cases[1 + place % (runs - 1)][key] = VARIED[key]
+    return cases
 
 
 def make(name, window, seed, architecture="shared", environment=None, **changes):
@@ -112,10 +116,20 @@ def test_runs_of_other_days_seeds_and_hyperparameters_train_as_each_does_alone(f
     assert_each_is_as_alone(name, several(fold, name, runs))
 
 
-@pytest.mark.parametrize(("architecture", "mode"), [("flat", "tilt"), ("shared", "weights"), ("flat", "shares")])
+@pytest.mark.parametrize(
+    ("architecture", "environment"),
+    [
+        ("flat", {"action_mode": "tilt"}),
+        ("shared", {"action_mode": "weights", "risk_free": 0.05}),
+        ("flat", {"action_mode": "shares", "action_scale": 3.0}),
+        ("shared", {"action_mode": "long_short", "leverage": 2.0, "borrow_cost": 0.1, "risk_free": 0.05}),
+        ("shared", {"action_mode": "long_short", "leverage": 2.0, "min_fee": 5.0}),
+        ("shared", {"action_mode": "tilt", "lot_size": 10}),
+    ],
+)
 @pytest.mark.parametrize("name", STACKED)
-def test_so_they_do_with_other_networks_and_actions(fold, name, architecture, mode):
-    environment = EnvironmentSettings(action_mode=mode)
+def test_so_they_do_with_other_networks_and_accounts(fold, name, architecture, environment):
+    environment = EnvironmentSettings(**environment)
     assert_each_is_as_alone(name, several(fold, name, 3, seed=4), architecture=architecture, environment=environment)
 
 
@@ -314,7 +328,7 @@ def test_as_many_train_together_as_the_memory_allows(fold):
 @pytest.mark.parametrize(
     ("same", "changes"),
     [
-        (True, {"learning_rate": 1e-3, "gamma": 0.9, "ratio_clip": 0.1}),
+        (True, {"learning_rate": 3e-4, "gamma": 0.95, "ratio_clip": 0.1, "weight_decay": 1.0, "feature_noise": 0.1}),
         (False, {"net_dims_0": 48}),
         (False, {"batch_size": 48}),
         (False, {"horizon_len": 48}),
@@ -343,8 +357,35 @@ def test_on_a_cpu_runs_meet_where_that_is_asked_for(fold, company, training):
     assert (find_company(request_of(fold, training=training), logging.getLogger()) is not None) == company
 
 
-def test_runs_of_an_agent_without_a_stacked_learner_train_by_themselves(fold):
-    assert find_company(request_of(fold, agent="td3"), logging.getLogger()) is None
+@pytest.mark.parametrize(("agent", "changes"), [("td3", {}), ("ppo", {"dropout": 0.1})])
+def test_runs_that_no_stacked_learner_makes_train_by_themselves(fold, agent, changes):
+    assert find_company(request_of(fold, agent=agent, **changes), logging.getLogger()) is None
+
+
+def test_runs_of_markets_with_other_periods_do_not_meet(fold):
+    """A year's interest is another one per period there."""
+    hourly = replace(fold, train=replace(fold.train, periods_per_year=1764))
+    assert kinship(Request(request_of(fold), None, 0)) != kinship(Request(request_of(hourly), None, 0))
+
+
+def test_however_many_jobs_ask_a_device_has_as_many_processes_as_runs_per_gpu(fold, tmp_path, monkeypatch):
+    """Twelve jobs on two devices of two processes each: three jobs ask each of the four."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr(client, "lease_folder", lambda environment: tmp_path)
+    run = request_of(fold, training={"device": "cuda", "runs_per_gpu": 2, "together": None})
+    companies = [find_company(run, logging.getLogger()) for _ in range(12)]
+    asked = Counter((company.desk.device, company.desk.place, company.desk.of) for company in companies)
+    assert asked == {(device, place, 2): 3 for device in "01" for place in (0, 1)}
+
+
+def test_a_trainer_leases_one_of_the_slots_that_runs_by_themselves_lease(monkeypatch):
+    """``take_device`` makes it wait while runs_per_gpu processes hold the device."""
+    taken = []
+    monkeypatch.setattr(trainer, "take_device", lambda *asked: taken.append(asked[:2]) or CPU)
+    for name in ("pin_threads", "keep_freed_memory", "set_arithmetic", "Trainer"):
+        monkeypatch.setattr(trainer, name, MagicMock())
+    trainer.serve(Path("nowhere"), MagicMock(), Desk("0", 1, 2, "float32", None))
+    assert taken == [("cuda", 2)]
 
 
 @pytest.fixture
@@ -357,12 +398,12 @@ def told(fold, tmp_path, monkeypatch):
 
     def tell(*messages, terminated=False):
         saved.terminated = terminated
-        own, trainer = Pipe()
+        own, end = Pipe()
         monkeypatch.setattr(client, "connect", lambda desk, request: own)
         for message in messages:
-            trainer.send(message)
+            end.send(message)
         if not messages:
-            trainer.close()
+            end.close()
         find_company(run, log).train(run, agent, saved, nullcontext, log)
         return agent
 
