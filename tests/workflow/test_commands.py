@@ -30,8 +30,7 @@ RUN = {
     "snakemake --cores 2 --configfile config.leaderboard.yaml": "Nothing to be done",
     "snakemake --configfile mine.yaml --cores 8": "Nothing to be done",
     "snakemake -s ~/foldsweep/Snakefile --directory mine --cores 8": "Nothing to be done",
-    "snakemake --cores 16 --resources gpu=4": "Nothing to be done",
-    "snakemake --cores 16 --resources gpu=8": "Nothing to be done",
+    "snakemake --cores 128 --resources gpu=128": "Nothing to be done",
     "snakemake --config refresh=true --cores 8": "Nothing to be done",
     "python -m workflow_scripts.training.train_agent --config results/sweeps/ppo_smac/round_0/trial_0/config.yaml "
     "--fold results/markets/sp500_sample/folds/fold_0.npz --seed 7 --policy mine/policy.pt --sharpe mine/sharpe.json "
