@@ -1,4 +1,4 @@
-"""The pictures of docs/ that show the shipped sweep: the screen of a run, make watch, the report, two plots.
+"""The pictures of docs/ that show the shipped sweep: the screen of a run, make watch, the report, three plots.
 
 A fresh clone runs ``make run`` in a terminal. What that and ``make watch`` show is drawn while the last round trains,
 and at the end. ``python benchmarks/pictures.py`` (eight CPU minutes; of what is committed; Chromium draws the report).
@@ -28,6 +28,7 @@ from tests.browser import Browser
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 SWEEP = "results/sweeps/ppo_smac"
+PLANTED = "results/controls/results/sweeps/control_own_strong_0"
 ROWS, COLUMNS = 50, 120
 RUN, WATCH = "make -o setup run", "make -o setup watch ONCE=1"
 # The last of three rounds trains, and has for some seconds.
@@ -84,9 +85,9 @@ def lines(written: str) -> list[Text]:
 
 
 def draw(path: Path, title: str, written: str) -> None:
-    """Write a terminal's picture (.svg)."""
+    """Write a picture (.svg) of a terminal's last lines."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for line in lines(written):
+    for line in lines(written)[-ROWS:]:
         console.print(line, highlight=False)
     svg = FETCHED.sub("", console.export_svg(title=title, unique_id=path.stem))
     path.write_text("\n".join(map(str.rstrip, svg.splitlines())) + "\n", encoding="utf-8")
@@ -110,6 +111,7 @@ def main(folder: Path | None = None) -> None:
         draw(DOCS / "screen.svg", "make run", run.read())
         for plot in ("equity", "importance"):
             copyfile(clone / SWEEP / f"{plot}.svg", DOCS / f"{plot}.svg")
+        copyfile(clone / PLANTED / "equity.svg", DOCS / "planted.svg")
         with Browser(1200, 1000) as browser:
             browser.open(clone / "results/report.html")
             browser.run("ready.then(() => drawAll())")
