@@ -104,7 +104,7 @@ orders: setup ## what the incumbent trades on the market's latest day; SWEEP=…
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup ## make run in one allocation of a cluster
 	@sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log \
-		--wrap 'make run CORES=$$SLURM_CPUS_PER_TASK GPUS=$(GPUS)'
+		--wrap 'make run CORES=$$SLURM_CPUS_PER_TASK $(if $(findstring command,$(origin GPUS)),GPUS=$(GPUS))'
 
 # Makes nothing anew.
 diff: setup ## MARKET=…: what its vendor has changed since it was locked, and which folds that touches
