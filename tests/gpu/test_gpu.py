@@ -8,7 +8,7 @@ import statistics
 import pytest
 import torch
 
-from benchmarks.learning import MARKETS, NUM_ENVS, PURGE_DAYS, STRONG, TRAININGS, WARM_UP
+from benchmarks.learning import BUDGETS, FOLDS, MARKETS
 from tests.unit.training.test_every_agent import small
 from tests.unit.training.whole_run import FILES, whole_run
 from tests.workflow.toy import Toy
@@ -141,20 +141,18 @@ def test_a_run_without_enough_memory_is_a_result_that_says_so(fold, tmp_path, to
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_ppo_learns_the_planted_market_however_it_multiplies(precision):
-    tickers, train_days, _ = MARKETS["planted"]
-    start, days = train_days + PURGE_DAYS, 1000
-    features = compute_features(
-        synthetic_bars(tickers, WARM_UP + start + days, STRONG, 10, 0.01, 0), turbulence_days=60
-    )
+    train_days, days, warm_up = FOLDS["train_days"], 1000, 61
+    start = train_days + FOLDS["purge_days"]
+    bars = synthetic_bars(15, warm_up + start + days, MARKETS["strong"], 10, 0.01, 0)
+    features = compute_features(bars, turbulence_days=60)
     data, _ = cut_fold(features, Fold(range(train_days), range(start, start + days)))
-    environment, (budget, changes) = EnvironmentSettings(), TRAININGS["ppo"]
+    environment, budget, training = EnvironmentSettings(), BUDGETS["ppo"], TrainingSettings(device="cpu")
     oracle, _ = oracle_episode(data.validation, features.indicators[start : start + days, :, -1], environment)
     set_arithmetic(DEVICE, precision, deterministic=False)
-    shipped = agent_of("ppo")().model_dump() | {"gamma": 0.9} | changes
-    made = [make(data.train, "ppo", seed, num_envs=NUM_ENVS, **shipped) for seed in range(3)]
+    shipped = agent_of("ppo")().model_dump()
+    made = [make(data.train, "ppo", seed, num_envs=training.num_envs, **shipped) for seed in range(3)]
     train_together(made, budget, precision == "bfloat16")
     set_arithmetic("cpu", "float32", deterministic=True)
-    training = TrainingSettings(num_envs=NUM_ENVS, device="cpu")
     sharpes = []
     for _, agent in made:
         run = Run.of(Trial("sweep", "ppo", 0, 0, budget, shipped), data, 0, environment, training)
@@ -162,7 +160,7 @@ def test_ppo_learns_the_planted_market_however_it_multiplies(precision):
         judged.act.load_state_dict({name: weight.cpu() for name, weight in agent.act.state_dict().items()})
         episode = evaluate_policy(judged, data.validation, environment, "shared")
         sharpes.append(sharpe_ratio(episode.daily_returns))
-    assert statistics.mean(sharpes) >= 0.4 * sharpe_ratio(oracle.daily_returns), sharpes
+    assert statistics.mean(sharpes) >= 0.8 * sharpe_ratio(oracle.daily_returns), sharpes
 
 
 def test_a_whole_sweep_trains_its_runs_together(tmp_path):

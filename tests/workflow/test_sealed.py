@@ -26,8 +26,8 @@ def test_no_rule_of_a_tuning_reads_the_test_days_or_what_was_made_of_them(toy):
     def readers(name):
         return {rule for rule, paths in read.items() if any(path.endswith(f"/{name}") for path in paths)}
 
-    assert readers(SEALED) == {"backtest_incumbent", "backtest_baselines", "vary_execution"}
-    assert readers(BARS) == {"compute_features", "plan"}
+    assert readers(SEALED) == {"backtest_incumbent", "backtest_baselines", "backtest_oracle", "vary_execution"}
+    assert readers(BARS) == {"compute_features", "plan", "backtest_oracle"}
     assert readers("features.npz") == {"split_folds", "evaluate_baselines"}
     proposals = [rule for rule in read if rule.startswith("propose_trials")]
     tuning = {"split_folds", "evaluate_baselines", "train_agent", "continue_agent", "score_trial", "collect_trials"}
