@@ -23,7 +23,7 @@ def lived(tmp_path_factory):
     toy.config["sweeps"]["ppo_smac"] |= {"rounds": 1, "initial_design": 2}
     toy.config["controls"] = {"kinds": ["own"], "strengths": {"none": 0, "strong": 0.5}, "markets": 1}
     toy.write_config()
-    done = toy.snakemake("results/sweeps/ppo_smac/verdict.json")
+    done = toy.snakemake("results/sweeps/ppo_smac/verdict.json", "results/sweeps/ppo_smac/incumbent.yaml")
     assert done.returncode == 0, done.stdout[-3000:]
     before = toy.bytes_of_results()
     done = toy.snakemake("controls")
