@@ -16,7 +16,7 @@ from workflow_scripts.workflow.wording import several
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)
-if DEVICE == "auto" and not GPUS and workflow.is_main_process:
+if DEVICE == "auto" and not GPUS and workflow.is_main_process and not CONTROLS:
     logger.info(
         "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
         "no run asks for one, unless a profile says so"

@@ -254,10 +254,14 @@ class Screen:
             done, all_of_them = self.finished[job.rule], self.counted[job.rule]
             if done * BACKTEST_LINES // all_of_them > (done - 1) * BACKTEST_LINES // all_of_them:
                 self._say(f"{self._clock()}  backtest: {done} of {all_of_them} runs{self._and_left()}")
-        elif job.rule == "download_bars":
+        elif job.rule == "download_bars" and not self._is_brief():
             self._show_market(job)
         elif job.rule == "judge_sweep":
             self._show_verdict(job)
+
+    def _is_brief(self) -> bool:
+        """Whether only the lines are shown that tell most: a pipe keeps every line, and of several sweeps many."""
+        return len(self.plan) > 1 and not self.console.is_terminal
 
     def _end(self, job: int, well: bool = True) -> None:
         if self.left is not None:
@@ -289,9 +293,7 @@ class Screen:
         scores[place] = read_score(path)
         stands = standing(scores[place], list(scores.values()), read_default(folder))
         planned = self.plan.get(sweep, {}).get("trials")
-        # A pipe keeps every line: of several sweeps those that tell most.
-        told = self.console.is_terminal or len(self.plan) == 1 or stands.is_best or len(scores) == planned
-        if stands.ok and not told:
+        if stands.ok and self._is_brief() and not stands.is_best and len(scores) != planned:
             return
         row = [self._clock(), sweep, f"{len(scores)}/{planned}" if planned else f"{len(scores)}", *map(str, place)]
         row += [stands.score, stands.against_default, stands.best] if stands.ok else [stands.score]
