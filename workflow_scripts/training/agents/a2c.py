@@ -10,8 +10,6 @@ from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workflow_scripts.training.together.stack import Stack
-
 
 class A2C(OnPolicy):
     """A2C: an update follows every few days, so that most of a rollout is seen once."""
@@ -30,11 +28,3 @@ class A2C(OnPolicy):
     def objective(self, logprob: "Tensor", collected: "Tensor", advantage: "Tensor") -> "Tensor":
         """Return the policy gradient's objective of each transition."""
         return advantage * logprob
-
-    def stacked_learner(self) -> "type[Stack] | None":
-        """Return A2C's own; the objective of an agent derived from it may mix the transitions of a batch."""
-        if type(self) is not A2C:
-            return None
-        from workflow_scripts.training.together.on_policy import StackedPolicyGradient
-
-        return StackedPolicyGradient

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from workflow_scripts.training.learners.trading_agent import TradingAgent
-    from workflow_scripts.training.together.stack import Stack
 
 
 class PPO(A2C):
@@ -35,11 +34,3 @@ class PPO(A2C):
         from workflow_scripts.training.compiled.ppo import CompiledPPO
 
         return CompiledPPO
-
-    def stacked_learner(self) -> "type[Stack] | None":
-        """Return PPO's own; the objective of an agent derived from it may mix the transitions of a batch."""
-        if type(self) is not PPO:
-            return None
-        from workflow_scripts.training.together.on_policy import StackedPolicyGradient
-
-        return StackedPolicyGradient

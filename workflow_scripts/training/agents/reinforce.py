@@ -8,8 +8,6 @@ from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workflow_scripts.training.together.stack import Stack
-
 
 class Reinforce(OnPolicy):
     """REINFORCE: the discounted return up to the rollout's end, less its mean over the same day's portfolios."""
@@ -21,11 +19,3 @@ class Reinforce(OnPolicy):
     def objective(self, logprob: "Tensor", collected: "Tensor", advantage: "Tensor") -> "Tensor":
         """Return the policy gradient's objective of each transition."""
         return advantage * logprob
-
-    def stacked_learner(self) -> "type[Stack] | None":
-        """Return Reinforce's own; the objective of an agent derived from it may mix the transitions of a batch."""
-        if type(self) is not Reinforce:
-            return None
-        from workflow_scripts.training.together.on_policy import StackedPolicyGradient
-
-        return StackedPolicyGradient

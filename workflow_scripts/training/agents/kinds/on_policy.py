@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import Agent
+from workflow_scripts.training.agents.base import PACKAGE, Agent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.together.stack import Stack
 
 
 class OnPolicy(Agent):
@@ -36,6 +37,14 @@ class OnPolicy(Agent):
         from workflow_scripts.training.learners.on_policy import PolicyGradient
 
         return PolicyGradient
+
+    def stacked_learner(self) -> "type[Stack] | None":
+        """Return that of the shipped agents; the objective of a user's own may mix the transitions of a batch."""
+        if type(self).__module__.rpartition(".")[0] != PACKAGE:
+            return None
+        from workflow_scripts.training.together.on_policy import StackedPolicyGradient
+
+        return StackedPolicyGradient
 
     def advantage_lambda(self) -> float | None:
         """Return lambda of the generalised advantage estimate; none: no critic, an advantage is the plain return."""
