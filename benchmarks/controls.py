@@ -6,7 +6,6 @@ what is counted over them. A run that was stopped goes on where it was.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,10 +18,10 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.pipeline import ROOT, run_pipeline
 from benchmarks.record import machine
 from workflow_scripts.analysis.controls import sentences, summary
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE, COUNTS = (Path(__file__).with_name(name) for name in ("controls.csv", "controls.json"))
 FOLDER = Path(tempfile.gettempdir()) / "foldsweep_controls"
 # What is planted, and markets of each kind: Gaussian ones, and days of the shipped market in another order.
@@ -68,10 +67,7 @@ def run_controls(strength: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     of_controls = {"controls": controls | REDUCED, "backtest": {"top": TOP}}
     (folder / "config.yaml").write_text(yaml.safe_dump(shipped | of_controls), encoding="utf-8")
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    cores = ["--cores", str(os.cpu_count()), "--resources", "gpu=1"]
-    subprocess.run([*snakemake, *cores, "--", "controls"], env=os.environ | {"PATH": path}, check=True)
+    run_pipeline(folder, "--", "controls")
 
 
 if __name__ == "__main__":

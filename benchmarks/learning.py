@@ -8,9 +8,7 @@ was stopped goes on where it was.
 """
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,13 +20,13 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.pipeline import run_pipeline
 from benchmarks.record import machine
 from workflow_scripts.analysis.controls import cpu_seconds
 from workflow_scripts.data.synthetic import FIRST_DAY
 from workflow_scripts.training.sharpe import read_returns, sharpe_ratio
 from workflow_scripts.workflow.files import read_json
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("learning.json")
 FOLDER = Path(tempfile.gettempdir()) / "foldsweep_learning"
 # What a unit of the signal adds to a ticker's expected return of the next day.
@@ -105,13 +103,8 @@ def settings_of(agent: str, market: str, trials: int, folds: int) -> dict[str, A
 def run_sweep(config: Path, folder: Path, sweep: str, market: str) -> None:
     """Run what is missing of a sweep, and of the oracle on its market."""
     oracle = [f"results/markets/{market}/oracle.parquet"] if MARKETS[market] else []
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
     targets = [f"results/sweeps/{sweep}/verdict.json", *oracle]
-    cores = ["--cores", str(os.cpu_count()), "--resources", "gpu=1"]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        [*snakemake, *cores, "--configfile", config, "--", *targets], env=os.environ | {"PATH": path}, check=True
-    )
+    run_pipeline(folder, "--configfile", config, "--", *targets)
 
 
 def figures_of(results: Path, sweep: str, market: str) -> dict[str, Any]:
