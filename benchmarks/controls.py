@@ -25,7 +25,7 @@ from workflow_scripts.analysis.controls import sentences, summary
 TABLE, COUNTS = (Path(__file__).with_name(name) for name in ("controls.csv", "controls.json"))
 FOLDER = Path(tempfile.gettempdir()) / "foldsweep_controls"
 # What is planted, and markets of each kind: Gaussian ones, and days of the shipped market in another order.
-STRENGTHS = {"none": (0.0, 40), "medium": (0.08, 10), "strong": (0.15, 5)}
+STRENGTHS = {"none": (0.0, 30), "medium": (0.08, 10), "strong": (0.15, 5)}
 REDUCED = {"rounds": 1, "tuning_seeds": 1, "final_seeds": 3}
 TOP = 1  # configurations that the sealed backtest trades beside the default, of which the verdict judges the first
 CONFIDENCE = 0.95

@@ -35,12 +35,12 @@ DAYS, DAYS_BEFORE_TEST = 6000, 4000
 FOLDS = {"count": 3, "train_days": 2000, "validation_days": 500, "purge_days": 5}
 SEEDS = {"tuning": [0], "final": [100, 101, 102, 103, 104]}
 ROUND_SIZE = 5
-# Vector steps of each agent's runs.
-BUDGETS = {"ppo": 12_800, "a2c": 12_800, "ddpg": 4800, "td3": 4800, "sac": 4800, "modsac": 4800}
+AGENTS = ("ppo", "a2c", "ddpg", "td3", "sac", "modsac")
+BUDGET = 12_800
 
 
 def main(
-    agents: tuple[str, ...] = tuple(BUDGETS),
+    agents: tuple[str, ...] = AGENTS,
     markets: tuple[str, ...] = tuple(MARKETS),
     trials: int = 40,
     folds: int = FOLDS["count"],
@@ -94,7 +94,7 @@ def settings_of(agent: str, market: str, trials: int, folds: int) -> dict[str, A
                 "optimizer": "tpe",
                 "rounds": -(-trials // ROUND_SIZE),
                 "round_size": min(ROUND_SIZE, trials),
-                "budget": BUDGETS[agent],
+                "budget": BUDGET,
             }
         },
     }

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import torch
 from torch import Tensor
 
-from benchmarks.learning import GAMMA, MARKETS, NUM_ENVS, PURGE_DAYS, TRAININGS, WARM_UP
+from benchmarks.learning import BUDGET, FOLDS, MARKETS
 from workflow_scripts.data.fold_files import FoldData
 from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
@@ -30,11 +30,12 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.run.judge import evaluate_policy
+from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.sharpe import Episode
 
 SCALES = (1.0, 3.0, 10.0, 30.0)
 SEEDS = (100, 101)
-UNSEEN_DAYS = 2000
+TICKERS, WARM_UP, UNSEEN_DAYS = 15, 320, 2000
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,24 @@ class Learned:
 @cache
 def market_of(seed: int) -> FoldData:
     """Return a planted market of the seed's own."""
-    tickers, train_days, strength = MARKETS["planted"]
-    start = train_days + PURGE_DAYS
-    bars = synthetic_bars(tickers, WARM_UP + start + UNSEEN_DAYS, strength, 10, 0.01, seed)
+    train_days = FOLDS["train_days"]
+    start = train_days + FOLDS["purge_days"]
+    bars = synthetic_bars(TICKERS, WARM_UP + start + UNSEEN_DAYS, MARKETS["strong"], 10, 0.01, seed)
     features = compute_features(bars, turbulence_days=60)
     return cut_fold(features, Fold(range(train_days), range(start, start + UNSEEN_DAYS)))[0]
 
 
 def learn(scale: float, seed: int) -> Learned:
-    """Train PPO once on a market of the seed's own, and judge on the days after."""
+    """Train the default PPO once on a market of the seed's own, and judge on the days after."""
     torch.set_num_threads(1)
     data, environment = market_of(seed), EnvironmentSettings(action_mode="shares", action_scale=scale)
-    env = make_env(data.train, environment, "shared", NUM_ENVS, seed, random_start=True)
-    budget, hyperparameters = TRAININGS["ppo"]
-    settings = agent_of("ppo").of({"gamma": GAMMA, **hyperparameters})
+    settings = agent_of("ppo").of({})
+    env = make_env(data.train, environment, "shared", TrainingSettings().num_envs, seed, random_start=True)
     learner = choose_learner(settings, environment, "shared", "cpu")
     agent = learner(data.train, env, settings, "shared", seed=seed)
     _, dead_untrained = judge(agent, data, environment)
     began = time.process_time()
-    for _ in agent.train(env, budget):
+    for _ in agent.train(env, BUDGET):
         pass
     cpu_seconds = time.process_time() - began
     episode, dead = judge(agent, data, environment)

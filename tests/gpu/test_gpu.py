@@ -8,7 +8,7 @@ import statistics
 import pytest
 import torch
 
-from benchmarks.learning import BUDGETS, FOLDS, MARKETS
+from benchmarks import learning
 from tests.unit.training.test_every_agent import small
 from tests.unit.training.whole_run import FILES, whole_run
 from tests.workflow.toy import Toy
@@ -141,12 +141,12 @@ def test_a_run_without_enough_memory_is_a_result_that_says_so(fold, tmp_path, to
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_ppo_learns_the_planted_market_however_it_multiplies(precision):
-    train_days, days, warm_up = FOLDS["train_days"], 1000, 61
-    start = train_days + FOLDS["purge_days"]
-    bars = synthetic_bars(15, warm_up + start + days, MARKETS["strong"], 10, 0.01, 0)
+    train_days, days, warm_up = learning.FOLDS["train_days"], 1000, 61
+    start = train_days + learning.FOLDS["purge_days"]
+    bars = synthetic_bars(15, warm_up + start + days, learning.MARKETS["strong"], 10, 0.01, 0)
     features = compute_features(bars, turbulence_days=60)
     data, _ = cut_fold(features, Fold(range(train_days), range(start, start + days)))
-    environment, budget, training = EnvironmentSettings(), BUDGETS["ppo"], TrainingSettings(device="cpu")
+    environment, budget, training = EnvironmentSettings(), learning.BUDGET, TrainingSettings(device="cpu")
     oracle, _ = oracle_episode(data.validation, features.indicators[start : start + days, :, -1], environment)
     set_arithmetic(DEVICE, precision, deterministic=False)
     shipped = agent_of("ppo")().model_dump()

@@ -1,7 +1,5 @@
 """The proof that agents learn what is there and nothing else, through the pipeline: minutes, by `make test-slow`."""
 
-import statistics
-
 import pytest
 
 from benchmarks.learning import learn, summary
@@ -27,7 +25,6 @@ def test_on_noise_no_agent_is_above_the_benchmark(tmp_path, agent):
 
 
 @pytest.mark.parametrize("agent", ["a2c", "ddpg", "td3", "sac", "modsac"])
-def test_every_other_agent_beats_the_benchmark_by_default_and_reaches_two_fifths_of_the_oracle(tmp_path, agent):
+def test_every_other_agent_reaches_three_fifths_of_the_oracle_by_default_in_four_of_five_seeds(tmp_path, agent):
     strong = learn(agent, "strong", 1, 1, tmp_path)
-    assert sum(sharpe > strong["benchmark"] for sharpe in strong["default_by_seed"]) >= 4, strong
-    assert statistics.mean(strong["default_by_seed"]) >= 0.4 * strong["oracle"], strong
+    assert sum(sharpe >= 0.6 * strong["oracle"] for sharpe in strong["default_by_seed"]) >= 4, strong

@@ -1,7 +1,9 @@
+import importlib
 import json
 import re
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,13 @@ from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.networks.shape import NetworkShape
+
+
+@pytest.mark.parametrize("path", sorted(Path(record.__file__).parent.glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_finds_what_it_measures(path):
+    if path.stem == "jitted":
+        pytest.importorskip("jax")
+    importlib.import_module(f"benchmarks.{path.stem}")
 
 
 def test_a_benchmark_leaves_the_figures_of_the_others(tmp_path, monkeypatch):
