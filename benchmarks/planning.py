@@ -56,14 +56,14 @@ def show(what: str, seconds: list[float], megabytes: list[float]) -> None:
     print(f"{what:44}{spread(seconds):44}{statistics.median(megabytes):.0f}", flush=True)
 
 
-def lay_out(folder: Path, runs: int) -> None:
-    """Make a folder with the workflow and one sweep of so many runs: trials of 5 folds and 2 seeds, 20 a round."""
+def lay_out(folder: Path, runs: int, round_size: int = ROUND_SIZE) -> None:
+    """Make a folder with the workflow and one sweep of so many runs, in trials of 5 folds and 2 seeds."""
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    rounds = runs // (FOLDS * SEEDS * ROUND_SIZE)
-    sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": rounds, "round_size": ROUND_SIZE}
+    rounds = runs // (FOLDS * SEEDS * round_size)
+    sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": rounds, "round_size": round_size}
     config |= {"folds": {"count": FOLDS}, "seeds": {"tuning": list(range(SEEDS))}, "sweeps": {"ppo_smac": sweep}}
     config["training"] = {"device": "cpu"}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
