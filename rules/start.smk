@@ -11,6 +11,7 @@ from workflow_scripts.workflow.start import (
     gpus_of_a_run,
     in_a_thread_of_its_own,
     shell_prefix,
+    where_jobs_wait,
 )
 from workflow_scripts.workflow.wording import several
 
@@ -44,6 +45,9 @@ if workflow.is_main_process:
 # Snakemake 9.27's own handler of SIGTERM may wait for ever for a lock that its thread holds.
 if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
     JobScheduler.exit_gracefully = in_a_thread_of_its_own(JobScheduler.exit_gracefully)
+    JobScheduler._schedule_reevalutation = where_jobs_wait(
+        JobScheduler._schedule_reevalutation
+    )
 # No part of any rule, so that a change of how jobs start reruns nothing.
 WARM = settings.top.training.warm_workers and not workflow.remote_exec
 shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))

@@ -52,3 +52,20 @@ def in_a_thread_of_its_own(handler: Callable[..., Any]) -> Callable[..., None]:
         threading.Thread(target=handler, args=arguments, daemon=True).start()
 
     return beside
+
+
+def where_jobs_wait(look_again: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
+    """Return Snakemake's timer for another look at what is ready, started only where the limit of jobs holds some back.
+
+    Snakemake 9.27 starts one after each look, at whose end it looks and starts the next: with every job that ends there
+    is one more, so that after a thousand jobs it looks a thousand times per second, and each look goes through all that
+    is ready. A job's end is a look anyway.
+    """
+
+    @wraps(look_again)
+    def sparing(scheduler: Any, delay: float) -> None:
+        limit = scheduler.job_rate_limiter
+        if limit is None or not limit.get_free_jobs() or scheduler.workflow.dag.has_unfinished_queue_input_jobs():
+            look_again(scheduler, delay)
+
+    return sparing

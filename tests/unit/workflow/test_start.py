@@ -1,3 +1,4 @@
+import os
 import shlex
 import subprocess
 import sys
@@ -72,3 +73,52 @@ def test_a_stop_while_snakemakes_own_thread_holds_the_lock_is_answered(request):
         check=False,
     )
     assert done.stdout == "graceful\n", done.stderr
+
+
+LOOKS = """
+from snakemake.scheduling.job_scheduler import JobScheduler
+from workflow_scripts.workflow.start import where_jobs_wait
+
+JobScheduler._schedule_reevalutation = where_jobs_wait(JobScheduler._schedule_reevalutation)
+select = JobScheduler.job_selector
+
+
+def counted(scheduler, jobs):
+    with open("looks", "a") as looks:
+        looks.write("x")
+    return select(scheduler, jobs)
+
+
+JobScheduler.job_selector = counted
+
+
+rule all:
+    input:
+        expand("{number}.txt", number=range(40)),
+
+
+rule one:
+    output:
+        "{number}.txt",
+    shell:
+        "sleep 0.2; touch {output}"
+"""
+
+
+@pytest.mark.parametrize("limit", ["100/1s", "8/1s"])
+def test_snakemake_looks_at_what_is_ready_when_a_job_ends_and_not_ever_more_often(request, tmp_path, limit):
+    """Without the mend it looks 29 times at twenty such jobs, and 101 times at forty."""
+    (tmp_path / "Snakefile").write_text(LOOKS, encoding="utf-8")
+    snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--scheduler", "greedy", "--quiet", "all"]
+    done = subprocess.run(
+        [*snakemake, "--max-jobs-per-timespan", limit],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(request.config.rootpath)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.txt"))) == 40
+    assert len((tmp_path / "looks").read_text(encoding="utf-8")) <= 1.5 * 40
