@@ -20,7 +20,6 @@ from workflow_scripts.workflow.paths import (
     BASELINE_RETURNS,
     CANDIDATE,
     FEATURES,
-    FILES_OF_RUN,
     FOLD,
     LATEST,
     MANIFEST,

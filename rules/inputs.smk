@@ -288,14 +288,16 @@ def asked_now(wildcards):
     return now if market_of(wildcards).source.downloads else NEVER
 
 
-# What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it.
+# What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it. Of a run
+# that is what no other job of the sweep reads; each file more is a fourteenth of what a plan takes.
+UNREAD = ["policy.pt", "weights.parquet", "curves.parquet"]
 scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]
 runs = [
     *(
         f"{run}/{file}"
         for sweep in settings.sweeps
         for run in runs_of_sweep(sweep)
-        for file in FILES_OF_RUN.values()
+        for file in UNREAD
     ),
     *expand(PREREGISTRATION, sweep=settings.sweeps),
     *expand(
@@ -303,7 +305,7 @@ runs = [
         sweep=settings.sweeps,
         candidate=CANDIDATES,
         seed=FINAL_SEEDS,
-        file=["policy.pt", "weights.parquet", "curves.parquet"],
+        file=UNREAD,
     ),
     *expand(
         f"{BACKTEST}/{{baseline}}/weights.parquet",

@@ -54,6 +54,7 @@ class ForbiddenZeroUpdates(ForbiddenRelation):  # type: ignore[misc]
         super().__init__(seen[0], seen[-1])
         self.agent, self.terms = agent, tuple(terms)
         self.positions: dict[str, int] = {}
+        self.known: dict[tuple[str, float], Any] = {}
 
     def __copy__(self) -> "ForbiddenZeroUpdates":
         return type(self)(self.agent, self.terms, (self.left, self.right))
@@ -71,8 +72,17 @@ class ForbiddenZeroUpdates(ForbiddenRelation):  # type: ignore[misc]
         return not self.agent.leaves_update({term.name: values[term.name] for term in self.terms})
 
     def is_forbidden_vector(self, vector: NDArray[np.float64]) -> bool:
-        """Return whether a configuration's vector leaves no update."""
-        return bool(self.is_forbidden_vector_array(vector[:, None])[0])
+        """Return whether a configuration's vector leaves no update.
+
+        A local search asks for thousands of vectors, each of which differs from another in one place: values are kept.
+        """
+        values = {}
+        for term in self.terms:
+            place = term.name, float(vector[self.positions[term.name]])
+            if place not in self.known:
+                self.known[place] = term.to_value(place[1])
+            values[term.name] = self.known[place]
+        return self.is_forbidden_value(values)
 
     def is_forbidden_vector_array(self, arr: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return a mask over configurations, given a row per hyperparameter."""
