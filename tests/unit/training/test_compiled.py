@@ -20,6 +20,7 @@ from workflow_scripts.training.compiled import kernels
 from workflow_scripts.training.compiled.choice import choose_learner, compile_once
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.run import judge
 from workflow_scripts.training.run.checkpoints import restore_training, training_state
 from workflow_scripts.training.run.judge import evaluate_policy
 from workflow_scripts.workflow.registry import names
@@ -105,6 +106,25 @@ def test_compiled_training_notes_what_the_plain_one_does(fold, name):
         assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("with_weights", [True, False])
+@pytest.mark.parametrize("widths", [{}, {"net_dims_0": 200, "net_dims_1": 72}])
+@pytest.mark.parametrize("mode", ["tilt", "long_short"])
+def test_a_kernel_trades_a_policy_to_the_bit_as_torch_does(fold, monkeypatch, mode, widths, with_weights):
+    """Over a seam, and over two blocks of days."""
+    monkeypatch.setattr(judge, "DAYS_AT_ONCE", 32)
+    environment, window = EnvironmentSettings(action_mode=mode), replace(fold.train, starts=(0, 30))
+    (env, compiled), (_, plain) = (
+        learner(fold, "ppo", kind, environment, learning_rate=0.01, **widths) for kind in (True, False)
+    )
+    train(compiled, env, 96)
+    plain.act.load_state_dict(compiled.act.state_dict())
+    episodes = [evaluate_policy(each, window, environment, "shared", with_weights) for each in (compiled, plain)]
+    assert len(episodes[0].daily_returns) == 78
+    assert episodes[0].turnover.any()
+    for name, array in vars(episodes[0]).items():
+        assert np.array_equal(array, getattr(episodes[1], name)), name
+
+
 @pytest.mark.parametrize("name", COMPILED)
 def test_the_same_seed_trains_the_same_bytes_and_goes_on_from_a_saved_state(fold, name):
     env, agent = learner(fold, name, compiled=True)
@@ -140,7 +160,9 @@ def test_a_kernel_is_compiled_for_one_set_of_types(fold):
     for window in (fold.train, read_only):
         env, agent = learner(fold, "ppo", compiled=True, window=window)
         train(agent, env, 64)
-    for kernel in (kernels.walk, kernels.values_of_states, kernels.ppo_gradients):
+        evaluate_policy(agent, window, ENVIRONMENT, "shared")
+        evaluate_policy(agent, window, ENVIRONMENT, "shared", with_weights=False)
+    for kernel in (kernels.walk, kernels.values_of_states, kernels.ppo_gradients, kernels.trade):
         assert len(kernel.signatures) == 1
 
 

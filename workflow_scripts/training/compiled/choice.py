@@ -66,6 +66,8 @@ def _train_a_moment(settings: Agent, learner: type[TradingAgent]) -> None:
     window = Segment(np.arange(8).astype(str), np.exp(rng.normal(size=(8, 2))), numbers(2, 3), numbers(2), numbers(4))
     small = {"batch_size": 8, "horizon_len": 8, "net_dims_0": 32, "net_dims_1": 32, "repeat_times": 1}
     agent = type(settings).of(small)
-    env = make_env(window, EnvironmentSettings(), "shared", num_envs=2)
-    for _ in learner(window, env, agent).train(env, 16):
+    env, alone = (make_env(window, EnvironmentSettings(), "shared", num_envs=count) for count in (2, 1))
+    trained = learner(window, env, agent)
+    for _ in trained.train(env, 16):
         pass
+    trained.trade(alone, alone.trace(alone.steps_left))

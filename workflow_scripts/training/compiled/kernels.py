@@ -775,7 +775,7 @@ def _act(
     _multiply(narrow, actor[2], outputs, False, True, False)
 
 
-def _walks_of(_version: str) -> tuple[Any, Any]:
+def _walks_of(_version: str) -> tuple[Any, Any, Any]:
     """Return the kernels below, whose cache follows the other file too: what their closure holds is part of its key."""
 
     @_compiled
@@ -890,8 +890,58 @@ def _walks_of(_version: str) -> tuple[Any, Any]:
             for env in range(envs):
                 turnovers[step, env] = money[3][env] / max(before[env], 1e-300)
 
-    return walk, sac_walk
+    @_compiled
+    def trade(
+        market: Floats,
+        own: Floats,
+        actor: tuple[Floats, ...],
+        hidden: Floats,
+        narrow: Floats,
+        outputs: Floats,
+        action: Floats,
+        reward: Floats,
+        fixed: tuple[Any, ...],
+        first_day: int,
+        prices: NDArray[np.float64],
+        money: tuple[NDArray[np.float64], ...],
+        sums: NDArray[np.float64],
+        state: Floats,
+        values: NDArray[np.float64],
+        traded: NDArray[np.float64],
+        holdings: NDArray[np.float64],
+    ) -> None:
+        """Step one portfolio by PPO's mean action, and write its trace.
+
+        By the very products that torch makes, so that an episode is the same to the bit: BLAS may add up in another
+        order where the second layer's weights are turned before.
+
+        Args beside those of ``walk``:
+            action: (1, tickers) work array, as is the next.
+            reward: (1,).
+            state: (1, 2 + tickers) the first state, written over.
+            values: (steps, 1) to be written, as are the next two, see ``Trace``.
+            traded: (steps, 1).
+            holdings: (steps, tickers, 1), or of no steps.
+
+        """
+        assert _version
+        tickers, cash_part = len(market[0]), np.empty(len(own[0]), np.float32)
+        work = hidden[:tickers], narrow[:tickers], outputs[:tickers]
+        for step in range(len(values)):
+            _first_layer(state[0], market[step], own, cash_part, work[0])
+            _multiply(work[0], actor[0], work[1], False, True, False)
+            _rectify(work[1], actor[1])
+            _multiply(work[1], actor[2], work[2], False, True, False)
+            for ticker in range(tickers):
+                action[0, ticker] = work[2][ticker, 0] + actor[3][0]
+            day = first_day + step + 1
+            environment.step(*fixed, day, prices[day], action, *money, reward, state, sums)
+            values[step], traded[step] = money[2], money[3]
+            if len(holdings):
+                holdings[step] = money[1]
+
+    return walk, sac_walk, trade
 
 
-walk, sac_walk = _walks_of(hashlib.sha256(Path(environment.__file__).read_bytes()).hexdigest())
+walk, sac_walk, trade = _walks_of(hashlib.sha256(Path(environment.__file__).read_bytes()).hexdigest())
 CACHE = Path(walk.stats.cache_path)

@@ -16,7 +16,7 @@ from workflow_scripts.training.compiled.arrays import (
     rates,
     weights_of,
 )
-from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.environment.trading_env import Trace, TradingEnv
 from workflow_scripts.training.learners.on_policy import PolicyGradient, Transitions
 from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM
 from workflow_scripts.training.networks.market import first_layer
@@ -65,6 +65,18 @@ class CompiledPPO(PolicyGradient):
             rewards.numpy(),
         )
         env.day += len(noise)
+
+    def trade(self, env: TradingEnv, trace: Trace) -> None:
+        """Trade in one kernel, to the bit as torch does; where orders are whole shares, one day after the other."""
+        if (environment := env.for_a_kernel()) is None:
+            super().trade(env, trace)
+            return
+        market, own = market_part(first_layer(self.act.scores), self.act.table, env.days_ahead(len(trace.values)))
+        work = *self.work[1:3], self.work[4], *empty((1, env.tickers), (1,))
+        kernels.trade(
+            market, own, self.actor[2:6], *work, *environment, env.state().numpy(), *(part.numpy() for part in trace)
+        )
+        env.day += len(trace.values)
 
     def values(self, states: Tensor) -> Tensor:
         """Return the critic's values (steps, num_envs) of states (steps, num_envs, …)."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from workflow_scripts.data.fold_files import Segment
 from workflow_scripts.training.environment.settings import BASELINES, EnvironmentSettings
-from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
+from workflow_scripts.training.environment.trading_env import Trace, TradingEnv, make_env
 from workflow_scripts.training.sharpe import Episode
 from workflow_scripts.workflow.files import whole_file
 
@@ -25,7 +25,6 @@ def run_episode(
     return run_episodes(env, segment, policy, with_weights)[0]
 
 
-@torch.no_grad()
 def run_episodes(
     env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor], with_weights: bool = True
 ) -> list[Episode]:
@@ -40,27 +39,35 @@ def run_episodes(
         with_weights: whether an episode notes what is held and traded, not only what it earns.
 
     """
-    runs = [_run_episodes(env, segment, policy, with_weights)]
+
+    def trade(trace: Trace) -> None:
+        state = env.state()
+        for place in range(len(trace.values)):
+            state, *_ = env.step(policy(state))
+            env.note(trace, place)
+
+    return trade_episodes(env, segment, trade, with_weights)
+
+
+@torch.no_grad()
+def trade_episodes(
+    env: TradingEnv, segment: Segment, trade: Callable[[Trace], None], with_weights: bool = True
+) -> list[Episode]:
+    """Return what ``run_episodes`` does, where ``trade`` goes through a run of days and writes its trace."""
+    runs = [_trade_run(env, segment, trade, with_weights)]
     while env.day < env.last_day:
         env.reset()
-        runs.append(_run_episodes(env, segment, policy, with_weights))
+        runs.append(_trade_run(env, segment, trade, with_weights))
     return [_joined(episodes) for episodes in zip(*runs, strict=True)]
 
 
-def _run_episodes(
-    env: TradingEnv, segment: Segment, policy: Callable[[Tensor], Tensor], with_weights: bool
-) -> list[Episode]:
-    state, last, first = env.state(), False, env.day
-    values, traded, held = [env.asset.clone()], [], [env.holdings.clone()]
-    while not last:
-        state, _, last = env.step(policy(state))
-        values.append(env.asset.clone())
-        traded.append(env.traded.clone())
-        if with_weights:
-            held.append(env.holdings.clone())
-    path, volume = (torch.stack(each).cpu().numpy() for each in (values, traded))
-    worth = np.where(path > 0, path, 1.0)  # of a closed account all that follows is 0
-    returns, turnover = np.where(path[:-1] > 0, path[1:] / worth[:-1] - 1, 0.0), volume / worth[:-1]
+def _trade_run(env: TradingEnv, segment: Segment, trade: Callable[[Trace], None], with_weights: bool) -> list[Episode]:
+    first, trace = env.day, env.trace(env.steps_left + 1, with_weights)
+    env.note(trace, 0)
+    trade(trace.part(slice(1, None)))
+    values, volume = trace.values.cpu().numpy(), trace.traded[1:].cpu().numpy()
+    worth = np.where(values > 0, values, 1.0)  # of a closed account all that follows is 0
+    returns, turnover = np.where(values[:-1] > 0, values[1:] / worth[:-1] - 1, 0.0), volume / worth[:-1]
     earned = slice(first + 1, env.day + 1)
     dates, days_a_year = segment.dates[earned], segment.periods_per_year
     risk_free = env.settings.risk_free
@@ -70,7 +77,7 @@ def _run_episodes(
     ]
     if not with_weights:
         return episodes
-    shares, close = torch.stack(held).cpu().numpy(), segment.close[earned, None]
+    shares, close = trace.holdings.mT.contiguous().cpu().numpy(), segment.close[earned, None]
     weights, orders = shares[1:] * close / worth[1:, :, None], np.diff(shares, axis=0) * close / worth[:-1, :, None]
     start = shares[0] * segment.close[first] / worth[0][:, None]
     return [

@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -41,6 +41,25 @@ from workflow_scripts.training.environment.kernels import (
 )
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.networks.shape import Architecture
+
+
+class Trace(NamedTuple):
+    """What portfolios went through on days one after the other; float64.
+
+    Attributes:
+        values: (days, num_envs) what they were worth after each day's trades.
+        traded: (days, num_envs) what was bought and sold, in money.
+        holdings: (days, tickers, num_envs) the shares held after them; no days where nobody asks.
+
+    """
+
+    values: Tensor
+    traded: Tensor
+    holdings: Tensor
+
+    def part(self, days: slice) -> "Trace":
+        """Return some of the days."""
+        return Trace(self.values[days], self.traded[days], self.holdings[days])
 
 
 class TradingEnv:
@@ -161,6 +180,18 @@ class TradingEnv:
         state = torch.empty(self.num_envs, self.state_dim, device=self.device)
         self._write_state(state)
         return state
+
+    def trace(self, days: int, with_holdings: bool = True) -> Trace:
+        """Return room for what the portfolios go through on the next days."""
+        room = partial(torch.empty, dtype=torch.float64, device=self.device)
+        held = days if with_holdings else 0
+        return Trace(room(days, self.num_envs), room(days, self.num_envs), room(held, *self._rows.shape))
+
+    def note(self, trace: Trace, place: int) -> None:
+        """Write what the portfolios are after the day's trades."""
+        trace.values[place], trace.traded[place] = self.asset, self.traded
+        if len(trace.holdings):
+            trace.holdings[place] = self._rows
 
     def days_ahead(self, steps: int) -> Tensor:
         """Return the days of the next ``steps`` states, with an episode that starts after the last day of each run."""

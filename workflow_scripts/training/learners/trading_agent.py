@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from workflow_scripts.data.fold_files import Segment
 from workflow_scripts.training.agents.base import Agent
-from workflow_scripts.training.environment.trading_env import TradingEnv
+from workflow_scripts.training.environment.trading_env import Trace, TradingEnv
 from workflow_scripts.training.learners.adamw import AdamW
 from workflow_scripts.training.networks import flat, shared
 from workflow_scripts.training.networks.market import DropoutReLU
@@ -117,6 +117,15 @@ class TradingAgent(AgentBase):  # type: ignore[misc]
         noise = torch.empty_like(table).normal_(0, self.settings.feature_noise, generator=self.generator)
         noise[..., table.shape[-1] - self.act.of_portfolio :] = 0
         return table + noise
+
+    @torch.no_grad()
+    def trade(self, env: TradingEnv, trace: Trace) -> None:
+        """Trade without exploring for as many days as a trace has, within one run of days, and write it."""
+        infer, state = self.act.rollout(env.days_ahead(len(trace.values))), env.state()
+        for place in range(len(trace.values)):
+            action = self.to_env(infer(slice(place, place + 1), state[None])[0, :, :, 0])
+            state, *_ = env.step(action)
+            env.note(trace, place)
 
     def optimizer_update(self, optimizer: AdamW, objective: Tensor) -> None:
         """Make one step down the gradient of an objective."""

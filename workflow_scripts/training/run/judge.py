@@ -10,11 +10,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from workflow_scripts.data.fold_files import Segment
-from workflow_scripts.training.environment.baselines import run_episode, run_episodes
+from workflow_scripts.training.environment.baselines import run_episodes, trade_episodes
 from workflow_scripts.training.environment.settings import EnvironmentSettings
-from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.environment.trading_env import Trace, make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent, TrainingFailedError
-from workflow_scripts.training.networks.market import Rollout
 from workflow_scripts.training.networks.shape import Architecture
 from workflow_scripts.training.run.runs import Run, out_of_memory_is_a_failure
 from workflow_scripts.training.run.train import Trained
@@ -96,20 +95,13 @@ def evaluate_policy(
     env, of_training = make_env(segment, environment, architecture, num_envs=1, device=agent.device), agent.act.table
     if segment is not agent.window:
         agent.act.show(agent.act.tabulate(segment).to(agent.device))
+
+    def trade(trace: Trace) -> None:
+        for first in range(0, len(trace.values), DAYS_AT_ONCE):
+            agent.trade(env, trace.part(slice(first, first + DAYS_AT_ONCE)))
+
     try:
-        infer: Rollout
-        first = -DAYS_AT_ONCE
-
-        def policy(state: Tensor) -> Tensor:
-            nonlocal infer, first
-            if env.day >= first + DAYS_AT_ONCE:
-                first = env.day
-                days = torch.arange(first, min(first + DAYS_AT_ONCE, env.last_day), device=env.device)
-                infer = agent.act.rollout(days)
-            place = env.day - first
-            return agent.to_env(infer(slice(place, place + 1), state[None])[0, :, :, 0])
-
-        return run_episode(env, segment, policy, with_weights)
+        return trade_episodes(env, segment, trade, with_weights)[0]
     finally:
         agent.act.show(of_training)
 
