@@ -41,9 +41,7 @@ def main(strengths: tuple[str, ...] = tuple(STRENGTHS), folder: Path = FOLDER) -
     """
     for strength in strengths:
         run_controls(strength, folder / strength)
-    found = [folder / name / "results" / "controls" / "controls.csv" for name in STRENGTHS]
-    # "none" is a strength
-    rows = pd.concat(pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in found if path.exists())
+    rows = rows_of(folder)
     rows.to_csv(TABLE, index=False)
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -68,6 +66,13 @@ def run_controls(strength: str, folder: Path) -> None:
     of_controls = {"controls": controls | REDUCED, "backtest": {"top": TOP}}
     (folder / "config.yaml").write_text(yaml.safe_dump(shipped | of_controls), encoding="utf-8")
     run_pipeline(folder, "--", "controls")
+
+
+def rows_of(folder: Path) -> pd.DataFrame:
+    """Return a row for each market of all strengths that have run."""
+    found = [folder / name / "results" / "controls" / "controls.csv" for name in STRENGTHS]
+    # "none" is a strength
+    return pd.concat(pd.read_csv(path, keep_default_na=False, na_values=[""]) for path in found if path.exists())
 
 
 if __name__ == "__main__":
