@@ -45,7 +45,7 @@ def told_apart(
     """
     compared = [row for row in rows if "p_value_of_many" in row]
     if not compared:
-        return f"Not told apart from {rival}: {markets} of a kind, or no difference at all."
+        return f"Nothing is told apart from {rival}: {markets} planted markets with no difference, or too few of them."
     corrected, alone = (
         ", ".join(name(row) for row in compared if row[key] < SIZE) or "none" for key in ("p_value_of_many", "p_value")
     )

@@ -101,7 +101,7 @@ def test_differences_are_paired_and_corrected_for_as_many():
     assert "p_value_of_many" not in rows[2]
     said = paired.told_apart(rows, lambda each: each["name"], "random search", 3)
     assert said.endswith("for 2 comparisons: b. Without the correction: b.")
-    assert paired.told_apart(rows[2:], str, "random search", 1).startswith("Not told apart")
+    assert paired.told_apart(rows[2:], str, "random search", 1).startswith("Nothing is told apart")
 
 
 def test_a_configuration_with_a_run_without_a_value_is_not_chosen():
