@@ -2,10 +2,11 @@
 
 On each market the optimizers tune PPO, SAC and ModSAC for as many vector steps as random search does. The search spaces
 are those of the seed plan, whose default configurations learn little: in the shipped ones tuning has nothing to win.
-The sealed backtest then trains each sweep's incumbent anew and trades days that no sweep has read.
+The sealed backtest then trains each sweep's incumbent anew and trades days that no sweep has read. A gain is a Sharpe
+ratio less the benchmark's on the same days.
 
-What it costs to reach 90 % of the best: a sweep's best validation score so far, after each trial, against 0.9 times the
-best that any sweep of the agent has on that market in the end; in shares of the vector steps of random search.
+What it costs to reach 90 % of the best: a sweep's best gain in validation so far, after each trial, against 0.9 times
+the best that any sweep of the agent has on that market in the end; in shares of the vector steps of random search.
 
 ``python benchmarks/sweeps.py`` writes ``benchmarks/sweeps.json``, anew with every market, and prints a table; it takes
 about an hour of CPU time. ``--agents`` and ``--markets`` take less. A run that was stopped goes on where it was.
@@ -49,6 +50,7 @@ SEEDS = {"tuning": [0], "final": [100, 101, 102]}
 BUDGETS = {"ppo": 6144, "sac": 1600, "modsac": 1600}
 FULL_TRIALS = {"ppo": 16, "sac": 8, "modsac": 8}
 TOLERANCE = 0.03
+BENCHMARK = "backtest/benchmark/returns.parquet"
 CLOSE = 0.9
 # The seed plan's bounds. What decides how long a vector step takes is left at the agent's default.
 OFF_POLICY = {
@@ -127,7 +129,7 @@ def look_at(seed: int, agents: Sequence[str], folder: Path) -> dict[str, Any]:
     config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     finals = [f"seed_{seed}/sharpe.json" for seed in SEEDS["final"]]
-    targets = ["results/markets/planted/oracle.parquet"]
+    targets = ["results/markets/planted/oracle.parquet", f"results/sweeps/{agents[0]}_random/{BENCHMARK}"]
     for name, keys in settings["sweeps"].items():
         candidates = ["rank_1", "default"] if keys["optimizer"] == "random" else ["rank_1"]
         targets += [f"results/sweeps/{name}/backtest/{each}/{final}" for each in candidates for final in finals]
@@ -177,12 +179,13 @@ def check_costs(settings: Mapping[str, Any]) -> None:
 
 def figures_of(results: Path, sweeps: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the sweeps of a market came to; Sharpe ratios are annual, and those without a trade are 0."""
-    earned = read_returns(results / "markets" / "planted" / "oracle.parquet")
+    market = results / "markets" / "planted"
+    benchmarks = [fold["benchmark"] for fold in read_json(market / "baselines.json")]
     found: dict[str, dict[str, Any]] = {}
     for name, keys in sweeps.items():
         of_sweep = results / "sweeps" / name
         trials = folders(below(TRIAL, SWEEP), of_sweep)
-        curve = progress([read_score(trial / "score.json") for trial in trials])
+        curve = progress([read_score(trial / "score.json") for trial in trials], statistics.mean(benchmarks))
         found[name] = {
             "agent": keys["agent"],
             "trials": len(trials),
@@ -193,7 +196,11 @@ def figures_of(results: Path, sweeps: Mapping[str, Mapping[str, Any]]) -> dict[s
         }
         if keys["optimizer"] == "random":
             found[name]["default"] = traded(of_sweep, "default")
-    return {"oracle": sharpe_ratio(earned.to_numpy()), "sweeps": found}
+    kept = {
+        "oracle": market / "oracle.parquet",
+        "benchmark": results / "sweeps" / next(iter(sweeps)) / BENCHMARK,
+    }
+    return {name: sharpe_ratio(read_returns(path).to_numpy()) for name, path in kept.items()} | {"sweeps": found}
 
 
 def traded(of_sweep: Path, candidate: str) -> list[float]:
@@ -202,8 +209,8 @@ def traded(of_sweep: Path, candidate: str) -> list[float]:
     return [read_json(path)["sharpe"] or 0.0 for path in paths]
 
 
-def progress(scores: Sequence[Score]) -> list[tuple[int, float | None]]:
-    """Return the vector steps of a sweep after each of its trials, and the best score up to there.
+def progress(scores: Sequence[Score], benchmark: float) -> list[tuple[int, float | None]]:
+    """Return the vector steps of a sweep after each of its trials, and the best score up to there less the benchmark's.
 
     A trial counts as soon as all runs have judged it, at whatever budget: a policy that good is then there. A trial
     that goes on from another costs what it adds.
@@ -213,7 +220,7 @@ def progress(scores: Sequence[Score]) -> list[tuple[int, float | None]]:
     for score in scores:
         steps += len(score.runs) * (score.budget - (score.phases[-1]["budget"] if score.phases else 0))
         if score.score is not None and len(score.runs) == runs:
-            best = score.score if best is None else max(best, score.score)
+            best = max(score.score - benchmark, -math.inf if best is None else best)
         curve.append((steps, best))
     return curve
 
@@ -253,8 +260,12 @@ def rows_of(markets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def shares_of_oracle(markets: Iterable[Mapping[str, Any]], sweep: str, what: str = "sharpe") -> list[float]:
-    """Return what a sweep's incumbent, or its default, earned on the test days of each market, per the oracle's."""
-    return [statistics.mean(market["sweeps"][sweep][what]) / market["oracle"] for market in markets]
+    """Return the gain of a sweep's incumbent, or its default, on each market, as a share of the oracle's."""
+    return [
+        (statistics.mean(market["sweeps"][sweep][what]) - market["benchmark"])
+        / (market["oracle"] - market["benchmark"])
+        for market in markets
+    ]
 
 
 def row(name: str, agent: str, shares: Sequence[float], random: Sequence[float]) -> dict[str, Any]:
@@ -272,7 +283,7 @@ def row(name: str, agent: str, shares: Sequence[float], random: Sequence[float])
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| agent | optimizer | share of the oracle, unseen days | beyond random search | cost | cost to reach "
+        "| agent | optimizer | share of the oracle's gain, unseen days | beyond random search | cost | cost to reach "
         f"{CLOSE:.0%} of the best | CPU s of a sweep |",
         "|---|---|---|---|---|---|---|",
     ]

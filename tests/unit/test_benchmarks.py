@@ -62,25 +62,26 @@ def test_a_sweeps_progress_counts_what_a_trial_adds_and_the_scores_of_all_runs()
     half = trial(50, 2, 1.0)
     lucky_in_one_run, worse = trial(100, 1, 9.0), trial(100, 2, 0.5)
     went_on = trial(100, 2, 2.0, [{"budget": 50, "configuration": {}}])
-    curve = sweeps.progress([lucky_in_one_run, half, worse, went_on])
-    assert curve == [(100, None), (200, 1.0), (400, 1.0), (500, 2.0)]
-    assert [sweeps.cost_to_reach(curve, value, 1000) for value in (0.9, 1.8, 2.1)] == [0.2, 0.5, math.inf]
+    curve = sweeps.progress([lucky_in_one_run, half, worse, went_on], benchmark=0.25)
+    assert curve == [(100, None), (200, 0.75), (400, 0.75), (500, 1.75)]
+    assert [sweeps.cost_to_reach(curve, value, 1000) for value in (0.7, 1.6, 1.8)] == [0.2, 0.5, math.inf]
 
 
-def test_a_table_of_sweeps_has_shares_of_the_oracle_and_gaps_to_random_search(monkeypatch):
+def test_a_table_of_sweeps_has_shares_of_the_oracles_gain_and_gaps_to_random_search(monkeypatch):
     monkeypatch.setattr(sweeps, "SWEEPS", {"ppo": {"random": {}, "tpe": {}}})
     monkeypatch.setattr(sweeps, "FULL_TRIALS", {"ppo": 1})
     monkeypatch.setattr(sweeps, "BUDGETS", {"ppo": 50})  # of two runs: 100 vector steps
 
     def market(random, tpe, reached):
         of = {"vector_steps": 100, "cpu_s": 3.0}
-        both = {"ppo_random": of | {"default": [0.4], "sharpe": [random], "curve": [(50, 0.1), (100, 1.0)]}}
+        both = {"ppo_random": of | {"default": [0.9], "sharpe": [random], "curve": [(50, 0.1), (100, 1.0)]}}
         return {
-            "oracle": 4.0,
+            "oracle": 4.5,
+            "benchmark": 0.5,
             "sweeps": both | {"ppo_tpe": of | {"sharpe": [tpe], "curve": [(50, reached), (100, 2.0)]}},
         }
 
-    rows = sweeps.rows_of([market(1.0, 2.0, 1.9), market(2.0, 3.8, 0.2)])
+    rows = sweeps.rows_of([market(1.5, 2.5, 1.9), market(2.5, 4.3, 0.2)])
     default, random, tpe = rows
     assert (default["share"], default["gap"]) == pytest.approx((0.1, -0.275))
     assert (random["cost_to_reach"], random["reached"]) == (None, 0)  # it ends at half of the best
