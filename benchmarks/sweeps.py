@@ -9,7 +9,7 @@ What it costs to reach 90 % of the best: a sweep's best gain in validation so fa
 the best that any sweep of the agent has on that market in the end; in shares of the vector steps of random search.
 
 ``python benchmarks/sweeps.py`` writes ``benchmarks/sweeps.json``, anew with every market, and prints a table; it takes
-about an hour of CPU time. ``--agents`` and ``--markets`` take less. A run that was stopped goes on where it was.
+seventy minutes of CPU time. ``--agents`` and ``--markets`` take less. A run that was stopped goes on where it was.
 """
 
 import json
@@ -47,7 +47,7 @@ DAYS, DAYS_BEFORE_TEST = 5000, 2600
 FOLDS = {"count": 2, "train_days": 1500, "validation_days": 500, "purge_days": 5}
 SEEDS = {"tuning": [0], "final": [100, 101, 102]}
 # Vector steps of a full run, and how many full trials each sweep of the agent may cost.
-BUDGETS = {"ppo": 6144, "sac": 1600, "modsac": 1600}
+BUDGETS = {"ppo": 6144, "sac": 1280, "modsac": 1280}
 FULL_TRIALS = {"ppo": 16, "sac": 8, "modsac": 8}
 TOLERANCE = 0.03
 BENCHMARK = "backtest/benchmark/returns.parquet"
@@ -75,13 +75,13 @@ SWEEPS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "sac": {
         "random": {"rounds": 2},
-        "dehb_steps": BY_STEPS | {"rounds": 6, "min_budget": 400},
+        "dehb_steps": BY_STEPS | {"rounds": 6, "min_budget": 320},
         "dehb_runs": BY_RUNS | {"rounds": 6},
     },
     "modsac": {
         "random": {"rounds": 2},
-        "pbt": {"rounds": 5, "round_size": 8, "interval": 320},
-        "pb2": {"rounds": 5, "round_size": 8, "interval": 320},
+        "pbt": {"rounds": 5, "round_size": 8, "interval": 256},
+        "pb2": {"rounds": 5, "round_size": 8, "interval": 256},
     },
 }
 
