@@ -138,7 +138,7 @@ def test_what_each_way_to_choose_earned_is_compared_with_the_shipped_one():
     rows = [
         {"market": market, "configuration": number, "fold": fold, "seed": seed, "unseen": unseen}
         | {name: float(number == (name == "sortino")) for name in choices.OBJECTIVES}
-        for market in ("weak_1", "noise_21")
+        for market in ("strong_31", "noise_21")
         for number, unseen in enumerate((1.0, 3.0))
         for fold in range(4)
         for seed in range(3)
@@ -146,9 +146,9 @@ def test_what_each_way_to_choose_earned_is_compared_with_the_shipped_one():
     found = choices.decided(pd.DataFrame(rows))
     by = {(row["objective"], row["aggregation"]): row for row in found["scores"]}
     sharpe, sortino = by["sharpe", "mean"], by["sortino", "mean"]
-    assert (sharpe["weak"], sharpe["noise"], sharpe["medium"], sharpe["regret"], sharpe["gap"]) == (1, 1, None, 2, 0)
-    assert (sortino["weak"], sortino["regret"], sortino["gap"]) == (3, 0, 2)
-    assert [row["weak"] for row in found["references"]] == [3, 1, 2, 1]
+    assert (sharpe["strong"], sharpe["noise"], sharpe["medium"], sharpe["regret"], sharpe["gap"]) == (1, 1, None, 2, 0)
+    assert (sortino["strong"], sortino["regret"], sortino["gap"]) == (3, 0, 2)
+    assert [row["strong"] for row in found["references"]] == [3, 1, 2, 1]
     assert len(found["sizes"]) == 12
     assert "| sortino | mean | 3.00 | 3.00 | 0.00 | +2.00 |" in choices.table(found["scores"])
 
