@@ -109,9 +109,11 @@ def _trade_shares(
     """Fill integer orders in column order; a buy stops where cash no longer covers price and fee.
 
     An order is one change of a holding, bought above zero and sold below, so that what it costs is the larger of what
-    buying and what selling it would.
+    buying and what selling it would. Actions are turned first: where a ticker's lie apart the compiler finds no vector
+    instructions for all the rest, which then takes three times as long.
     """
     envs, tickers = action.shape
+    turned = np.empty((tickers, min(WIDE_BLOCK, envs)), np.float32)
     money, worth, volume = sums[0], sums[1], sums[2]
     for first in range(0, envs, WIDE_BLOCK):
         block = slice(first, min(first + WIDE_BLOCK, envs))
@@ -119,11 +121,14 @@ def _trade_shares(
         count = len(before)
         money[:count], worth[:], volume[:] = cash[block], 0.0, 0.0
         for ticker in range(tickers):
-            close, row = price[ticker], holdings[ticker, block]
+            for env in range(count):
+                turned[ticker, env] = acted[env, ticker]
+        for ticker in range(tickers):
+            close, row, asked = price[ticker], holdings[ticker, block], turned[ticker]
             unit, net = close * (1 + buy_cost), close * (1 - sell_cost)
             per_unit = 1 / unit * ABOVE_ONE
             for env in range(count):
-                held, free, wanted = row[env], money[env], _whole_shares(acted[env, ticker], max_stock, scale)
+                held, free, wanted = row[env], money[env], _whole_shares(asked[env], max_stock, scale)
                 affordable = np.floor(free * per_unit)
                 affordable -= 1.0 if affordable * unit > free else 0.0
                 change = min(max(wanted, -held), affordable)
