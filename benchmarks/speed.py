@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from elegantrl.agents import AgentPPO, AgentSAC
+from elegantrl.agents import AgentDDPG, AgentModSAC, AgentPPO, AgentSAC, AgentTD3
 from elegantrl.envs.StockTradingEnv import StockTradingVecEnv
 from elegantrl.envs.StockTradingVmapEnv import StockTradingVmapEnv
 from elegantrl.train.config import Config
@@ -52,7 +52,14 @@ FOLDER = Path(__file__).resolve().parent
 TICKERS, ENVS, HORIZON, NET, REPETITIONS = 28, 512, 512, (256, 128), 5
 NUM_ENVS = (16, 64, 256, 512, 1024, 4096)
 PPO_SETTINGS = {"net_dims_0": NET[0], "net_dims_1": NET[1], "horizon_len": HORIZON, "batch_size": 512}
-SAC_SETTINGS = {"net_dims_0": NET[0], "net_dims_1": NET[1], "horizon_len": 64, "batch_size": 256, "buffer_size": 512}
+OFF_POLICY_SETTINGS = {
+    "net_dims_0": NET[0],
+    "net_dims_1": NET[1],
+    "horizon_len": 64,
+    "batch_size": 256,
+    "buffer_size": 512,
+}
+OFF_POLICY = {"SAC": AgentSAC, "ModSAC": AgentModSAC, "TD3": AgentTD3, "DDPG": AgentDDPG}
 FAULTS = """\
 What the comparison meets in elegantrl 0.3.6:
 - StockTradingVecEnv.step overwrites the action with ones (`action = torch.ones_like(action)`): every policy buys, and
@@ -297,6 +304,27 @@ def split_of_an_iteration(agent: PolicyGradient, env: TradingEnv) -> dict[str, f
     return {name: round(statistics.median(values), 3) for name, values in shares.items()}
 
 
+def measure_off_policy(segment: Segment) -> dict[str, Rate]:
+    """Return vector steps per CPU second of the off-policy agents; two of them bring an update."""
+    runs: dict[str, tuple[Callable[[], None], float]] = {}
+    steps = OFF_POLICY_SETTINGS["horizon_len"]
+    for name, kind in OFF_POLICY.items():
+        runs[f"{name}, this one"] = (
+            iterate_ours(name.lower(), segment, OFF_POLICY_SETTINGS, "flat", "shares", ENVS)[0],
+            steps,
+        )
+        runs[f"{name}, elegantrl"] = iterate_theirs(kind, segment, OFF_POLICY_SETTINGS), steps
+    return measure(runs)
+
+
+def off_policy_ratios(rates: Mapping[str, Rate]) -> dict[str, float]:
+    """Return how many times as fast as elegantrl's each off-policy agent is."""
+    return {
+        f"{name.lower()}_ratio": round(rates[f"{name}, this one"].median / rates[f"{name}, elegantrl"].median, 2)
+        for name in OFF_POLICY
+    }
+
+
 def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
     """Return a table of vector steps per CPU second, and the figures beside it."""
     ppo, agent, env = iterate_ours("ppo", segment, PPO_SETTINGS, "flat", "shares", ENVS)
@@ -306,10 +334,9 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
             "PPO, this one": (ppo, HORIZON),
             "PPO, elegantrl": (iterate_theirs(AgentPPO, segment, PPO_SETTINGS), HORIZON),
             "matmul": (ceiling, operations),
-            "SAC, this one": (iterate_ours("sac", segment, SAC_SETTINGS, "flat", "shares", ENVS)[0], 64),
-            "SAC, elegantrl": (iterate_theirs(AgentSAC, segment, SAC_SETTINGS), 64),
         }
     )
+    off_policy = measure_off_policy(segment)
     small = window(20)
     shipped = measure(
         {
@@ -320,9 +347,9 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
     needed = ppo_operations(segment, agent.settings.updates(HORIZON), agent.settings.batch_size)
     peak = rates.pop("matmul").median
     bound = HORIZON / (needed / peak)
-    ours, theirs, sac, their_sac = (rate.median for rate in rates.values())
+    ours, theirs = (rate.median for rate in rates.values())
     rows = ["| vector steps per CPU second | median (range of five) |", "|---|---|"]
-    rows += [f"| {name}, 512 envs, flat 256×128 | {rate.shown()} |" for name, rate in rates.items()]
+    rows += [f"| {name}, 512 envs, flat 256×128 | {rate.shown()} |" for name, rate in (rates | off_policy).items()]
     rows += [f"| {name}, 16 envs, 20 tickers | {rate.shown()} |" for name, rate in shipped.items()]
     split = split_of_an_iteration(agent, env)
     rows += [
@@ -337,7 +364,7 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
         "flop_fraction": round(ours / bound, 3),
         "matmul_gflops": round(peak / 1e9, 1),
         "ppo_gflop_a_round": round(needed / 1e9, 1),
-        "sac_ratio": round(sac / their_sac, 2),
+        **off_policy_ratios(off_policy),
         "split": split,
         "shipped_ppo_vector_steps_per_cpu_second": round(shipped["PPO as shipped"].median),
         "shipped_sac_vector_steps_per_cpu_second": round(shipped["SAC as shipped"].median, 1),

@@ -16,6 +16,7 @@ import torch
 from tests.unit.training.test_every_agent import CHANGES, small, train
 from workflow_scripts.training.agents.base import PACKAGE, agent_of
 from workflow_scripts.training.agents.ppo import PPO
+from workflow_scripts.training.agents.td3 import TD3
 from workflow_scripts.training.compiled import kernels
 from workflow_scripts.training.compiled.choice import choose_learner, compile_once
 from workflow_scripts.training.environment.settings import EnvironmentSettings
@@ -27,8 +28,11 @@ from workflow_scripts.workflow.registry import names
 
 ROOT = Path(__file__).parents[3]
 COMPILED = ["modsac", "ppo", "sac"]
+FLAT = ["ddpg", "modsac", "sac", "td3"]
 TOLERANCE = 3e-5  # of weights after three rounds of updates
 ENVIRONMENT = EnvironmentSettings()
+PAIRS = [*((name, "shared") for name in COMPILED), *((name, "flat") for name in FLAT)]
+FLAT_CASES = [(name, {key: CHANGES[key]}) for name in FLAT for key in agent_of(name).model_fields if key != "dropout"]
 # Beside a change of each hyperparameter: batches of one, of a full block of rows, of one more, of two and a bit.
 BATCHES = (1, 213, 214, 500)
 CASES = [(name, {key: CHANGES[key]}) for name in COMPILED for key in agent_of(name).model_fields if key != "dropout"]
@@ -36,12 +40,22 @@ CASES += [("ppo", {"batch_size": size, "horizon_len": 256}) for size in BATCHES]
 CASES += [("sac", {"batch_size": size, "buffer_size": 1000}) for size in BATCHES]
 
 
-def learner(fold, name, compiled, environment=ENVIRONMENT, num_envs=4, seed=0, window=None, **changes):
+def learner(
+    fold,
+    name,
+    compiled,
+    environment=ENVIRONMENT,
+    num_envs=4,
+    seed=0,
+    window=None,
+    architecture="shared",
+    **changes,
+):
     window = window or fold.train
-    env = make_env(window, environment, "shared", num_envs, seed=seed, random_start=True)
+    env = make_env(window, environment, architecture, num_envs, seed=seed, random_start=True)
     settings = agent_of(name).of({**small(name), **changes})
-    kind = settings.compiled_learner() if compiled else settings.learner()
-    return env, kind(window, env, settings, "shared", seed=seed)
+    kind = settings.compiled_learner(architecture) if compiled else settings.learner()
+    return env, kind(window, env, settings, architecture, seed=seed)
 
 
 def both(fold, name, budget=96, **more):
@@ -57,12 +71,21 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize(("name", "changes"), CASES)
 def test_compiled_training_has_the_weights_of_the_plain_one(fold, name, changes):
-    weights, agents = both(fold, name, **changes)
+    compare(fold, name, "shared", changes)
+
+
+@pytest.mark.parametrize(("name", "changes"), FLAT_CASES)
+def test_compiled_training_of_flat_networks_has_the_weights_of_the_plain_one(fold, name, changes):
+    compare(fold, name, "flat", changes)
+
+
+def compare(fold, name, architecture, changes):
+    weights, agents = both(fold, name, architecture=architecture, **changes)
     assert_same(*weights)
-    _, untrained = learner(fold, name, compiled=True, **changes)
+    _, untrained = learner(fold, name, compiled=True, architecture=architecture, **changes)
     start = torch.cat([weight.detach().flatten() for weight in untrained.act.parameters()])
     assert (weights[0][: len(start)] - start).abs().max() > 10 * TOLERANCE
-    sharpes = [evaluate_policy(agent, fold.validation, ENVIRONMENT, "shared").sharpe for agent in agents]
+    sharpes = [evaluate_policy(agent, fold.validation, ENVIRONMENT, architecture).sharpe for agent in agents]
     assert sharpes[0] == pytest.approx(sharpes[1], abs=5e-4)
 
 
@@ -82,6 +105,14 @@ def test_compiled_training_trades_as_the_plain_one(fold, name, environment):
     assert_same(*weights)
 
 
+@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("action_mode", ["weights", "shares", "long_short"])
+def test_compiled_training_of_flat_networks_trades_as_the_plain_one(fold, name, action_mode):
+    environment = EnvironmentSettings(action_mode=action_mode)
+    weights, _ = both(fold, name, environment=environment, architecture="flat", num_envs=5, batch_size=1)
+    assert_same(*weights)
+
+
 @pytest.mark.parametrize("name", COMPILED)
 @pytest.mark.parametrize("num_envs", [2, 300])
 def test_portfolios_of_any_number(fold, name, num_envs):
@@ -98,9 +129,9 @@ def test_compiled_training_ends_an_episode_at_each_seam(fold, name):
     assert abs(agents[0].curves[-1]["reward"]) < 1  # a tenfold price would be log(10) × 100 = 230
 
 
-@pytest.mark.parametrize("name", COMPILED)
-def test_compiled_training_notes_what_the_plain_one_does(fold, name):
-    _, (compiled, plain) = both(fold, name, budget=160)
+@pytest.mark.parametrize(("name", "architecture"), PAIRS)
+def test_compiled_training_notes_what_the_plain_one_does(fold, name, architecture):
+    _, (compiled, plain) = both(fold, name, architecture=architecture, budget=160)
     assert len(compiled.curves) == len(plain.curves) > 2
     for one, other in zip(compiled.curves, plain.curves, strict=True):
         assert one == pytest.approx(other, rel=1e-3, abs=1e-4)
@@ -125,24 +156,24 @@ def test_a_kernel_trades_a_policy_to_the_bit_as_torch_does(fold, monkeypatch, mo
         assert np.array_equal(array, getattr(episodes[1], name)), name
 
 
-@pytest.mark.parametrize("name", COMPILED)
-def test_the_same_seed_trains_the_same_bytes_and_goes_on_from_a_saved_state(fold, name):
-    env, agent = learner(fold, name, compiled=True)
+@pytest.mark.parametrize(("name", "architecture"), PAIRS)
+def test_the_same_seed_trains_the_same_bytes_and_goes_on_from_a_saved_state(fold, name, architecture):
+    env, agent = learner(fold, name, compiled=True, architecture=architecture)
     train(agent, env, 64)
     file = io.BytesIO()
     torch.save(training_state(agent, env, 64), file)
     file.seek(0)
-    env_2, agent_2 = learner(fold, name, compiled=True, seed=9)
+    env_2, agent_2 = learner(fold, name, compiled=True, architecture=architecture, seed=9)
     done = restore_training(agent_2, env_2, torch.load(file, weights_only=True))
     ended = train(agent, env, 160, 64)
     assert torch.equal(train(agent_2, env_2, 160, done), ended)
-    env_3, agent_3 = learner(fold, name, compiled=True)
+    env_3, agent_3 = learner(fold, name, compiled=True, architecture=architecture)
     assert torch.equal(train(agent_3, env_3, 160), ended)
 
 
-@pytest.mark.parametrize("name", COMPILED)
-def test_a_change_of_hyperparameters_holds_for_the_updates_after_it(fold, name):
-    agents = [learner(fold, name, compiled) for compiled in (True, False)]
+@pytest.mark.parametrize(("name", "architecture"), PAIRS)
+def test_a_change_of_hyperparameters_holds_for_the_updates_after_it(fold, name, architecture):
+    agents = [learner(fold, name, compiled, architecture=architecture) for compiled in (True, False)]
     kind, weights = agent_of(name), []
     changes = {key: CHANGES[key] for key in set(kind.model_fields) - set(kind.fixed)}
     for env, agent in agents:
@@ -166,15 +197,19 @@ def test_a_kernel_is_compiled_for_one_set_of_types(fold):
         assert len(kernel.signatures) == 1
 
 
-def test_who_takes_the_compiled_path():
-    chosen = [
-        choose_learner(agent_of(name)(), ENVIRONMENT, "shared", "cpu").__name__.startswith("Compiled")
-        for name in names(PACKAGE)
-    ]
-    assert [name for name, compiled in zip(names(PACKAGE), chosen, strict=True) if compiled] == COMPILED
+@pytest.mark.parametrize(("architecture", "compiled"), [("shared", COMPILED), ("flat", FLAT)])
+def test_agents_whose_updates_are_compiled(architecture, compiled):
+    chosen = {name: choose_learner(agent_of(name)(), ENVIRONMENT, architecture, "cpu") for name in names(PACKAGE)}
+    assert [name for name, kind in chosen.items() if kind.__name__.startswith("Compiled")] == compiled
+
+
+def test_who_takes_the_plain_path():
 
     class Derived(PPO):
         """Which may climb something else."""
+
+    class Delayed(TD3):
+        """Which may learn something else."""
 
     plain = [
         (Derived(), ENVIRONMENT, "shared", "cpu"),
@@ -184,6 +219,13 @@ def test_who_takes_the_compiled_path():
         (PPO(), EnvironmentSettings(action_mode="weights"), "shared", "cpu"),
     ]
     assert {choose_learner(*case).__name__ for case in plain} == {"PolicyGradient"}
+    plain = [
+        (Delayed(), ENVIRONMENT, "flat", "cpu"),
+        (TD3(dropout=0.1), ENVIRONMENT, "flat", "cpu"),
+        (TD3(), ENVIRONMENT, "shared", "cpu"),
+        (TD3(), ENVIRONMENT, "flat", "cuda"),
+    ]
+    assert {choose_learner(*case).__name__ for case in plain} == {"DeterministicPolicyGradient"}
 
 
 DIGESTS = """
@@ -227,7 +269,7 @@ import logging, pickle, sys
 from pathlib import Path
 from tests.unit.training.test_compiled import PPO, compile_once, learner, train
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
-compile_once(PPO(), PPO().compiled_learner(), logging.getLogger())
+compile_once(PPO(), PPO().compiled_learner("shared"), "shared", logging.getLogger())
 env, agent = learner(pickle.loads(Path(sys.argv[1]).read_bytes()), "ppo", compiled=True)
 print(train(agent, env, 96).sum().item())
 """
@@ -269,13 +311,14 @@ def test_where_torch_hides_its_blas_scipys_is_taken(fold, tmp_path):
     assert done.stdout == "True\n"
 
 
-@pytest.mark.parametrize("name", COMPILED)
-def test_kernels_are_compiled_once_and_that_is_said(name, caplog, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("name", "architecture"), PAIRS)
+def test_kernels_are_compiled_once_and_that_is_said(name, architecture, caplog, tmp_path, monkeypatch):
     settings = agent_of(name)()
+    kind = settings.compiled_learner(architecture)
     monkeypatch.setattr(kernels, "CACHE", tmp_path / "cache")
     with caplog.at_level(logging.INFO):
         for _ in range(2):
-            compile_once(settings, settings.compiled_learner(), logging.getLogger())
-        compile_once(settings, settings.learner(), logging.getLogger())
+            compile_once(settings, kind, architecture, logging.getLogger())
+        compile_once(settings, settings.learner(), architecture, logging.getLogger())
     (line,) = caplog.messages
-    assert line.startswith(f"compiled {settings.compiled_learner().__name__} in ")
+    assert line.startswith(f"compiled {kind.__name__} in ")

@@ -10,6 +10,7 @@ from workflow_scripts.workflow.registry import find
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
     from workflow_scripts.training.together.stack import Stack
 
 PACKAGE = "workflow_scripts.training.agents"
@@ -94,8 +95,8 @@ class Agent(Settings):
         """Return what learns by these hyperparameters; torch is imported here."""
         raise NotImplementedError
 
-    def compiled_learner(self) -> "type[TradingAgent] | None":
-        """Return what learns the same, compiled, with networks ``shared`` on a CPU; none where there is none."""
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
+        """Return what learns the same, compiled, with such networks on a CPU; none where there is none."""
         return None
 
     def stacked_learner(self) -> "type[Stack] | None":

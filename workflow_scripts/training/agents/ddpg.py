@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from workflow_scripts.training.agents.base import PACKAGE
 from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
 
 
 class DDPG(OffPolicy):
@@ -27,6 +29,14 @@ class DDPG(OffPolicy):
         from workflow_scripts.training.learners.ddpg import DeterministicPolicyGradient
 
         return DeterministicPolicyGradient
+
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
+        """Return that of DDPG and TD3 with networks ``flat``; an agent derived from them may learn something else."""
+        if type(self).__module__.rpartition(".")[0] != PACKAGE or architecture != "flat":
+            return None
+        from workflow_scripts.training.compiled.flat import CompiledFlatDDPG
+
+        return CompiledFlatDDPG
 
     def target_noise_std(self) -> float:
         """Return the standard deviation of the noise that smooths the target policy."""

@@ -8,6 +8,7 @@ from workflow_scripts.training.agents.sac import SAC
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
 
 
 class ModSAC(SAC):
@@ -26,10 +27,11 @@ class ModSAC(SAC):
 
         return ModifiedSoftActorCritic
 
-    def compiled_learner(self) -> "type[TradingAgent] | None":
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
         """Return ModSAC's own; an agent derived from it may learn something else."""
         if type(self) is not ModSAC:
             return None
+        from workflow_scripts.training.compiled.flat import CompiledFlatModSAC
         from workflow_scripts.training.compiled.sac import CompiledModSAC
 
-        return CompiledModSAC
+        return CompiledModSAC if architecture == "shared" else CompiledFlatModSAC

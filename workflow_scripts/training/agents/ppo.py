@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
 
 
 class PPO(A2C):
@@ -27,9 +28,9 @@ class PPO(A2C):
         clipped = ratio.clamp(1 - self.ratio_clip, 1 + self.ratio_clip)
         return (advantage * ratio).min(advantage * clipped)
 
-    def compiled_learner(self) -> "type[TradingAgent] | None":
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
         """Return PPO's own; an agent derived from it may climb something else."""
-        if type(self) is not PPO:
+        if type(self) is not PPO or architecture != "shared":
             return None
         from workflow_scripts.training.compiled.ppo import CompiledPPO
 

@@ -8,6 +8,7 @@ from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
     from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
     from workflow_scripts.training.together.stack import Stack
 
 
@@ -37,13 +38,14 @@ class SAC(OffPolicy):
 
         return SoftActorCritic
 
-    def compiled_learner(self) -> "type[TradingAgent] | None":
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
         """Return SAC's own; an agent derived from it may learn something else."""
         if type(self) is not SAC:
             return None
+        from workflow_scripts.training.compiled.flat import CompiledFlatSAC
         from workflow_scripts.training.compiled.sac import CompiledSAC
 
-        return CompiledSAC
+        return CompiledSAC if architecture == "shared" else CompiledFlatSAC
 
     def stacked_learner(self) -> "type[Stack] | None":
         """Return SAC's own; an agent derived from it may learn something else."""

@@ -24,13 +24,13 @@ def choose_learner(
     settings: Agent, environment: EnvironmentSettings, architecture: Architecture, device: str
 ) -> type[TradingAgent]:
     """Return what learns by hyperparameters: compiled where the agent has such a learner and the run allows it."""
-    plain = settings.dropout > 0 or environment.action_mode == "weights"
-    if device == "cpu" and architecture == "shared" and not plain:
-        return settings.compiled_learner() or settings.learner()
+    plain = settings.dropout > 0 or (architecture == "shared" and environment.action_mode == "weights")
+    if device == "cpu" and not plain:
+        return settings.compiled_learner(architecture) or settings.learner()
     return settings.learner()
 
 
-def compile_once(settings: Agent, learner: type[TradingAgent], log: logging.Logger) -> None:
+def compile_once(settings: Agent, learner: type[TradingAgent], architecture: Architecture, log: logging.Logger) -> None:
     """Compile what a learner calls, unless a run before did: other runs wait for it, and read it from numba's cache.
 
     That lies beside the kernels' code, or in the user's own where nobody may write there. A file there says what was
@@ -51,12 +51,12 @@ def compile_once(settings: Agent, learner: type[TradingAgent], log: logging.Logg
             fcntl.flock(lock, fcntl.LOCK_EX)
         if not compiled.exists():
             began = time.process_time()
-            _train_a_moment(settings, learner)
+            _train_a_moment(settings, learner, architecture)
             compiled.touch()
             log.info(f"compiled {learner.__name__} in {time.process_time() - began:.0f} CPU seconds, once for {folder}")
 
 
-def _train_a_moment(settings: Agent, learner: type[TradingAgent]) -> None:
+def _train_a_moment(settings: Agent, learner: type[TradingAgent], architecture: Architecture) -> None:
     """Train on a market of two tickers until every kernel was called."""
     rng = np.random.default_rng(0)
 
@@ -66,8 +66,8 @@ def _train_a_moment(settings: Agent, learner: type[TradingAgent]) -> None:
     window = Segment(np.arange(8).astype(str), np.exp(rng.normal(size=(8, 2))), numbers(2, 3), numbers(2), numbers(4))
     small = {"batch_size": 8, "horizon_len": 8, "net_dims_0": 32, "net_dims_1": 32, "repeat_times": 1}
     agent = type(settings).of(small)
-    env, alone = (make_env(window, EnvironmentSettings(), "shared", num_envs=count) for count in (2, 1))
-    trained = learner(window, env, agent)
+    env, alone = (make_env(window, EnvironmentSettings(), architecture, num_envs=count) for count in (2, 1))
+    trained = learner(window, env, agent, architecture)
     for _ in trained.train(env, 16):
         pass
     trained.trade(alone, alone.trace(alone.steps_left))

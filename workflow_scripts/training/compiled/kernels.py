@@ -1,8 +1,9 @@
-"""The compiled kernels of the networks of the architecture ``shared``, forward and backward.
+"""The compiled kernels of the networks, forward and backward.
 
 They are in one module since numba's cache knows a kernel's own file only. They work on a block of rows at a time, whose
 layers stay in a core's second cache; an array that all blocks write over takes no page of memory anew. A row is one
-ticker of one state. A matrix is float32, row after row without gaps.
+ticker of one state. A matrix is float32, row after row without gaps. Kernels of ``flat`` networks, whose row is a
+whole state, take a batch at once.
 
 Where a rectifier is ``value if not value < 0 else 0``, it hands on what is no number, as torch's does.
 """
@@ -753,6 +754,158 @@ def sac_actor_gradient(
         _multiply(other_narrow[:high], actor[2], back[:high], False, False, False)
         _rectified_back(back[:high], wide, gradient[1])
         _multiply(back[:high], rows, gradient[0], True, False, True)
+
+
+@_compiled
+def flat_rows(
+    drawn: Integers, buffer: tuple[Any, ...], table: Floats, scale: float, following: bool, rows: Floats
+) -> None:
+    """Write what flat networks see of the drawn transitions: cash, holdings, the day's numbers, and the action.
+
+    Args:
+        drawn: (batch,) places of the transitions, step × envs + env.
+        buffer: rows of the states, their days and portfolios, and actions: those of ``Replay``.
+        table: (days, numbers) of the market.
+        scale: of cash and holdings.
+        following: whether the states are those that followed, for which no action is written.
+        rows: (batch, inputs + actions) to be written.
+
+    """
+    starts, days, portfolios, actions = buffer
+    (envs, own), market = portfolios.shape[1:], table.shape[1]
+    factor = np.float32(scale)
+    for place in range(len(drawn)):
+        step, env = divmod(drawn[place], envs)
+        row = (starts[step] + following) % len(days)
+        out, portfolio, seen = rows[place], portfolios[row, env], table[days[row]]
+        for number in range(own):
+            out[number] = portfolio[number] * factor
+        for number in range(market):
+            out[own + number] = seen[number]
+        if not following:
+            for number in range(actions.shape[2]):
+                out[own + market + number] = actions[step, env, number]
+
+
+@_compiled
+def perceptron(rows: Floats, weights: tuple[Floats, ...], layers: tuple[Floats, ...]) -> None:
+    """Write both hidden layers and the outputs of three layers' weights and biases, for rows or their first columns."""
+    hidden, narrow, outputs = layers
+    _multiply(rows, weights[0], hidden, False, True, False)
+    _rectify(hidden, weights[1])
+    _multiply(hidden, weights[2], narrow, False, True, False)
+    _rectify(narrow, weights[3])
+    _multiply(narrow, weights[4], outputs, False, True, False)
+    bias = weights[5]
+    for row in range(len(outputs)):
+        for unit in range(len(bias)):
+            outputs[row, unit] += bias[unit]
+
+
+@_compiled
+def perceptron_back(
+    rows: Floats,
+    weights: tuple[Floats, ...],
+    gradient: tuple[Floats, ...],
+    layers: tuple[Floats, ...],
+    back: tuple[Floats, ...],
+) -> None:
+    """Write the gradient, where zeros were, from the slopes by the outputs, which stand in place of these.
+
+    Args:
+        rows: what ``perceptron`` saw.
+        weights: and biases.
+        gradient: arrays of the same shapes.
+        layers: what it wrote, the outputs replaced.
+        back: work arrays as large as the hidden layers.
+
+    """
+    hidden, narrow, slopes = layers
+    for row in range(len(slopes)):
+        for unit in range(slopes.shape[1]):
+            gradient[5][unit] += slopes[row, unit]
+    _multiply(slopes, narrow, gradient[4], True, False, False)
+    _multiply(slopes, weights[4], back[1], False, False, False)
+    _rectified_back(back[1], narrow, gradient[3])
+    _multiply(back[1], hidden, gradient[2], True, False, False)
+    _multiply(back[1], weights[2], back[0], False, False, False)
+    _rectified_back(back[0], hidden, gradient[1])
+    _multiply(back[0], rows, gradient[0], True, False, False)
+
+
+@_compiled
+def perceptron_slopes(
+    weights: tuple[Floats, ...],
+    layers: tuple[Floats, ...],
+    back: tuple[Floats, ...],
+    turned: Floats,
+    by_action: Floats,
+    add: bool,
+) -> None:
+    """Write the slopes (batch, actions) by the last columns of what ``perceptron`` saw, or add them to what is there.
+
+    Args:
+        weights: and biases.
+        layers: what ``perceptron`` wrote, the outputs replaced by the slopes by them.
+        back: work arrays as large as the hidden layers.
+        turned: (actions, width) to hold the first layer's weights of the actions.
+        by_action: the result.
+        add: whether it is added.
+
+    """
+    hidden, narrow, slopes = layers
+    unused = np.empty(len(weights[1]) + len(weights[3]), np.float32)
+    _multiply(slopes, weights[4], back[1], False, False, False)
+    _rectified_back(back[1], narrow, unused[: len(weights[3])])
+    _multiply(back[1], weights[2], back[0], False, False, False)
+    _rectified_back(back[0], hidden, unused[: len(weights[1])])
+    actions, (width, seen) = len(turned), weights[0].shape
+    for unit in range(width):
+        for action in range(actions):
+            turned[action, unit] = weights[0][unit, seen - actions + action]
+    _multiply(back[0], turned, by_action, False, True, add)
+
+
+@_compiled
+def perceptron_critic(
+    rows: Floats,
+    targets: Floats,
+    weights: tuple[Floats, ...],
+    gradient: tuple[Floats, ...],
+    layers: tuple[Floats, ...],
+    back: tuple[Floats, ...],
+) -> float:
+    """Write the gradient of a flat critic's loss of targets (batch,), where zeros were; return the loss."""
+    perceptron(rows, weights, layers)
+    loss: float = _huber(layers[2], targets, len(targets))
+    perceptron_back(rows, weights, gradient, layers, back)
+    return loss / len(targets)
+
+
+@_compiled
+def flat_sample(outputs: Floats, offset: float, noise: Floats, actions: Floats, logprobs: Floats, rows: Floats) -> None:
+    """Draw actions by SAC's policy from outputs (batch × actions, 2) into rows' last columns, as ``_sample`` does.
+
+    ``actions`` (batch × actions, 1) and ``logprobs`` (batch,) are written too.
+    """
+    _sample(outputs, np.zeros(2, np.float32), offset, noise, actions, logprobs, 0)
+    batch, count = noise.shape
+    for place in range(batch):
+        for number in range(count):
+            rows[place, rows.shape[1] - count + number] = actions[place * count + number, 0]
+
+
+@_compiled
+def flat_sample_back(by_action: Floats, actions: Floats, outputs: Floats, temperature: float, batch: int) -> None:
+    """Take slopes (batch × actions, 1) by actions to those by outputs, written over what ``flat_sample`` left there.
+
+    The formulas are those of ``sac_actor_gradient``.
+    """
+    share = np.float32(temperature / batch)
+    for row in range(len(outputs)):
+        action, moved = actions[row, 0], outputs[row, 0]
+        by_drawn = by_action[row, 0] * (np.float32(1) - action * action) + np.float32(2) * share * action
+        outputs[row, 0], outputs[row, 1] = by_drawn, (by_drawn * moved - share) * outputs[row, 1]
 
 
 @_compiled

@@ -37,11 +37,7 @@ class DeterministicPolicyGradient(BufferedAgent):
             inputs, loss = self._update_critics()
             critic_losses = critic_losses + loss
             if number % interval == 0:
-                output = self.act.evaluate(inputs)
-                objective = self.cri_target.judge(inputs, output.tanh())[0].mean()
-                self.optimizer_update(self.act_optimizer, SATURATION_PENALTY * output.square().mean() - objective)
-                self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
-                values = values + objective.detach()
+                values = values + self._update_actor(inputs)
         return {
             "critic_loss": float(critic_losses) / updates,
             "actor_objective": float(values) / -(-updates // interval),
@@ -51,9 +47,21 @@ class DeterministicPolicyGradient(BufferedAgent):
         state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
-            next_action = self.act_target.evaluate(next_inputs).tanh()
-            if deviation := self.settings.target_noise_std():
-                noise = deviation * self.normal(next_action.shape)
-                next_action = (next_action + noise.clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)).clamp(-1, 1)
+            next_action = self.target_action(self.act_target.evaluate(next_inputs))
             value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0)
         return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
+
+    def target_action(self, outputs: Tensor) -> Tensor:
+        """Return the target policy's actions (batch, action_dim), smoothed by noise, for its network's outputs."""
+        action = outputs.tanh()
+        if deviation := self.settings.target_noise_std():
+            noise = deviation * self.normal(action.shape)
+            action = (action + noise.clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)).clamp(-1, 1)
+        return action
+
+    def _update_actor(self, inputs: Tensor) -> Tensor:
+        output = self.act.evaluate(inputs)
+        objective: Tensor = self.cri_target.judge(inputs, output.tanh())[0].mean()
+        self.optimizer_update(self.act_optimizer, SATURATION_PENALTY * output.square().mean() - objective)
+        self.soft_update(self.act_target, self.act, self.settings.soft_update_tau)
+        return objective.detach()

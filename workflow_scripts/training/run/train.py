@@ -134,7 +134,7 @@ def build(
     architecture = training.architecture
     env = make_env(window, run.environment, architecture, num_envs, run.seed, device.name, random_start=True)
     learner = choose_learner(first, run.environment, architecture, device.name) if compiled else first.learner()
-    compile_once(first, learner, log)
+    compile_once(first, learner, architecture, log)
     log.info(f"learner={learner.__name__}")
     agent = learner(window, env, first, architecture, training.initial_log_std, run.seed)
     if device.name == "cuda" and training.precision == "bfloat16":
