@@ -42,7 +42,7 @@ Array = NDArray[np.float64]
 TABLE, RESULTS, VERDICTS = (Path(__file__).with_name(name) for name in ("choices.csv", "choices.json", "verdicts.json"))
 FOLDER = Path(tempfile.gettempdir()) / "foldsweep_choices"
 # What a unit of the signal adds to a ticker's expected return of the next day, and the seeds of the markets.
-KINDS = {"strong": (0.0015, range(31, 34)), "medium": (0.0007, range(11, 15)), "noise": (0.0, range(21, 22))}
+KINDS = {"strong": (0.0015, range(31, 34)), "medium": (0.0007, range(11, 14)), "noise": (0.0, range(21, 22))}
 MARKETS = tuple(f"{kind}_{seed}" for kind, (_, seeds) in KINDS.items() for seed in seeds)
 DAYS, DAYS_BEFORE_TEST, TICKERS = 5600, 2600, 10
 FOLDS = {"count": 4, "train_days": 1500, "validation_days": 250, "purge_days": 5}
