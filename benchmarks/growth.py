@@ -7,7 +7,7 @@ seconds, start included; twenty CPU minutes, most of them fANOVA's in estimate_i
 - ``plan``: ``snakemake -n`` of so many runs.
 - ``propose``: a round of four after so many trials, by each optimizer that learns from all of them.
 - ``tables``: what reads every trial of a sweep, six runs each.
-- ``tickers``, ``portfolios``: a round of PPO as shipped, 512 vector steps and their updates.
+- ``tickers``, ``portfolios``: a round of PPO as shipped: 64 vector steps and the updates that follow.
 """
 
 import json

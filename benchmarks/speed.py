@@ -248,6 +248,12 @@ def iterate_ours(
     return lambda: agent.learn(env, agent.settings.horizon_len) and None, agent, env
 
 
+def round_as_shipped(name: str, segment: Segment) -> tuple[Callable[[], None], int]:
+    """Return one round of an agent with the shipped settings, and its vector steps."""
+    run, agent, _ = iterate_ours(name, segment, {}, "shared", "tilt", 16)
+    return run, agent.settings.horizon_len
+
+
 def ppo_operations(segment: Segment, updates: int, batch: int) -> float:
     """Return the floating-point operations that a round of PPO cannot do without, flat network, two a multiply-add.
 
@@ -340,8 +346,8 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
     small = window(20)
     shipped = measure(
         {
-            "PPO as shipped": (iterate_ours("ppo", small, {}, "shared", "tilt", 16)[0], 512),
-            "SAC as shipped": (iterate_ours("sac", small, {}, "shared", "tilt", 16)[0], 64),
+            "PPO as shipped": round_as_shipped("ppo", small),
+            "SAC as shipped": round_as_shipped("sac", small),
         }
     )
     needed = ppo_operations(segment, agent.settings.updates(HORIZON), agent.settings.batch_size)
