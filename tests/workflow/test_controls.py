@@ -96,7 +96,8 @@ def test_the_report_and_the_screen_show_what_was_found_where_the_truth_is_known(
     assert places == sorted(places)
     assert re.search(r'aria-label="Value of 1 at the end of the test days: [^"]*, oracle [0-9.]+\."', text)
     summarise_results(toy.folder / "results")
-    assert "  Something to find (strong). Skill: Yes" in capsys.readouterr().out
+    verdict = json.loads((toy.folder / f"{FOLDER}/results/sweeps/control_own_strong_0/verdict.json").read_text())
+    assert f"  Something to find (strong). Skill: {verdict['skill']['sentence']}" in capsys.readouterr().out
     for name in ("control_own_none_0", "control_own_strong_0"):
         assert "<svg" in (toy.folder / f"{FOLDER}/results/sweeps/{name}/equity.svg").read_text()
 
