@@ -34,3 +34,13 @@ def test_a_verb_imports_no_more_than_it_needs(request, module, spared):
     read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
     assert "tyro" in read.split()
     assert set(spared) & set(read.split()) == set()
+
+
+def test_a_python_without_the_packages_is_told_where_they_are(request):
+    verb = [sys.executable, "-S", "-m", "workflow_scripts.analysis.check_verdict", "results"]
+    done = subprocess.run(verb, cwd=request.config.rootpath, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"foldsweep's packages are not in {sys.executable}: `make setup` puts them into .venv"
+    )
+    assert len(done.stderr.splitlines()) == 1
