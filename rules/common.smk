@@ -20,6 +20,7 @@ from workflow_scripts.workflow.paths import (
     BASELINE_RETURNS,
     CANDIDATE,
     FEATURES,
+    FILES_OF_RUN,
     FOLD,
     LATEST,
     MANIFEST,

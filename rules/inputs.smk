@@ -289,8 +289,9 @@ def asked_now(wildcards):
 
 
 # What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it. Of a run
-# that is what no other job of the sweep reads; each file more is a fourteenth of what a plan takes.
-UNREAD = ["policy.pt", "weights.parquet", "curves.parquet"]
+# that is what its score does not read; each file more is a fourteenth of what a plan takes.
+SCORED = ("sharpe", "returns")
+UNREAD = [FILES_OF_RUN[name] for name in FILES_OF_RUN if name not in SCORED]
 scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]
 runs = [
     *(
