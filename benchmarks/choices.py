@@ -27,11 +27,11 @@ from scipy.stats import trim_mean
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.paired import correct_for_many, paired, standard_error, told_apart
+from benchmarks.paired import correct_for_many, paired, told_apart
 from benchmarks.pipeline import run_pipeline
 from benchmarks.record import machine
 from workflow_scripts.data.synthetic import FIRST_DAY
-from workflow_scripts.sweeps.objectives import mean_minus_standard_error
+from workflow_scripts.sweeps.objectives import mean_minus_standard_error, standard_error
 from workflow_scripts.sweeps.scoring import score_of
 from workflow_scripts.training.trials import read_trial
 from workflow_scripts.workflow.files import read_json
@@ -222,7 +222,7 @@ def decided(runs: pd.DataFrame) -> dict[str, Any]:
         return (
             names
             | means
-            | {"regret": statistics.mean(lost), "regret_se": standard_error(lost)}
+            | {"regret": statistics.mean(lost), "regret_se": standard_error(np.array(lost))}
             | paired(chosen, shipped)
         )
 

@@ -27,9 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import yaml
 
-from benchmarks.planning import FOLDS as FOLDS_OF_PLAN
-from benchmarks.planning import ROUND_SIZE, lay_out, snakemake
-from benchmarks.planning import SEEDS as SEEDS_OF_PLAN
+from benchmarks.planning import lay_out, snakemake
 from benchmarks.record import environment, machine, record
 from workflow_scripts.config.model import Sweep, read_config
 from workflow_scripts.sweeps.history import Score, write_score
@@ -42,7 +40,6 @@ from workflow_scripts.workflow.registry import find
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = (200, 1_000, 10_000, 100_000)
-ROUNDS = 50  # at most: each reads all scores before it, so that a plan grows with trials × rounds
 TRIALS = (50, 200, 1_000, 2_000)
 TICKERS, PORTFOLIOS = (20, 100, 500), (16, 256, 4096)
 LEARNERS = ("smac", "smac_gp", "tpe", "optuna_gp")
@@ -74,7 +71,7 @@ def plan() -> Iterator[str]:
     seconds = {}
     for runs in RUNS:
         with tempfile.TemporaryDirectory() as folder:
-            lay_out(Path(folder), runs, max(ROUND_SIZE, runs // (FOLDS_OF_PLAN * SEEDS_OF_PLAN * ROUNDS)))
+            lay_out(Path(folder), runs)
             seconds[runs], _ = snakemake(Path(folder), "-n", "--quiet", "all")
     yield from table("runs", {"`snakemake -n`": seconds})
 

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tyro
 import yaml
 
@@ -22,6 +23,7 @@ from benchmarks.learning import BUDGET, MARKETS
 from benchmarks.pipeline import ROOT, run_pipeline
 from benchmarks.record import machine
 from workflow_scripts.analysis.controls import cpu_seconds
+from workflow_scripts.sweeps.objectives import standard_error
 from workflow_scripts.training.sharpe import read_returns, sharpe_ratio
 from workflow_scripts.workflow.files import read_json
 
@@ -168,9 +170,8 @@ def table(figures: dict[str, Any]) -> list[str]:
 def spread(values: list[float], form: str) -> str:
     """Return the mean of values, and its standard error where there are several."""
     mean = f"{statistics.mean(values):{form}}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ± {statistics.stdev(values) / len(values) ** 0.5:{form.replace('+', '')}}"
+    error = standard_error(np.array(values))
+    return mean if error is None else f"{mean} ± {error:{form.replace('+', '')}}"
 
 
 if __name__ == "__main__":

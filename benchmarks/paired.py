@@ -4,22 +4,20 @@ import statistics
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
+import numpy as np
 from scipy.stats import ttest_1samp
 from statsmodels.stats.multitest import multipletests
 
+from workflow_scripts.sweeps.objectives import standard_error
+
 SIZE = 0.05
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Return the standard error of a mean; none of one value."""
-    return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
 
 
 def paired(values: Sequence[float], rivals: Sequence[float]) -> dict[str, float | None]:
     """Return the mean difference to a rival, its standard error, and the p-value of a t-test where there is one."""
     gaps = [value - rival for value, rival in zip(values, rivals, strict=True)]
     p_value = float(ttest_1samp(gaps, 0).pvalue) if len(gaps) > 1 and len(set(gaps)) > 1 else None
-    return {"gap": statistics.mean(gaps), "gap_se": standard_error(gaps), "p_value": p_value}
+    return {"gap": statistics.mean(gaps), "gap_se": standard_error(np.array(gaps)), "p_value": p_value}
 
 
 def correct_for_many(rows: Sequence[MutableMapping[str, Any]]) -> None:

@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "rules", "workflow_scripts", "search_spaces", "schemas", "profiles", "report", "envs")
 REPETITIONS = 5
 FOLDS, SEEDS, ROUND_SIZE = 5, 2, 20
+MOST_ROUNDS = 50  # each reads all scores before it, so that a plan grows with trials × rounds
 
 
 def main() -> None:
@@ -56,14 +57,15 @@ def show(what: str, seconds: list[float], megabytes: list[float]) -> None:
     print(f"{what:44}{spread(seconds):44}{statistics.median(megabytes):.0f}", flush=True)
 
 
-def lay_out(folder: Path, runs: int, round_size: int = ROUND_SIZE) -> None:
+def lay_out(folder: Path, runs: int) -> None:
     """Make a folder with the workflow and one sweep of so many runs, in trials of 5 folds and 2 seeds."""
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    rounds = runs // (FOLDS * SEEDS * round_size)
-    sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": rounds, "round_size": round_size}
+    trials = runs // (FOLDS * SEEDS)
+    round_size = max(ROUND_SIZE, trials // MOST_ROUNDS)
+    sweep = {"agent": "ppo", "market": "sp500_sample", "rounds": trials // round_size, "round_size": round_size}
     config |= {"folds": {"count": FOLDS}, "seeds": {"tuning": list(range(SEEDS))}, "sweeps": {"ppo_smac": sweep}}
     config["training"] = {"device": "cpu"}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -75,7 +77,7 @@ def finish(folder: Path) -> None:
     settings = read_config(config).sweeps["ppo_smac"].decisions()
     for number in range(config["sweeps"]["ppo_smac"]["rounds"]):
         trials = []
-        for trial in range(ROUND_SIZE):
+        for trial in range(config["sweeps"]["ppo_smac"]["round_size"]):
             config_file = folder / TRIAL.format(sweep="ppo_smac", round=number, trial=trial) / "config.yaml"
             config_file.parent.mkdir(parents=True)
             config_file.write_text("budget: 1\n")

@@ -21,13 +21,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import tyro
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.paired import correct_for_many, paired, standard_error, told_apart
+from benchmarks.paired import correct_for_many, paired, told_apart
 from benchmarks.pipeline import run_pipeline
 from benchmarks.record import machine
 from workflow_scripts.analysis.controls import cpu_seconds
@@ -35,6 +36,7 @@ from workflow_scripts.config.model import read_config
 from workflow_scripts.data.synthetic import FIRST_DAY
 from workflow_scripts.sweeps.cost import sweep_batches
 from workflow_scripts.sweeps.history import Score, read_score
+from workflow_scripts.sweeps.objectives import standard_error
 from workflow_scripts.training.sharpe import read_returns, sharpe_ratio
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import SWEEP, TRIAL, below, folders
@@ -275,7 +277,7 @@ def row(name: str, agent: str, shares: Sequence[float], random: Sequence[float])
         "optimizer": name,
         "markets": len(shares),
         "share": statistics.mean(shares),
-        "share_se": standard_error(shares),
+        "share_se": standard_error(np.array(shares)),
         **paired(shares, random),
     }
 
