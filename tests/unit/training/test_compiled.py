@@ -27,8 +27,8 @@ from workflow_scripts.training.run.judge import evaluate_policy
 from workflow_scripts.workflow.registry import names
 
 ROOT = Path(__file__).parents[3]
-COMPILED = ["modsac", "ppo", "sac"]
-FLAT = ["ddpg", "modsac", "sac", "td3"]
+COMPILED = ["a2c", "modsac", "ppo", "sac"]
+FLAT = ["a2c", "ddpg", "modsac", "ppo", "sac", "td3"]
 TOLERANCE = 3e-5  # of weights after three rounds of updates
 ENVIRONMENT = EnvironmentSettings()
 PAIRS = [*((name, "shared") for name in COMPILED), *((name, "flat") for name in FLAT)]
@@ -36,7 +36,7 @@ FLAT_CASES = [(name, {key: CHANGES[key]}) for name in FLAT for key in agent_of(n
 # Beside a change of each hyperparameter: batches of one, of a full block of rows, of one more, of two and a bit.
 BATCHES = (1, 213, 214, 500)
 CASES = [(name, {key: CHANGES[key]}) for name in COMPILED for key in agent_of(name).model_fields if key != "dropout"]
-CASES += [("ppo", {"batch_size": size, "horizon_len": 256}) for size in BATCHES]
+CASES += [(name, {"batch_size": size, "horizon_len": 256}) for name in ("a2c", "ppo") for size in BATCHES]
 CASES += [("sac", {"batch_size": size, "buffer_size": 1000}) for size in BATCHES]
 
 
@@ -193,7 +193,11 @@ def test_a_kernel_is_compiled_for_one_set_of_types(fold):
         train(agent, env, 64)
         evaluate_policy(agent, window, ENVIRONMENT, "shared")
         evaluate_policy(agent, window, ENVIRONMENT, "shared", with_weights=False)
-    for kernel in (kernels.walk, kernels.values_of_states, kernels.ppo_gradients, kernels.trade):
+        in_shares, also = learner(
+            fold, "ppo", compiled=True, window=window, environment=EnvironmentSettings(action_mode="shares")
+        )
+        train(also, in_shares, 64)
+    for kernel in (kernels.walk, kernels.explore, kernels.values_of_states, kernels.policy_gradients, kernels.trade):
         assert len(kernel.signatures) == 1
 
 
@@ -214,7 +218,7 @@ def test_who_takes_the_plain_path():
     plain = [
         (Derived(), ENVIRONMENT, "shared", "cpu"),
         (PPO(dropout=0.1), ENVIRONMENT, "shared", "cpu"),
-        (PPO(), ENVIRONMENT, "flat", "cpu"),
+        (PPO(dropout=0.1), ENVIRONMENT, "flat", "cpu"),
         (PPO(), ENVIRONMENT, "shared", "cuda"),
         (PPO(), EnvironmentSettings(action_mode="weights"), "shared", "cpu"),
     ]
@@ -285,7 +289,7 @@ def test_of_two_that_start_at_once_one_compiles(fold, tmp_path):
     ]
     said = sorted((process.communicate()[0].splitlines() for process in begun), key=len)
     assert [len(lines) for lines in said] == [1, 2]
-    assert said[1][0].startswith("compiled CompiledPPO in ")
+    assert said[1][0].startswith("compiled CompiledPolicyGradient in ")
     assert said[0] == said[1][1:]
 
 

@@ -10,6 +10,9 @@ from workflow_scripts.training.agents.kinds.on_policy import OnPolicy
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from workflow_scripts.training.learners.trading_agent import TradingAgent
+    from workflow_scripts.training.networks.shape import Architecture
+
 
 class A2C(OnPolicy):
     """A2C: an update follows every few days, so that most of a rollout is seen once."""
@@ -28,3 +31,11 @@ class A2C(OnPolicy):
     def objective(self, logprob: "Tensor", collected: "Tensor", advantage: "Tensor") -> "Tensor":
         """Return the policy gradient's objective of each transition."""
         return advantage * logprob
+
+    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
+        """Return that of A2C and PPO; a user's own agent derived from them may climb something else."""
+        if not self.is_shipped():
+            return None
+        from workflow_scripts.training.compiled.on_policy import CompiledFlatPolicyGradient, CompiledPolicyGradient
+
+        return CompiledPolicyGradient if architecture == "shared" else CompiledFlatPolicyGradient

@@ -91,6 +91,11 @@ class Agent(Settings):
         """Say why these hyperparameters leave no update."""
         raise NotImplementedError
 
+    @classmethod
+    def is_shipped(cls) -> bool:
+        """Return whether the agent is one of this package, and not a user's own that derives from it."""
+        return cls.__module__.rpartition(".")[0] == PACKAGE
+
     def learner(self) -> "type[TradingAgent]":
         """Return what learns by these hyperparameters; torch is imported here."""
         raise NotImplementedError

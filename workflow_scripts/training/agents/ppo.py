@@ -10,9 +10,6 @@ from workflow_scripts.training.agents.base import HorizonLen, LearningRate, Repe
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from workflow_scripts.training.learners.trading_agent import TradingAgent
-    from workflow_scripts.training.networks.shape import Architecture
-
 
 class PPO(A2C):
     """PPO; the defaults are those that learn on planted markets: each transition seen once, by large steps."""
@@ -27,11 +24,3 @@ class PPO(A2C):
         ratio = (logprob - collected).exp()
         clipped = ratio.clamp(1 - self.ratio_clip, 1 + self.ratio_clip)
         return (advantage * ratio).min(advantage * clipped)
-
-    def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
-        """Return PPO's own; an agent derived from it may climb something else."""
-        if type(self) is not PPO or architecture != "shared":
-            return None
-        from workflow_scripts.training.compiled.ppo import CompiledPPO
-
-        return CompiledPPO

@@ -131,6 +131,25 @@ def _first_layer(state: Floats, market: Floats, own: Floats, cash_part: Floats, 
 
 
 @_compiled
+def _first_layers(
+    states: Floats, first: int, envs: int, market: Floats, own: Floats, cash_part: Floats, hidden: Floats
+) -> None:
+    """Write the first hidden layers of states, the first of which is number ``first`` of days with ``envs`` each.
+
+    Where a row is a whole state, ``own`` has a row for each of its numbers, and ``market`` one row a day.
+    """
+    rows = market.shape[1]
+    if len(own) == states.shape[1]:
+        _multiply(states, own, hidden, False, False, False)
+        for place in range(len(states)):
+            _rectify(hidden[place : place + 1], market[(first + place) // envs, 0])
+    else:
+        for place in range(len(states)):
+            seen, out = market[(first + place) // envs], hidden[place * rows : (place + 1) * rows]
+            _first_layer(states[place], seen, own, cash_part, out)
+
+
+@_compiled
 def _pool(hidden: Floats, pooled: Floats) -> None:
     """Write the means (states, width) over the tickers of each state."""
     tickers = hidden.shape[0] // pooled.shape[0]
@@ -216,12 +235,12 @@ def values_of_states(
     outputs: Floats,
     turned: Floats,
 ) -> None:
-    """Write the critic's values (steps, envs) of states whose days have the parts ``market`` (steps, tickers, width).
+    """Write the critic's values (steps, envs) of states.
 
     Args:
         states: (steps, envs, 2 + tickers) the states.
-        market: the first layer's sums over the market's numbers, bias included.
-        own: (2, width) the first layer's weights of cash and holding.
+        market: (steps, rows of a state, width) the first layer's sums over the market's numbers, bias included.
+        own: the first layer's weights of the rest: (2, width) of cash and holding, or (2 + tickers, width).
         value: weights and biases of the layers after the mean.
         values: the result.
         hidden: (rows, width) work array, as are the others: its rows are as many states' as pooled has.
@@ -232,20 +251,21 @@ def values_of_states(
 
     """
     steps, envs = values.shape
+    in_turn, written = states.reshape(steps * envs, states.shape[2]), values.reshape(steps * envs)
     cash_part = np.empty(len(own[0]), np.float32)
     _turn(value[0], turned)
-    tickers, block = market.shape[1], len(pooled)
+    rows, block = market.shape[1], len(pooled)
     for first in range(0, steps * envs, block):
-        count = min(block, steps * envs - first)
+        some = in_turn[first : first + block]
+        count = len(some)
+        seen = hidden[: count * rows]
+        _first_layers(some, first, envs, market, own, cash_part, seen)
+        if rows > 1:
+            _pool(seen, pooled[:count])
+            seen = pooled[:count]
+        _value(seen, value, turned, deep[:count], outputs[:count])
         for place in range(count):
-            step, env = divmod(first + place, envs)
-            rows = hidden[place * tickers : (place + 1) * tickers]
-            _first_layer(states[step, env], market[step], own, cash_part, rows)
-        _pool(hidden[: count * tickers], pooled[:count])
-        _value(pooled[:count], value, turned, deep[:count], outputs[:count])
-        for place in range(count):
-            step, env = divmod(first + place, envs)
-            values[step, env] = outputs[place, 0]
+            written[first + place] = outputs[place, 0]
 
 
 @_compiled
@@ -297,69 +317,82 @@ def _huber(values: Floats, targets: Floats, batch: int) -> float:
 
 
 @_compiled
-def _actor_gradient(
-    rows: Floats,
+def _slopes_of_objective(
+    outputs: Floats,
+    bias: float,
     drawn: Integers,
     actions: Floats,
     collected: Floats,
     advantages: Floats,
+    by_ratio: bool,
     clip: float,
     batch: int,
-    actor: tuple[Floats, ...],
-    gradient: tuple[Floats, ...],
-    turned: tuple[Floats, ...],
-    hidden: Floats,
-    narrow: Floats,
-    back: Floats,
-    outputs: Floats,
+    log_std: Floats,
+    log_std_gradient: Floats,
     logprobs: Floats,
 ) -> float:
-    """Add a block's part of the gradient of −objective; return the sum of its objectives, entropy aside.
+    """Write the slopes of −objective by mean actions over these; return the sum of the objectives, entropy aside.
 
     With s = (a − μ) / σ the log-probability is −Σ s² / 2 − Σ log σ − const, its slopes s / σ by μ and s² − 1 by log σ.
     The objective min(A r, A clip(r)) with r = exp(logprob − collected) has the slope A r by logprob where A r is not
-    the larger of both (Schulman et al. 2017, eq. 7), and elsewhere 0: there the clip holds r.
+    the larger of both (Schulman et al. 2017, eq. 7), and elsewhere 0: there the clip holds r. The plain policy
+    gradient's, A logprob, has the slope A.
+
+    Args:
+        outputs: (states × tickers, 1) of the last layer.
+        bias: what they lack.
+        drawn: (states,) places of the transitions.
+        actions: what was done in all transitions, as the next two.
+        collected: log-probabilities under the policy that did it.
+        advantages: standardised.
+        by_ratio: whether the objective is the clipped one.
+        clip: of the ratio of probabilities around 1.
+        batch: transitions of the update.
+        log_std: (1, tickers) log σ.
+        log_std_gradient: to which is added.
+        logprobs: (states,) to be written.
+
     """
-    _, first_bias, second, second_bias, last, last_bias, log_std = actor
     tickers = log_std.shape[1]
-    _layer(rows, turned[0], first_bias, hidden)
-    _layer(hidden, turned[1], second_bias, narrow)
-    _multiply(narrow, last, outputs, False, True, False)
     constant = log_std.sum() + 0.5 * tickers * math.log(2 * math.pi)
     objective = 0.0
     for place in range(len(drawn)):
         chosen, squares = drawn[place], 0.0
         for ticker in range(tickers):
             row = place * tickers + ticker
-            mean = outputs[row, 0] + last_bias[0]
+            mean = outputs[row, 0] + bias
             scaled = (actions[chosen, ticker] - mean) * math.exp(-log_std[0, ticker])
             outputs[row, 0] = scaled
             squares += scaled * scaled
         logprob = -0.5 * squares - constant
         logprobs[place] = logprob
-        ratio = math.exp(logprob - collected[chosen])
-        climbed = advantages[chosen] * ratio
-        clipped = advantages[chosen] * min(max(ratio, 1 - clip), 1 + clip)
-        held = clipped < climbed
-        objective += clipped if held else climbed
-        slope = 0.0 if held else -climbed / batch
+        if by_ratio:
+            ratio = math.exp(logprob - collected[chosen])
+            climbed = advantages[chosen] * ratio
+            clipped = advantages[chosen] * min(max(ratio, 1 - clip), 1 + clip)
+            held = clipped < climbed
+            objective += clipped if held else climbed
+            slope = 0.0 if held else -climbed / batch
+        else:
+            objective += advantages[chosen] * logprob
+            slope = -advantages[chosen] / batch
         for ticker in range(tickers):
             row = place * tickers + ticker
             scaled = outputs[row, 0]
-            gradient[6][0, ticker] += slope * (scaled * scaled - 1)
+            log_std_gradient[0, ticker] += slope * (scaled * scaled - 1)
             outputs[row, 0] = slope * scaled * math.exp(-log_std[0, ticker])
-            gradient[5][0] += outputs[row, 0]
-    _multiply(outputs, narrow, gradient[4], True, False, True)
-    _scored_back(outputs, last, narrow, gradient[3])
-    _multiply(narrow, hidden, gradient[2], True, False, True)
-    _multiply(narrow, second, back, False, False, False)
-    _rectified_back(back, hidden, gradient[1])
-    _multiply(back, rows, gradient[0], True, False, True)
     return objective
 
 
 @_compiled
-def ppo_gradients(
+def _entropy(log_std: Floats) -> float:
+    """Return the entropy of a policy with normal actions, whose slope is 1 by each log σ."""
+    entropy: float = log_std.sum() + 0.5 * log_std.shape[1] * (1 + math.log(2 * math.pi))
+    return entropy
+
+
+@_compiled
+def policy_gradients(
     states: Floats,
     table: Floats,
     drawn: Integers,
@@ -367,6 +400,7 @@ def ppo_gradients(
     collected: Floats,
     advantages: Floats,
     returns: Floats,
+    by_ratio: bool,
     clip: float,
     entropy_weight: float,
     actor: tuple[Floats, ...],
@@ -376,23 +410,24 @@ def ppo_gradients(
     work: tuple[Floats, ...],
     logprobs: Floats,
 ) -> tuple[float, float]:
-    """Add the gradients of PPO's losses of the drawn transitions; return critic loss and objective.
+    """Add the gradients of the losses of the drawn transitions; return critic loss and objective.
 
     Args:
         states: (transitions, 2 + tickers) of the rollout, as are actions, collected log-probabilities and the rest.
         table: (days, tickers, inputs) what the networks see of the market.
         drawn: (batch,) places of the transitions.
-        actions: what was done.
-        collected: log-probabilities under the policy that did it.
+        actions: see ``_slopes_of_objective``, as are the next two.
+        collected: under the policy that acted.
         advantages: standardised.
         returns: what the critic learns.
-        clip: of the ratio of probabilities around 1.
-        entropy_weight: of the entropy bonus: each log σ has its slope 1.
+        by_ratio: see ``_slopes_of_objective``, as is the next.
+        clip: of the ratio.
+        entropy_weight: of the entropy bonus.
         actor: weights and biases of the three layers, and log σ (1, tickers).
         actor_gradient: arrays of the same shapes, to which is added.
         critic: weights and biases of the embedding and of the two layers after the mean.
         critic_gradient: the same.
-        work: arrays that a block of rows writes over, see ``CompiledPPO``.
+        work: arrays that a block of rows writes over, see ``CompiledPolicyGradient``.
         logprobs: (batch,) to be written under the present policy.
 
     """
@@ -402,6 +437,7 @@ def ppo_gradients(
     _turn(actor[2], turned_actor[1])
     _turn(critic[0], turned_critic[0])
     _turn(critic[2], turned_critic[1])
+    _, first_bias, second, second_bias, last, last_bias, log_std = actor
     batch, tickers = len(drawn), actions.shape[1]
     block = len(rows) // tickers
     targets = np.empty(block, np.float32)
@@ -412,36 +448,32 @@ def ppo_gradients(
         for place in range(count):
             state = states[part[place]]
             _look_up(int(state[0]), state[1:], table, rows[place * tickers : (place + 1) * tickers])
-        _layer(rows[:high], turned_critic[0], critic[1], hidden[:high])
-        _pool(hidden[:high], pooled[:count])
-        _value(pooled[:count], critic[2:], turned_critic[1], deep[:count], values[:count])
-        for place in range(count):
             targets[place] = returns[part[place]]
+        seen, wide, slim, scores = rows[:high], hidden[:high], narrow[:high], outputs[:high]
+        _layer(seen, turned_critic[0], critic[1], wide)
+        _pool(wide, pooled[:count])
+        _value(pooled[:count], critic[2:], turned_critic[1], deep[:count], values[:count])
         loss += _huber(values[:count], targets[:count], batch)
         slopes, of_means = values[:count], deep_back[:count]
         _value_back(slopes, pooled[:count], critic[2:], critic_gradient[2:], deep[:count], of_means)
-        _pooled_back(of_means, hidden[:high], critic_gradient[1])
-        _multiply(hidden[:high], rows[:high], critic_gradient[0], True, False, True)
-        objective += _actor_gradient(
-            rows[:high],
-            part,
-            actions,
-            collected,
-            advantages,
-            clip,
-            batch,
-            actor,
-            actor_gradient,
-            turned_actor,
-            hidden[:high],
-            narrow[:high],
-            back[:high],
-            outputs[:high],
-            logprobs[first : first + count],
-        )
+        _pooled_back(of_means, wide, critic_gradient[1])
+        _multiply(wide, seen, critic_gradient[0], True, False, True)
+        _layer(seen, turned_actor[0], first_bias, wide)
+        _layer(wide, turned_actor[1], second_bias, slim)
+        _multiply(slim, last, scores, False, True, False)
+        chosen, climbs = (part, actions, collected, advantages), (by_ratio, clip, batch)
+        of_noise = log_std, actor_gradient[6], logprobs[first : first + count]
+        objective += _slopes_of_objective(scores, last_bias[0], *chosen, *climbs, *of_noise)
+        for row in range(high):
+            actor_gradient[5][0] += scores[row, 0]
+        _multiply(scores, slim, actor_gradient[4], True, False, True)
+        _scored_back(scores, last, slim, actor_gradient[3])
+        _multiply(slim, wide, actor_gradient[2], True, False, True)
+        _multiply(slim, second, back[:high], False, False, False)
+        _rectified_back(back[:high], wide, actor_gradient[1])
+        _multiply(back[:high], seen, actor_gradient[0], True, False, True)
     actor_gradient[6][0] -= np.float32(entropy_weight)
-    entropy = actor[6].sum() + 0.5 * tickers * (1 + math.log(2 * math.pi))
-    return loss / batch, objective / batch + entropy_weight * entropy
+    return loss / batch, objective / batch + entropy_weight * _entropy(log_std)
 
 
 @_compiled
@@ -883,6 +915,61 @@ def perceptron_critic(
 
 
 @_compiled
+def flat_policy_gradients(
+    states: Floats,
+    table: Floats,
+    scale: float,
+    drawn: Integers,
+    actions: Floats,
+    collected: Floats,
+    advantages: Floats,
+    returns: Floats,
+    by_ratio: bool,
+    clip: float,
+    entropy_weight: float,
+    actor: tuple[Floats, ...],
+    actor_gradient: tuple[Floats, ...],
+    actor_layers: tuple[Floats, ...],
+    critic: tuple[Floats, ...],
+    critic_gradient: tuple[Floats, ...],
+    critic_layers: tuple[Floats, ...],
+    rows: Floats,
+    back: tuple[Floats, ...],
+    logprobs: Floats,
+) -> tuple[float, float]:
+    """Do what ``policy_gradients`` does with flat networks, where gradients are zeros.
+
+    Args beside those of ``policy_gradients``:
+        table: (days, numbers) of the market.
+        scale: of cash and holdings.
+        actor_layers: both hidden layers and the outputs, to be written.
+        critic_layers: the same.
+        rows: (batch, inputs) to be written.
+        back: work arrays as large as the hidden layers.
+
+    """
+    batch, (own, market) = len(drawn), (states.shape[1] - 1, table.shape[1])
+    factor, targets = np.float32(scale), np.empty(batch, np.float32)
+    for place in range(batch):
+        state, out = states[drawn[place]], rows[place]
+        seen = table[int(state[0])]
+        for number in range(own):
+            out[number] = state[1 + number] * factor
+        for number in range(market):
+            out[own + number] = seen[number]
+        targets[place] = returns[drawn[place]]
+    loss = perceptron_critic(rows, targets, critic, critic_gradient, critic_layers, back)
+    layers, layers_gradient, log_std = actor[:6], actor_gradient[:6], actor[6]
+    perceptron(rows, layers, actor_layers)
+    outputs, chosen = actor_layers[2].reshape(-1, 1), (drawn, actions, collected, advantages)
+    climbs, of_noise = (by_ratio, clip, batch), (log_std, actor_gradient[6], logprobs)
+    objective = _slopes_of_objective(outputs, np.float32(0), *chosen, *climbs, *of_noise)
+    perceptron_back(rows, layers, layers_gradient, actor_layers, back)
+    actor_gradient[6][0] -= np.float32(entropy_weight)
+    return loss, objective / batch + entropy_weight * _entropy(log_std)
+
+
+@_compiled
 def flat_sample(outputs: Floats, offset: float, noise: Floats, actions: Floats, logprobs: Floats, rows: Floats) -> None:
     """Draw actions by SAC's policy from outputs (batch × actions, 2) into rows' last columns, as ``_sample`` does.
 
@@ -921,11 +1008,39 @@ def _act(
     outputs: Floats,
 ) -> None:
     """Write the actor's outputs (rows, outputs), but for their bias, for states of a day."""
-    tickers = len(market)
-    for place in range(len(states)):
-        _first_layer(states[place], market, own, cash_part, hidden[place * tickers : (place + 1) * tickers])
+    _first_layers(states, 0, len(states), market, own, cash_part, hidden)
     _layer(hidden, turned, actor[1], narrow)
     _multiply(narrow, actor[2], outputs, False, True, False)
+
+
+@_compiled
+def explore(
+    states: Floats,
+    noise: Floats,
+    deviation: Floats,
+    market: Floats,
+    own: Floats,
+    actor: tuple[Floats, ...],
+    hidden: Floats,
+    narrow: Floats,
+    outputs: Floats,
+    turned: Floats,
+    cash_part: Floats,
+    actions: Floats,
+) -> None:
+    """Act with noise on a day, whose part ``market`` is (1, rows of a state, width); see ``walk``."""
+    rows, (envs, wanted), bias = market.shape[1], actions.shape, actor[3]
+    block = len(hidden) // rows
+    for first in range(0, envs, block):
+        some = states[first : first + block]
+        high = len(some) * rows
+        work = hidden[:high], narrow[:high], outputs[:high]
+        _act(some, market, own, actor, turned, cash_part, *work)
+        means = work[2].reshape(len(some), wanted)
+        for place in range(len(some)):
+            mean, drawn, out = means[place], noise[first + place], actions[first + place]
+            for number in range(wanted):
+                out[number] = mean[number] + bias[number % len(bias)] + deviation[0, number] * drawn[number]
 
 
 def _walks_of(_version: str) -> tuple[Any, Any, Any]:
@@ -942,6 +1057,7 @@ def _walks_of(_version: str) -> tuple[Any, Any, Any]:
         narrow: Floats,
         outputs: Floats,
         turned: Floats,
+        cash_part: Floats,
         fixed: tuple[Any, ...],
         first_day: int,
         prices: NDArray[np.float64],
@@ -954,39 +1070,31 @@ def _walks_of(_version: str) -> tuple[Any, Any, Any]:
         """Act with PPO's noise and step the portfolios, one day after the other, within one run of days.
 
         Args:
-            noise: (steps, envs, tickers) standard normal numbers.
-            deviation: (1, tickers) of the actions.
-            market: (steps, tickers, width) the first layer's sums over the market's numbers, bias included.
-            own: (2, width) the first layer's weights of cash and holding.
+            noise: (steps, envs, actions) standard normal numbers.
+            deviation: (1, actions) of the actions.
+            market: (steps, rows of a state, width) the first layer's sums over the market's numbers, bias included.
+            own: the first layer's weights of the rest: (2, width) of cash and holding, or (2 + tickers, width).
             actor: weights and biases of the layers after it.
-            hidden: (rows, width) work array, as are the next three.
+            hidden: (rows, width) work array, as are the next two.
             narrow: (rows, second width).
             outputs: (rows, outputs).
-            turned: (width, second width).
+            turned: (width, second width) the second layer's weights, transposed.
+            cash_part: (width,) work array.
             fixed: what never changes of ``environment.kernels.step``'s arguments.
             first_day: the day of the first state.
             prices: (days, tickers).
             money: cash, holdings, values and trades of the portfolios.
             sums: work array of the environment's kernel.
             states: (steps + 1, envs, 2 + tickers): the first one is there, the others are written.
-            actions: (steps, envs, tickers) to be written.
+            actions: (steps, envs, actions) to be written.
             rewards: (steps, envs) to be written.
 
         """
         assert _version
-        steps, envs, tickers = actions.shape
-        _turn(actor[0], turned)
-        block, arrays = len(hidden) // tickers, (actor, turned, np.empty(len(own[0]), np.float32))
-        for step in range(steps):
-            for first in range(0, envs, block):
-                last = min(first + block, envs)
-                high = (last - first) * tickers
-                work = hidden[:high], narrow[:high], outputs[:high]
-                _act(states[step, first:last], market[step], own, *arrays, *work)
-                for env in range(first, last):
-                    for ticker in range(tickers):
-                        mean = outputs[(env - first) * tickers + ticker, 0] + actor[3][0]
-                        actions[step, env, ticker] = mean + deviation[0, ticker] * noise[step, env, ticker]
+        work = hidden, narrow, outputs, turned, cash_part
+        for step in range(len(actions)):
+            part = market[step : step + 1]
+            explore(states[step], noise[step], deviation, part, own, actor, *work, actions[step])
             day, following = first_day + step + 1, (rewards[step], states[step + 1], sums)
             environment.step(*fixed, day, prices[day], actions[step], *money, *following)
 
@@ -1031,7 +1139,7 @@ def _walks_of(_version: str) -> tuple[Any, Any, Any]:
                 last = min(first + block, envs)
                 high = (last - first) * tickers
                 work = hidden[:high], narrow[:high], outputs[:high]
-                _act(states[step, first:last], market[step], own, *arrays, *work)
+                _act(states[step, first:last], market[step : step + 1], own, *arrays, *work)
                 _sample(outputs[:high], actor[3], offset, noise[step, first:last], drawn, logprobs, 0)
                 for env in range(first, last):
                     for ticker in range(tickers):

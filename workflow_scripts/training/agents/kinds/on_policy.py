@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import PACKAGE, Agent
+from workflow_scripts.training.agents.base import Agent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class OnPolicy(Agent):
 
     def stacked_learner(self) -> "type[Stack] | None":
         """Return that of the shipped agents; the objective of a user's own may mix the transitions of a batch."""
-        if type(self).__module__.rpartition(".")[0] != PACKAGE:
+        if not self.is_shipped():
             return None
         from workflow_scripts.training.together.on_policy import StackedPolicyGradient
 
