@@ -1,7 +1,8 @@
 """PPO on the same law in JAX, as compact as that goes: one jitted function collects, values and makes the updates.
 
-The law is that of the mode ``tilt`` without lots, and of the networks ``shared``; all is float32 here, where the
-environment has money in float64. Episodes start with random weights, and advantages are those of ``on_policy.py``.
+The law is that of the mode ``tilt`` without lots, and of the networks ``shared`` or ``flat``; all is float32 here,
+where the environment has money in float64. Episodes start with random weights, and advantages are those of
+``on_policy.py``.
 """
 
 from collections.abc import Callable
@@ -51,22 +52,56 @@ def dense(key: Any, inputs: int, outputs: int) -> dict[str, Any]:
     return {"w": jax.random.uniform(key, (inputs, outputs), minval=-bound, maxval=bound), "b": jnp.zeros(outputs)}
 
 
-def hidden(layer: dict[str, Any], market: Any, weights: Any) -> Any:
-    """Return the first hidden layer (…, tickers, width) from its sums over the market's numbers, and portfolios."""
-    tickers = weights.shape[-1] - 1
-    own = jnp.clip(weights[..., 1:] * tickers - 1, -HOLDING_CLIP, HOLDING_CLIP)[..., None]
-    return jax.nn.relu(market + (weights[..., :1, None] * 2 - 1) * layer["w"][-2] + own * layer["w"][-1])
+class Shared:
+    """The networks ``shared``: a row for every ticker, whose hidden layers are averaged for a value."""
+
+    def __init__(self, segment: Segment):
+        tickers = segment.close.shape[1]
+        market = np.repeat(segment.market_features[:, None], tickers, axis=1)
+        self.table = jnp.asarray(np.concatenate([segment.ticker_features, market], 2), jnp.float32)
+        self.of_portfolio, self.outputs = 2, 1
+
+    def hidden(self, layer: dict[str, Any], market: Any, weights: Any) -> Any:
+        """Return the first hidden layer (…, tickers, width) from its sums over the market's numbers, and portfolios."""
+        tickers = weights.shape[-1] - 1
+        own = jnp.clip(weights[..., 1:] * tickers - 1, -HOLDING_CLIP, HOLDING_CLIP)[..., None]
+        return jax.nn.relu(market + (weights[..., :1, None] * 2 - 1) * layer["w"][-2] + own * layer["w"][-1])
+
+    def scores(self, actor: Any, first: Any) -> Any:
+        """Return the mean actions (…, tickers)."""
+        second = jax.nn.relu(first @ actor["second"]["w"] + actor["second"]["b"])
+        return (second * actor["last"]["w"][:, 0]).sum(-1) + actor["last"]["b"][0]
+
+    def value_of(self, critic: Any, first: Any) -> Any:
+        """Return values (…) of states."""
+        return value_of(critic, first.mean(-2))
 
 
-def scores(actor: Any, first: Any) -> Any:
-    """Return the mean actions (…, tickers)."""
-    second = jax.nn.relu(first @ actor["second"]["w"] + actor["second"]["b"])
-    return (second * actor["last"]["w"][:, 0]).sum(-1) + actor["last"]["b"][0]
+class Flat:
+    """The networks ``flat``: a perceptron over all numbers of a state."""
+
+    def __init__(self, segment: Segment):
+        tickers = segment.close.shape[1]
+        self.table = jnp.asarray(segment.flat_features, jnp.float32)
+        self.of_portfolio, self.outputs = 1 + tickers, tickers
+
+    def hidden(self, layer: dict[str, Any], market: Any, weights: Any) -> Any:
+        """Return the first hidden layer (…, width) from its sums over the market's numbers, and portfolios."""
+        return jax.nn.relu(market + (weights * self.outputs) @ layer["w"][-self.of_portfolio :])
+
+    def scores(self, actor: Any, first: Any) -> Any:
+        """Return the mean actions (…, tickers)."""
+        second = jax.nn.relu(first @ actor["second"]["w"] + actor["second"]["b"])
+        return second @ actor["last"]["w"] + actor["last"]["b"]
+
+    def value_of(self, critic: Any, first: Any) -> Any:
+        """Return values (…) of states."""
+        return value_of(critic, first)
 
 
 def value_of(critic: Any, first: Any) -> Any:
-    """Return values (…) of states."""
-    deep = jax.nn.relu(first.mean(-2) @ critic["second"]["w"] + critic["second"]["b"])
+    """Return values (…) by a critic's last two layers."""
+    deep = jax.nn.relu(first @ critic["second"]["w"] + critic["second"]["b"])
     return (deep * critic["last"]["w"][:, 0]).sum(-1) + critic["last"]["b"][0]
 
 
@@ -77,7 +112,13 @@ def drawn_weights(key: Any, envs: int, tickers: int) -> Any:
 
 
 def make_round(
-    segment: Segment, agent: PPO, environment: EnvironmentSettings, envs: int, widths: tuple[int, int], deep: int
+    segment: Segment,
+    agent: PPO,
+    environment: EnvironmentSettings,
+    envs: int,
+    kind: Shared | Flat,
+    widths: tuple[int, int],
+    deep: int,
 ) -> Callable[[], None]:
     """Return a function that collects ``horizon_len`` vector steps and makes the updates that follow.
 
@@ -86,29 +127,29 @@ def make_round(
         agent: PPO's hyperparameters.
         environment: how an action becomes trades.
         envs: portfolios side by side.
+        kind: of networks.
         widths: of the actor's hidden layers; the critic's first is as wide as the first of them.
         deep: width of the critic's second hidden layer.
 
     """
     days, tickers = segment.close.shape
-    market = np.repeat(segment.market_features[:, None], tickers, axis=1)
-    table = jnp.asarray(np.concatenate([segment.ticker_features, market], 2), jnp.float32)
+    table, hidden, own = kind.table, kind.hidden, kind.of_portfolio
     growth = jnp.asarray(segment.close[1:] / segment.close[:-1], jnp.float32)
-    inputs, steps = table.shape[2] + 2, agent.horizon_len
+    inputs, steps = table.shape[-1] + own, agent.horizon_len
     updates = agent.updates(steps)
     keys = jax.random.split(jax.random.PRNGKey(0), 7)
     actor = {"first": dense(keys[0], inputs, widths[0]), "second": dense(keys[1], *widths)}
-    actor |= {"last": dense(keys[2], widths[1], 1), "log_std": jnp.full(tickers, -0.5, jnp.float32)}
+    actor |= {"last": dense(keys[2], widths[1], kind.outputs), "log_std": jnp.full(tickers, -0.5, jnp.float32)}
     critic = {"first": dense(keys[3], inputs, widths[0]), "second": dense(keys[4], widths[0], deep)}
     critic |= {"last": dense(keys[5], deep, 1)}
 
     def sums(layer: dict[str, Any], of: Any) -> Any:
-        return of @ layer["w"][:-2] + layer["b"]
+        return of @ layer["w"][:-own] + layer["b"]
 
     def act(actor: Any, carry: Any, given: Any) -> tuple[Any, Any]:
         weights, day = carry
         part, noise, anew = given
-        action = scores(actor, hidden(actor["first"], part, weights)) + jnp.exp(actor["log_std"]) * noise
+        action = kind.scores(actor, hidden(actor["first"], part, weights)) + jnp.exp(actor["log_std"]) * noise
         traded, reward = step(weights, action, growth[day], environment)
         last = day == days - 2
         following = jnp.where(last, 0, day + 1)
@@ -148,9 +189,9 @@ def make_round(
         parts = sums(actor["first"], table)[seen][:, None], noise, jnp.broadcast_to(anew, (steps, *anew.shape))
         carry, (states, actions, rewards, ends, last) = lax.scan(lambda c, g: act(actor, c, g), carry, parts)
         of_critic = sums(critic["first"], table)
-        values = value_of(critic, hidden(critic["first"], of_critic[seen][:, None], states))
-        final = value_of(critic, hidden(critic["first"], of_critic[carry[1]][None], carry[0]))
-        at_end = value_of(critic, hidden(critic["first"], of_critic[-1][None], ends[days - 2 - seen[0]]))
+        values = kind.value_of(critic, hidden(critic["first"], of_critic[seen][:, None], states))
+        final = kind.value_of(critic, hidden(critic["first"], of_critic[carry[1]][None], carry[0]))
+        at_end = kind.value_of(critic, hidden(critic["first"], of_critic[-1][None], ends[days - 2 - seen[0]]))
         rewards, undone = rewards + agent.gamma * last[:, None] * at_end, 1.0 - last
         undone = jnp.broadcast_to(undone[:, None], rewards.shape)
         _, advantages = lax.scan(look_back, (final, jnp.zeros(envs)), (rewards, values, undone), reverse=True)
@@ -166,11 +207,13 @@ def make_round(
             market, mine = table[seen[drawn // envs]], states[drawn]
 
             def critic_loss(critic: Any) -> Any:
-                error = value_of(critic, hidden(critic["first"], sums(critic["first"], market), mine)) - returns[drawn]
+                error = (
+                    kind.value_of(critic, hidden(critic["first"], sums(critic["first"], market), mine)) - returns[drawn]
+                )
                 return jnp.where(jnp.abs(error) < 1, 0.5 * error**2, jnp.abs(error) - 0.5).mean()
 
             def actor_loss(actor: Any) -> Any:
-                mean = scores(actor, hidden(actor["first"], sums(actor["first"], market), mine))
+                mean = kind.scores(actor, hidden(actor["first"], sums(actor["first"], market), mine))
                 scaled = (actions[drawn] - mean) * jnp.exp(-actor["log_std"])
                 ratio = jnp.exp(-0.5 * (scaled**2).sum(1) - actor["log_std"].sum() - logprobs[drawn])
                 clipped = jnp.clip(ratio, 1 - agent.ratio_clip, 1 + agent.ratio_clip)

@@ -2,10 +2,10 @@
 
 Rounds of PPO and SAC with the shipped settings: as many vector steps, as many updates of as many transitions. SB3 has
 its own networks of the shipped widths over all numbers of a state, which are fewer operations than ``shared``'s over
-each ticker; the loop in JAX has those of ``shared``, and its compilation is not counted but said. One process, one
-thread, CPU seconds, repetitions in turn. ``python benchmarks/peers.py`` (two CPU minutes) writes sb3_ppo_ratio,
-sb3_sac_ratio and jax_ratio into ``benchmarks/results.json``. What it compares with: ``pip install -r
-requirements-bench.txt -c requirements.txt``; a package that is not there is left out.
+each ticker; the loop in JAX has those of ``shared``, then those of ``flat`` with 512 portfolios, and its compilation is
+not counted but said. One process, one thread, CPU seconds, repetitions in turn. ``python benchmarks/peers.py`` (three
+CPU minutes) writes sb3_ppo_ratio, sb3_sac_ratio, jax_ratio and jax_flat_ratio into ``benchmarks/results.json``. What it
+compares with: ``pip install -r requirements-bench.txt -c requirements.txt``; a package that is not there is left out.
 """
 
 import os
@@ -31,7 +31,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.run.threads import pin_threads
 
-TICKERS, ENVS = 20, 16
+TICKERS, ENVS, MANY_ENVS = 20, 16, 512
 
 
 def sb3_round(name: str, segment: Segment, num_envs: int) -> Callable[[], None]:
@@ -96,12 +96,16 @@ def sb3_round(name: str, segment: Segment, num_envs: int) -> Callable[[], None]:
     return lambda: peer.learn(steps * num_envs, reset_num_timesteps=False) and None
 
 
-def jax_round(segment: Segment, num_envs: int, networks: Any) -> Callable[[], None]:
-    """Return a round of the loop in JAX with the widths of this project's networks, after it has been compiled."""
-    from benchmarks.jitted import make_round
+def jax_round(segment: Segment, num_envs: int, ours: Any) -> Callable[[], None]:
+    """Return a round of the loop in JAX with the networks of this project's agent, after it has been compiled."""
+    from benchmarks.jitted import Flat, Shared, make_round
 
-    actor, critic = networks.act.widths.hidden, networks.cri.value[0].out_features
-    run = make_round(segment, agent_of("ppo").of({}), EnvironmentSettings(), num_envs, tuple(actor), critic)
+    widths = tuple(ours.act.widths.hidden)
+    if ours.act.architecture == "flat":
+        kind, deep = Flat(segment), widths[1]
+    else:
+        kind, deep = Shared(segment), ours.cri.value[0].out_features
+    run = make_round(segment, agent_of("ppo").of({}), EnvironmentSettings(), num_envs, kind, widths, deep)
     began = time.process_time()
     run()
     print(f"JAX compiles for {time.process_time() - began:.1f} CPU s")
@@ -113,13 +117,16 @@ def main() -> None:
     pin_threads()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # XLA's threads would take a core each
     segment = window(TICKERS)
-    ppo, networks, _ = iterate_ours("ppo", segment, {}, "shared", "tilt", ENVS)
+    ppo, agent, _ = iterate_ours("ppo", segment, {}, "shared", "tilt", ENVS)
     steps = {name: agent_of(name).of({}).horizon_len for name in ("ppo", "sac")}
     runs: dict[str, tuple[Callable[[], None], float]] = {"PPO, this one": (ppo, steps["ppo"])}
     if found := find_spec("stable_baselines3"):
         runs["PPO, SB3"] = sb3_round("ppo", segment, ENVS), steps["ppo"]
     if find_spec("jax"):
-        runs["PPO, JAX"] = jax_round(segment, ENVS, networks), steps["ppo"]
+        runs["PPO, JAX"] = jax_round(segment, ENVS, agent), steps["ppo"]
+        flat, agent, _ = iterate_ours("ppo", segment, {}, "flat", "tilt", MANY_ENVS)
+        runs["PPO flat, 512 portfolios, this one"] = flat, steps["ppo"]
+        runs["PPO flat, 512 portfolios, JAX"] = jax_round(segment, MANY_ENVS, agent), steps["ppo"]
     if found:
         runs["SAC, this one"] = iterate_ours("sac", segment, {}, "shared", "tilt", ENVS)[0], steps["sac"]
         runs["SAC, SB3"] = sb3_round("sac", segment, ENVS), steps["sac"]
@@ -127,7 +134,7 @@ def main() -> None:
         print("nothing to compare with: pip install -r requirements-bench.txt")
         return
     rates = measure(runs)
-    print(f"{machine()}; {TICKERS} tickers, {ENVS} portfolios, shipped settings, one thread\n")
+    print(f"{machine()}; {TICKERS} tickers, {ENVS} portfolios or as said, shipped settings, one thread\n")
     print("| vector steps per CPU second | median (range of five) |\n|---|---|")
     for name, rate in rates.items():
         print(f"| {name} | {rate.shown()} |")
@@ -135,6 +142,7 @@ def main() -> None:
         ("sb3_ppo_ratio", "PPO, this one", "PPO, SB3"),
         ("sb3_sac_ratio", "SAC, this one", "SAC, SB3"),
         ("jax_ratio", "PPO, this one", "PPO, JAX"),
+        ("jax_flat_ratio", "PPO flat, 512 portfolios, this one", "PPO flat, 512 portfolios, JAX"),
     ):
         if peer in rates:
             ratio = round(rates[own].median / rates[peer].median, 2)
