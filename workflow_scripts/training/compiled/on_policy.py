@@ -7,7 +7,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from workflow_scripts.training.agents.a2c import A2C
-from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.training.compiled import kernels
 from workflow_scripts.training.compiled.arrays import (
     Arrays,
@@ -72,14 +71,14 @@ class CompiledOnPolicy(PolicyGradient):
         market, own = self.parts(self.act, env.days_ahead(len(noise)))
         self.acting[3][:] = self.actor[2].T
         fixed = own, self.actor[2:6], *self.acting
-        shape = self.act.action_std_log.exp().numpy()
+        deviation = self.act.action_std_log.exp().numpy()
         if (environment := env.for_a_kernel()) is not None:
             written = states.numpy(), actions.numpy(), rewards.numpy()
-            kernels.walk(noise.numpy(), shape, market, *fixed, *environment, *written)
+            kernels.walk(noise.numpy(), deviation, market, *fixed, *environment, *written)
             env.day += len(noise)
             return
         for step in range(len(noise)):
-            day = states[step].numpy(), noise[step].numpy(), shape, market[step : step + 1]
+            day = states[step].numpy(), noise[step].numpy(), deviation, market[step : step + 1]
             kernels.explore(*day, *fixed, actions[step].numpy())
             env.step(self.to_env(actions[step]), states[step + 1], rewards[step])
 
@@ -94,7 +93,7 @@ class CompiledOnPolicy(PolicyGradient):
     def update(self, seen: Transitions, drawn: Tensor, learns_values: bool) -> tuple[Any, Any, Tensor, Any]:
         """Make an update from drawn transitions, both networks in one pass."""
         logprobs, entropy = torch.empty(len(drawn)), self.normaliser() + 0.5 * self.action_dim
-        clip = self.settings.ratio_clip if isinstance(self.settings, PPO) else None
+        clip: float | None = getattr(self.settings, "ratio_clip", None)  # PPO's
         objective = clip is not None, clip or 0.0, self.settings.lambda_entropy
         parts = seen.actions, seen.logprobs, seen.advantages, seen.returns
         loss, climbed = self.gradients(seen, drawn, *(part.numpy() for part in parts), *objective, logprobs.numpy())
