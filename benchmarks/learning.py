@@ -2,9 +2,9 @@
 
 Each is the pipeline's own: shipped search space, `snakemake`, sealed backtest of the default configuration and of the
 incumbent on eight unseen years, beside the benchmark and an oracle. ``python benchmarks/learning.py`` writes
-``benchmarks/learning.json``, anew with every figure, and prints a table; ``--agents``, ``--markets`` and ``--trials``
-take less. PPO's four sweeps need about half an hour on one core, those of each off-policy agent some hours. A run that
-was stopped goes on where it was.
+``benchmarks/learning.json``, anew with every figure, and prints a table; ``--agents``, ``--markets``, ``--trials`` and
+``--folds`` take less, ``--search-space ppo_plan`` takes the seed plan's space. PPO's four sweeps need half an hour
+on one core, those of each off-policy agent some hours. A run that was stopped goes on where it was.
 """
 
 import json
@@ -44,6 +44,7 @@ def main(
     markets: tuple[str, ...] = tuple(MARKETS),
     trials: int = 40,
     folds: int = FOLDS["count"],
+    search_space: str | None = None,
     folder: Path = FOLDER,
 ) -> None:
     """Run the sweeps, print a table, write the figures.
@@ -53,31 +54,38 @@ def main(
         markets: markets to look at, by what is planted.
         trials: trials of a sweep, the default configuration among them.
         folds: folds that judge a trial.
+        search_space: another one than the agent's own, whose figures stand apart.
         folder: where the sweeps' results are kept.
 
     """
+    rows = {agent: f"{agent}, {search_space}" if search_space else agent for agent in agents}
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for agent in agents:
         for market in markets:
-            of_agent = known.setdefault(agent, {})
-            of_agent.setdefault("markets", {})[market] = learn(agent, market, trials, folds, folder)
+            of_agent = known.setdefault(rows[agent], {})
+            of_agent.setdefault("markets", {})[market] = learn(agent, market, trials, folds, folder, search_space)
             of_agent |= summary(of_agent["markets"])
             known["machine"] = machine()
             RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
-    print(table({agent: known[agent]["markets"] for agent in agents}))
+    print(table({row: known[row]["markets"] for row in rows.values()}))
 
 
-def learn(agent: str, market: str, trials: int, folds: int, folder: Path) -> dict[str, Any]:
+def learn(
+    agent: str, market: str, trials: int, folds: int, folder: Path, search_space: str | None = None
+) -> dict[str, Any]:
     """Run a sweep of an agent on a market in a folder, and return its figures."""
-    sweep = f"{agent}_{market}"
+    sweep = "_".join(filter(None, (agent, search_space, market)))
     config = folder / f"{sweep}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    config.write_text(yaml.safe_dump(settings_of(agent, market, trials, folds)), encoding="utf-8")
+    settings = settings_of(sweep, agent, market, trials, folds)
+    if search_space:
+        settings["sweeps"][sweep]["search_space"] = search_space
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     run_sweep(config, folder, sweep, market)
     return figures_of(folder / "results", sweep, market)
 
 
-def settings_of(agent: str, market: str, trials: int, folds: int) -> dict[str, Any]:
+def settings_of(sweep: str, agent: str, market: str, trials: int, folds: int) -> dict[str, Any]:
     """Return the config.yaml of a sweep."""
     strength = MARKETS[market]
     days = pd.bdate_range(FIRST_DAY, periods=DAYS)
@@ -88,7 +96,7 @@ def settings_of(agent: str, market: str, trials: int, folds: int) -> dict[str, A
         "seeds": SEEDS,
         "backtest": {"top": 1},
         "sweeps": {
-            f"{agent}_{market}": {
+            sweep: {
                 "agent": agent,
                 "market": market,
                 "optimizer": "tpe",

@@ -13,6 +13,11 @@ def test_ppo_reaches_four_fifths_of_the_strong_oracle_by_default_and_nine_tenths
     assert strong["tuned"] >= 0.9 * strong["oracle"], strong
 
 
+def test_a_sweep_of_the_seed_plans_space_finds_what_its_default_does_not(tmp_path):
+    strong = learn("ppo", "strong", 20, 2, tmp_path, "ppo_plan")
+    assert strong["tuned"] - strong["default"] >= 0.5, strong
+
+
 def test_ppo_reaches_three_quarters_of_the_oracle_where_the_signal_is_of_medium_strength(tmp_path):
     medium = learn("ppo", "medium", 5, 2, tmp_path)
     assert medium["tuned"] >= 0.75 * medium["oracle"], medium
@@ -27,4 +32,5 @@ def test_on_noise_no_agent_is_above_the_benchmark(tmp_path, agent):
 @pytest.mark.parametrize("agent", ["a2c", "ddpg", "td3", "sac", "modsac"])
 def test_every_other_agent_reaches_three_fifths_of_the_oracle_by_default_in_four_of_five_seeds(tmp_path, agent):
     strong = learn(agent, "strong", 1, 1, tmp_path)
+    assert strong["cpu_s_per_run"] <= 60, strong
     assert sum(sharpe >= 0.6 * strong["oracle"] for sharpe in strong["default_by_seed"]) >= 4, strong
