@@ -32,7 +32,7 @@ FOLDER = Path(tempfile.gettempdir()) / "foldsweep_learning"
 # What a unit of the signal adds to a ticker's expected return of the next day.
 MARKETS = {"strong": 0.0015, "medium": 0.0007, "weak": 0.0004, "noise": 0.0}
 DAYS, DAYS_BEFORE_TEST = 6000, 4000
-FOLDS = {"count": 3, "train_days": 2000, "validation_days": 500, "purge_days": 5}
+FOLDS = {"count": 2, "train_days": 2000, "validation_days": 500, "purge_days": 5}
 SEEDS = {"tuning": [0], "final": [100, 101, 102, 103, 104]}
 ROUND_SIZE = 5
 AGENTS = ("ppo", "a2c", "ddpg", "td3", "sac", "modsac")
