@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from workflow_scripts.training.agents.a2c import A2C
 from workflow_scripts.training.compiled import kernels
 from workflow_scripts.training.compiled.arrays import (
     Arrays,
@@ -30,7 +29,6 @@ class CompiledOnPolicy(PolicyGradient):
     """What networks of both architectures share: they differ in the rows of a state, and in the update."""
 
     kernels: ClassVar[Any] = kernels
-    settings: A2C
 
     def prepare(self, env: TradingEnv) -> None:
         """Take the arrays in which weights and gradients lie, and those that kernels work in."""
