@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import PACKAGE
 from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
@@ -31,12 +30,13 @@ class DDPG(OffPolicy):
         return DeterministicPolicyGradient
 
     def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
-        """Return that of DDPG and TD3 with networks ``flat``; an agent derived from them may learn something else."""
-        if type(self).__module__.rpartition(".")[0] != PACKAGE or architecture != "flat":
+        """Return that of DDPG and TD3; a user's own agent derived from them may learn something else."""
+        if not self.is_shipped():
             return None
+        from workflow_scripts.training.compiled.ddpg import CompiledDDPG
         from workflow_scripts.training.compiled.flat import CompiledFlatDDPG
 
-        return CompiledFlatDDPG
+        return CompiledDDPG if architecture == "shared" else CompiledFlatDDPG
 
     def target_noise_std(self) -> float:
         """Return the standard deviation of the noise that smooths the target policy."""

@@ -593,11 +593,74 @@ def _turn_critics(critics: tuple[tuple[Floats, ...], ...], turned: tuple[tuple[F
 
 
 @_compiled
-def sac_critic_gradients(
+def _act_by_tanh(outputs: Floats, bias: Floats, noise: Floats, rows: Floats, column: int) -> None:
+    """Write actions tanh u + noise, within [-1, 1], into a column of rows, and u in place of outputs (rows, 1)."""
+    states, tickers = noise.shape
+    for place in range(states):
+        for ticker in range(tickers):
+            row = place * tickers + ticker
+            outputs[row, 0] += bias[0]
+            action = np.float32(math.tanh(outputs[row, 0])) + noise[place, ticker]
+            rows[row, column] = min(max(action, np.float32(-1)), np.float32(1))
+
+
+@_compiled
+def _slopes_by_action(
+    slopes: Floats,
+    critic: tuple[Floats, ...],
+    turned: tuple[Floats, ...],
+    layers: tuple[Floats, Floats, Floats],
+    means: Floats,
+    back: Floats,
+    of_action: Floats,
+    add: bool,
+) -> None:
+    """Write the slopes (rows, 1) by actions from those by a critic's values (states, 1), or add them.
+
+    ``layers`` is what ``_action_values`` wrote: both hidden layers, and the one after the mean.
+    """
+    wide, slim, low = layers
+    unused = np.empty(len(wide[0]), np.float32)
+    _scored_back(slopes, critic[6], low, unused)
+    _multiply(low, critic[4], means, False, False, False)
+    _pooled_back(means, slim, unused)
+    _multiply(slim, critic[2], back, False, False, False)
+    _rectified_back(back, wide, unused)
+    column = len(turned[0]) - 1
+    _multiply(back, turned[0][column : column + 1], of_action, False, True, add)
+
+
+@_compiled
+def _outputs_back(
+    rows: Floats,
+    actor: tuple[Floats, ...],
+    gradient: tuple[Floats, ...],
+    wide: Floats,
+    slim: Floats,
+    slopes: Floats,
+    slim_back: Floats,
+    wide_back: Floats,
+) -> None:
+    """Add the gradient of an actor from the slopes by its outputs."""
+    for row in range(len(slopes)):
+        for output in range(slopes.shape[1]):
+            gradient[5][output] += slopes[row, output]
+    _multiply(slopes, slim, gradient[4], True, False, True)
+    _multiply(slopes, actor[4], slim_back, False, False, False)
+    _rectified_back(slim_back, slim, gradient[3])
+    _multiply(slim_back, wide, gradient[2], True, False, True)
+    _multiply(slim_back, actor[2], wide_back, False, False, False)
+    _rectified_back(wide_back, wide, gradient[1])
+    _multiply(wide_back, rows, gradient[0], True, False, True)
+
+
+@_compiled
+def critic_gradients(
     drawn: Integers,
     buffer: tuple[Any, ...],
     table: Floats,
     noise: Floats,
+    samples: bool,
     offset: float,
     discount: float,
     temperature: float,
@@ -612,24 +675,26 @@ def sac_critic_gradients(
 ) -> float:
     """Add the gradients of the critics' loss of the drawn transitions; return the loss.
 
-    A critic learns r + γ (min Q'(s', a') − α log π(a' | s')) with a' drawn by the policy (Haarnoja et al. 2018, eq. 5).
+    A critic learns r + γ (min Q'(s', a') − α log π(a' | s')) with a' drawn by the policy (Haarnoja et al. 2018, eq. 5),
+    or without the entropy and with a' = tanh u + noise (Fujimoto et al. 2018, eq. 14).
 
     Args:
         drawn: (batch,) places of the transitions, step × envs + env.
         buffer: rows of the states, their days and portfolios, actions, rewards: those of ``Replay``.
         table: (days, tickers, inputs) what the networks see of the market.
-        noise: (batch, tickers) standard normal numbers.
+        noise: (batch, tickers) standard normal numbers, or what is added to the actions.
+        samples: whether the policy draws its actions.
         offset: of log σ.
         discount: γ.
         temperature: α.
-        actor: weights and biases of the three layers.
+        actor: weights and biases of the three layers of the policy that chooses a'.
         turned_actor: to hold the transposes of its first two.
         critics: for each weights and biases of the two layers before the mean and the two after it.
         gradients: arrays of the same shapes, to which is added.
         turned_critics: to hold the transposes of the first three.
         aims: the target networks Q'.
         turned_aims: to hold theirs.
-        work: arrays that a block of rows writes over, see ``CompiledSAC``.
+        work: arrays that a block of rows writes over, see ``CompiledShared``.
 
     """
     starts, days, portfolios, actions, rewards = buffer
@@ -640,7 +705,7 @@ def sac_critic_gradients(
     _turn(actor[2], turned_actor[1])
     _turn_critics(critics, turned_critics)
     _turn_critics(aims, turned_aims)
-    targets, logprobs, slots = np.empty(block, np.float32), np.empty(block, np.float32), np.empty(block, np.int64)
+    targets, logprobs, slots = np.empty(block, np.float32), np.zeros(block, np.float32), np.empty(block, np.int64)
     for first in range(0, batch, block):
         count = min(block, batch - first)
         high = count * tickers
@@ -651,18 +716,23 @@ def sac_critic_gradients(
             slots[place] = (starts[step] + 1) % len(days)
             _look_up(days[slots[place]], portfolios[slots[place], env], table, rows[place * tickers :])
         _actor_outputs(seen, actor, turned_actor, wide, slim, outputs[:high])
-        _sample(outputs[:high], actor[5], offset, noise[first : first + count], seen, logprobs, width)
+        if samples:
+            _sample(outputs[:high], actor[5], offset, noise[first : first + count], seen, logprobs, width)
+        else:
+            _act_by_tanh(outputs[:high], actor[5], noise[first : first + count], seen, width)
         _action_values(seen, aims[0], turned_aims[0], wide, slim, *parts, values[:count])
-        _action_values(seen, aims[1], turned_aims[1], wide, slim, *parts, spare[:count])
+        for number in range(1, len(aims)):
+            _action_values(seen, aims[number], turned_aims[number], wide, slim, *parts, spare[:count])
+            for place in range(count):
+                values[place, 0] = min(values[place, 0], spare[place, 0])
         for place in range(count):
             step, env = divmod(drawn[first + place], envs)
-            least = min(values[place, 0], spare[place, 0])
-            targets[place] = rewards[step, env] + discount * (least - temperature * logprobs[place])
+            targets[place] = rewards[step, env] + discount * (values[place, 0] - temperature * logprobs[place])
             row = starts[step]
             _look_up(days[row], portfolios[row, env], table, rows[place * tickers :])
             for ticker in range(tickers):
                 rows[place * tickers + ticker, width] = actions[step, env, ticker]
-        for number in range(2):
+        for number in range(len(critics)):
             critic, gradient = critics[number], gradients[number]
             _action_values(seen, critic, turned_critics[number], wide, slim, *parts, values[:count])
             loss += _huber(values[:count], targets[:count], batch)
@@ -692,7 +762,7 @@ def sac_act(
     """Draw the policy's actions in the drawn states and their log-probabilities; keep what the gradient needs.
 
     Args:
-        drawn: as are all that are not named here, see ``sac_critic_gradients``.
+        drawn: as are all that are not named here, see ``critic_gradients``.
         turned_actor: the transposes, which stand there.
         whole: arrays of the whole batch to be written: rows, both hidden layers, outputs.
         logprobs: (batch,) to be written.
@@ -745,7 +815,6 @@ def sac_actor_gradient(
     batch = len(all_rows) // tickers
     share = np.float32(temperature / batch)
     _turn_critics(aims, turned_aims)
-    unused = np.empty(len(hidden[0]), np.float32)
     for first in range(0, batch, block):
         count = min(block, batch - first)
         high, part = count * tickers, slice(first * tickers, (first + count) * tickers)
@@ -763,29 +832,71 @@ def sac_actor_gradient(
             found[0][place, 0] = 0 if second else np.float32(-1) / np.float32(batch)
             found[1][place, 0] = np.float32(-1) / np.float32(batch) if second else 0
         for number in range(2):
-            aim, (wide, slim, low) = aims[number], kept[number]
-            _scored_back(found[number], aim[6], low, unused)
-            _multiply(low, aim[4], means, False, False, False)
-            _pooled_back(means, slim, unused)
-            _multiply(slim, aim[2], back[:high], False, False, False)
-            _rectified_back(back[:high], wide, unused)
-            by_action = turned_aims[number][0][column : column + 1]
-            _multiply(back[:high], by_action, of_action[:high], False, True, number == 1)
+            critic, written = (aims[number], turned_aims[number], kept[number]), (back[:high], of_action[:high])
+            _slopes_by_action(found[number], *critic, means, *written, number == 1)
         outputs = all_outputs[part]
         for row in range(high):
             action, moved = rows[row, column], outputs[row, 0]
             by_drawn = of_action[row, 0] * (np.float32(1) - action * action) + np.float32(2) * share * action
             outputs[row, 0], outputs[row, 1] = by_drawn, (by_drawn * moved - share) * outputs[row, 1]
-            gradient[5][0] += outputs[row, 0]
-            gradient[5][1] += outputs[row, 1]
-        wide, slim = all_hidden[part], all_narrow[part]
-        _multiply(outputs, slim, gradient[4], True, False, True)
-        _multiply(outputs, actor[4], other_narrow[:high], False, False, False)
-        _rectified_back(other_narrow[:high], slim, gradient[3])
-        _multiply(other_narrow[:high], wide, gradient[2], True, False, True)
-        _multiply(other_narrow[:high], actor[2], back[:high], False, False, False)
-        _rectified_back(back[:high], wide, gradient[1])
-        _multiply(back[:high], rows, gradient[0], True, False, True)
+        layers, written = (all_hidden[part], all_narrow[part]), (other_narrow[:high], back[:high])
+        _outputs_back(rows, actor, gradient, *layers, outputs, *written)
+
+
+@_compiled
+def ddpg_actor_gradient(
+    drawn: Integers,
+    buffer: tuple[Any, ...],
+    table: Floats,
+    penalty: float,
+    actor: tuple[Floats, ...],
+    gradient: tuple[Floats, ...],
+    turned_actor: tuple[Floats, ...],
+    aims: tuple[tuple[Floats, ...], ...],
+    turned_aims: tuple[tuple[Floats, ...], ...],
+    work: tuple[Floats, ...],
+) -> float:
+    """Add the gradient of penalty × mean u² − mean Q'(s, tanh u), u = the actor's outputs; return the mean of Q'.
+
+    Args:
+        drawn: as are all that are not named here, see ``critic_gradients``.
+        penalty: of outputs in the flat ends of tanh.
+        gradient: of the actor, to which is added.
+        aims: the first one is Q'.
+        work: arrays that a block of rows writes over, and of the critic what differs.
+
+    """
+    starts, days, portfolios = buffer[:3]
+    rows, hidden, narrow, back, outputs, pooled, _, deep_back, values = work[:9]
+    other_hidden, other_narrow, other_deep, of_action = work[10:]
+    batch, envs, (tickers, width) = len(drawn), portfolios.shape[1], table.shape[1:]
+    block, objective = len(pooled), 0.0
+    still = np.zeros((block, tickers), np.float32)
+    per_output, per_state = np.float32(2 * penalty / (batch * tickers)), np.float32(-1 / batch)
+    _turn(actor[0], turned_actor[0])
+    _turn(actor[2], turned_actor[1])
+    _turn_critics(aims, turned_aims)
+    for first in range(0, batch, block):
+        count = min(block, batch - first)
+        high = count * tickers
+        seen, out, found = rows[:high], outputs[:high], values[:count]
+        for place in range(count):
+            step, env = divmod(drawn[first + place], envs)
+            _look_up(days[starts[step]], portfolios[starts[step], env], table, rows[place * tickers :])
+        _actor_outputs(seen, actor, turned_actor, hidden[:high], narrow[:high], out)
+        _act_by_tanh(out, actor[5], still[:count], seen, width)
+        layers, critic = (other_hidden[:high], other_narrow[:high], other_deep[:count]), (aims[0], turned_aims[0])
+        _action_values(seen, *critic, layers[0], layers[1], pooled[:count], layers[2], found)
+        for place in range(count):
+            objective += found[place, 0]
+            found[place, 0] = per_state
+        _slopes_by_action(found, *critic, layers, deep_back[:count], back[:high], of_action[:high], False)
+        for row in range(high):
+            action = seen[row, width]
+            out[row, 0] = of_action[row, 0] * (np.float32(1) - action * action) + per_output * out[row, 0]
+        written = other_narrow[:high], back[:high]
+        _outputs_back(seen, actor, gradient, hidden[:high], narrow[:high], out, *written)
+    return objective / batch
 
 
 @_compiled

@@ -1,58 +1,29 @@
-"""SAC and ModSAC with compiled updates."""
+"""SAC and ModSAC with networks ``shared`` and compiled updates."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from workflow_scripts.training.compiled import kernels
-from workflow_scripts.training.compiled.arrays import (
-    Arrays,
-    arrays,
-    empty,
-    gradients,
-    market_part,
-    optimizer_arrays,
-    rates,
-    weights_of,
-)
+from workflow_scripts.training.compiled.arrays import Arrays, empty, market_part, optimizer_arrays, rates
+from workflow_scripts.training.compiled.off_policy import CompiledShared
 from workflow_scripts.training.environment.trading_env import TradingEnv
-from workflow_scripts.training.learners.adamw import as_one_vector
 from workflow_scripts.training.learners.off_policy import ACTION_SCALE
 from workflow_scripts.training.learners.sac import ALPHA_LOG_RANGE, ModifiedSoftActorCritic, SoftActorCritic
 from workflow_scripts.training.learners.trading_agent import CLIP_GRAD_NORM
-from workflow_scripts.training.networks.market import Ensemble, first_layer
+from workflow_scripts.training.networks.market import first_layer
 
 
-class CompiledSAC(SoftActorCritic):
+class CompiledSAC(CompiledShared, SoftActorCritic):
     """What ``SoftActorCritic`` does with networks ``shared`` and no action for cash."""
 
-    kernels: ClassVar[Any] = kernels
-
     def prepare(self, env: TradingEnv) -> None:
-        """Take the arrays in which weights and gradients lie, and those that kernels work in."""
+        """Take the temperature too."""
         super().prepare(env)
-        scores = weights_of(self.act.scores[::2])
-        self.actor, self.actor_gradient = arrays(scores), gradients(scores)
-        self.all_aims = as_one_vector(list(self.cri_target.parameters()))
-        critics, aims = _weights(self.cri), _weights(self.cri_target)
-        self.critics, self.critic_gradients = tuple(map(arrays, critics)), tuple(map(gradients, critics))
-        self.aims = tuple(map(arrays, aims))
-        optimizers = self.act_optimizer, self.cri_optimizer, self.alpha_optimizer
-        self.actor_step, self.critic_step, self.temperature_step = map(optimizer_arrays, optimizers)
-        (width, narrow), inputs = self.act.widths.hidden, self.act.widths.inputs
-        block = max(1, kernels.ROWS_AT_ONCE // env.tickers)
-        rows = block * env.tickers
-        of_rows = [(rows, size) for size in (inputs + 1, width, narrow, width, 2)]
-        self.work = empty(*of_rows, (block, narrow), (block, narrow), (block, narrow), (block, 1), (block, 1))
-        self.more_work = empty((rows, width), (rows, narrow), (block, narrow), (rows, 1))
+        self.temperature_step = optimizer_arrays(self.alpha_optimizer)
         self.whole: Arrays = ()
-        self.turned_actor = empty((inputs, width), (width, narrow))
-        of_a_critic = (inputs + 1, width), (width, narrow), (narrow, narrow)
-        self.turned_critics, self.turned_aims = (
-            tuple(empty(*of_a_critic) for _ in range(self.settings.critics)) for _ in range(2)
-        )
 
     @torch.no_grad()
     def explore(self, env: TradingEnv, steps: int) -> None:
@@ -104,27 +75,11 @@ class CompiledSAC(SoftActorCritic):
     @torch.no_grad()
     def _update_critics(self) -> tuple[Tensor, Any]:
         drawn = self.buffer.draw(self.settings.batch_size, self.generator)
-        noise = self.normal(torch.Size((len(drawn), self.action_dim)))
-        loss = kernels.sac_critic_gradients(
-            drawn.numpy(),
-            self._buffer(),
-            self.act.table.numpy(),
-            noise.numpy(),
-            self.act.shape.initial_log_std,
-            self.settings.gamma,
+        noise, temperature = (
+            self.normal(torch.Size((len(drawn), self.action_dim))),
             math.exp(self.temperature_step[0][0]),
-            self.actor,
-            self.turned_actor,
-            self.critics,
-            self.critic_gradients,
-            self.turned_critics,
-            self.aims,
-            self.turned_aims,
-            self.work,
         )
-        kernels.adamw(*self.critic_step, *rates(self.cri_optimizer), CLIP_GRAD_NORM)
-        self.all_aims.lerp_(self.cri_optimizer.weights, self.settings.soft_update_tau)
-        return drawn, loss
+        return drawn, self.step_critics(drawn, noise, self.actor, temperature)
 
     @torch.no_grad()
     def _update_actor(self, inputs: Tensor) -> None:
@@ -136,7 +91,7 @@ class CompiledSAC(SoftActorCritic):
             self.whole = empty(*((rows, size) for size in (widths.inputs + 1, *widths.hidden, 2)))
         kernels.sac_act(
             drawn.numpy(),
-            self._buffer(),
+            self.memory(),
             self.act.table.numpy(),
             noise.numpy(),
             self.act.shape.initial_log_std,
@@ -167,15 +122,6 @@ class CompiledSAC(SoftActorCritic):
         kernels.adamw(*self.temperature_step, *rates(self.alpha_optimizer), CLIP_GRAD_NORM)
         logarithm[0] = min(max(logarithm[0], ALPHA_LOG_RANGE[0]), ALPHA_LOG_RANGE[1])
 
-    def _buffer(self) -> Arrays:
-        return tuple(self.buffer.rows[name].numpy() for name in ("starts", "days", "portfolios", "actions", "rewards"))
-
 
 class CompiledModSAC(CompiledSAC, ModifiedSoftActorCritic):
     """What ``ModifiedSoftActorCritic`` does with networks ``shared`` and no action for cash."""
-
-
-def _weights(ensemble: Ensemble) -> list[list[Tensor]]:
-    """Return weights and biases of the members' layers before the mean over tickers and after it."""
-    members: list[Any] = list(ensemble.members)
-    return [weights_of([*member.embedding[::2], *member.value[::2]]) for member in members]

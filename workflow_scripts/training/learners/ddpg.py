@@ -53,11 +53,13 @@ class DeterministicPolicyGradient(BufferedAgent):
 
     def target_action(self, outputs: Tensor) -> Tensor:
         """Return the target policy's actions (batch, action_dim), smoothed by noise, for its network's outputs."""
-        action = outputs.tanh()
+        return (outputs.tanh() + self.smoothing(outputs.shape)).clamp(-1, 1)
+
+    def smoothing(self, shape: torch.Size) -> Tensor:
+        """Return the noise that smooths the target policy, TD3's (Fujimoto et al. 2018, eq. 14)."""
         if deviation := self.settings.target_noise_std():
-            noise = deviation * self.normal(action.shape)
-            action = (action + noise.clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)).clamp(-1, 1)
-        return action
+            return (deviation * self.normal(shape)).clamp(-TARGET_NOISE_CLIP, TARGET_NOISE_CLIP)
+        return torch.zeros(shape, device=self.device)
 
     def _update_actor(self, inputs: Tensor) -> Tensor:
         output = self.act.evaluate(inputs)
