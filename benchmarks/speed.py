@@ -60,6 +60,7 @@ OFF_POLICY_SETTINGS = {
     "batch_size": 256,
     "buffer_size": 512,
 }
+AS_SHIPPED = ("ppo", "a2c", "ddpg", "td3", "sac", "modsac")
 OFF_POLICY = {"SAC": AgentSAC, "ModSAC": AgentModSAC, "TD3": AgentTD3, "DDPG": AgentDDPG}
 FAULTS = """\
 What the comparison meets in elegantrl 0.3.6:
@@ -239,20 +240,40 @@ def iterate_theirs(kind: type, segment: Segment, settings: Mapping[str, Any]) ->
 
 
 def iterate_ours(
-    name: str, segment: Segment, settings: Mapping[str, Any], architecture: Any, mode: ActionMode, num_envs: int
+    name: str,
+    segment: Segment,
+    settings: Mapping[str, Any],
+    architecture: Any,
+    mode: ActionMode,
+    num_envs: int,
+    plain: bool = False,
 ) -> tuple[Callable[[], None], Any, TradingEnv]:
-    """Return one round of this project's agent, with the agent and its environment."""
+    """Return one round of this project's agent, compiled unless said, with the agent and its environment."""
     env = make_env(segment, EnvironmentSettings(action_mode=mode), architecture, num_envs, random_start=True)
     hyperparameters = agent_of(name).of(settings)
-    learner = choose_learner(hyperparameters, env.settings, architecture, "cpu")
+    chosen = choose_learner(hyperparameters, env.settings, architecture, "cpu")
+    learner = hyperparameters.learner() if plain else chosen
     agent = learner(segment, env, hyperparameters, architecture)
     return lambda: agent.learn(env, agent.settings.horizon_len) and None, agent, env
 
 
-def round_as_shipped(name: str, segment: Segment) -> tuple[Callable[[], None], int]:
-    """Return one round of an agent with the shipped settings, and its vector steps."""
-    run, agent, _ = iterate_ours(name, segment, {}, "shared", "tilt", 16)
-    return run, agent.settings.horizon_len
+def measure_as_shipped() -> tuple[list[str], dict[str, Any]]:
+    """Return a table of each agent as shipped, compiled beside plain, and its figures."""
+    segment, runs = window(20), {}
+    for name in AS_SHIPPED:
+        for how in ("compiled", "plain"):
+            run, agent, _ = iterate_ours(name, segment, {}, "shared", "tilt", 16, plain=how == "plain")
+            runs[f"{name}, {how}"] = run, agent.settings.horizon_len
+    rates = measure(runs)
+    rows = ["| as shipped, vector steps per CPU second | compiled | plain | ratio |", "|---|---|---|---|"]
+    figures = {}
+    for name in AS_SHIPPED:
+        compiled, plain = (rates[f"{name}, {how}"] for how in ("compiled", "plain"))
+        ratio = compiled.median / plain.median
+        rows.append(f"| {name} | {compiled.shown()} | {plain.shown()} | {ratio:.1f} |")
+        figures[f"shipped_{name}_vector_steps_per_cpu_second"] = round(compiled.median)
+        figures[f"{name}_compiled_ratio"] = round(ratio, 2)
+    return rows, figures
 
 
 def ppo_products(segment: Segment, updates: int, batch: int) -> list[tuple[int, int, int, int]]:
@@ -352,19 +373,13 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
         }
     )
     off_policy = measure_off_policy(segment)
-    small = window(20)
-    shipped = measure(
-        {
-            "PPO as shipped": round_as_shipped("ppo", small),
-            "SAC as shipped": round_as_shipped("sac", small),
-        }
-    )
+    of_shipped, figures_of_shipped = measure_as_shipped()
     peak, largest = (rates.pop(name).median for name in ("products", "large products"))
     bound = HORIZON / (needed / peak)
     ours, theirs = (rate.median for rate in rates.values())
     rows = ["| vector steps per CPU second | median (range of five) |", "|---|---|"]
     rows += [f"| {name}, 512 envs, flat 256×128 | {rate.shown()} |" for name, rate in (rates | off_policy).items()]
-    rows += [f"| {name}, 16 envs, 20 tickers | {rate.shown()} |" for name, rate in shipped.items()]
+    rows += ["", *of_shipped]
     split = split_of_an_iteration(agent, env)
     rows += [
         "",
@@ -381,8 +396,7 @@ def measure_agents(segment: Segment) -> tuple[list[str], dict[str, Any]]:
         "ppo_gflop_a_round": round(needed / 1e9, 1),
         **off_policy_ratios(off_policy),
         "split": split,
-        "shipped_ppo_vector_steps_per_cpu_second": round(shipped["PPO as shipped"].median),
-        "shipped_sac_vector_steps_per_cpu_second": round(shipped["SAC as shipped"].median, 1),
+        **figures_of_shipped,
     }
 
 
