@@ -1,15 +1,15 @@
 """Does an optimizer find better agents than random search at equal cost? Sweeps on planted markets, by the pipeline.
 
-On each market the optimizers tune PPO, SAC and ModSAC for as many vector steps as random search does. The search spaces
-are those of the seed plan, whose default configurations learn little: in the shipped ones tuning has nothing to win.
-The sealed backtest then trains each sweep's incumbent anew and trades days that no sweep has read. A gain is a Sharpe
-ratio less the benchmark's on the same days.
+On each market all optimizers tune PPO for as many vector steps as random search does, and the seed plan's tune SAC and
+ModSAC. The search spaces are the seed plan's, whose default configurations learn little: in the shipped ones tuning has
+nothing to win. The sealed backtest then trains each sweep's incumbent anew and trades days that no sweep has read. A
+gain is a Sharpe ratio less the benchmark's on the same days.
 
 What it costs to reach 90 % of the best: a sweep's best gain in validation so far, after each trial, against 0.9 times
 the best that any sweep of the agent has on that market in the end; in shares of the vector steps of random search.
 
 ``python benchmarks/sweeps.py`` writes ``benchmarks/sweeps.json``, anew with every market, and prints a table; it takes
-seventy minutes of CPU time. ``--agents`` and ``--markets`` take less. A run that was stopped goes on where it was.
+two hours of CPU time. ``--agents`` and ``--markets`` take less. A run that was stopped goes on where it was.
 """
 
 import json
@@ -74,6 +74,10 @@ SWEEPS: dict[str, dict[str, dict[str, Any]]] = {
         "smac_hyperband_steps": BY_STEPS | {"rounds": 12, "min_budget": 1536},
         "smac_hyperband_steps_continued": BY_STEPS | {"rounds": 16, "min_budget": 1536, "continue_training": True},
         "smac_hyperband_runs": BY_RUNS | {"rounds": 12},
+        "dehb_steps": BY_STEPS | {"rounds": 12, "min_budget": 1536},
+        "dehb_runs": BY_RUNS | {"rounds": 12},
+        "pbt": {"rounds": 5, "round_size": 16, "interval": 1229},
+        "pb2": {"rounds": 5, "round_size": 16, "interval": 1229},
     },
     "sac": {
         "random": {"rounds": 2},
@@ -236,7 +240,7 @@ def rows_of(markets: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each agent's default configuration and for each of its sweeps: means over the markets."""
     rows: list[dict[str, Any]] = []
     for agent, optimizers in SWEEPS.items():
-        own = [market for market in markets if f"{agent}_random" in market["sweeps"]]
+        own = [market for market in markets if market["sweeps"].keys() >= {f"{agent}_{name}" for name in optimizers}]
         if not own:
             continue
         whole = FULL_TRIALS[agent] * FOLDS["count"] * len(SEEDS["tuning"]) * BUDGETS[agent]

@@ -48,7 +48,7 @@ def test_the_optimizers_are_compared_at_equal_cost(optimizer, fidelity):
 
 def test_the_sweeps_on_planted_markets_cost_the_same(tmp_path):
     settings = sweeps.settings_of(1, sweeps.SWEEPS, tmp_path)
-    assert len(settings["sweeps"]) == 14
+    assert len(settings["sweeps"]) == 18
     sweeps.check_costs(settings)
     settings["sweeps"]["sac_random"]["rounds"] = 3
     with pytest.raises(ValueError, match="sac_random costs 30720 vector steps, the other sweeps of sac 20480"):
