@@ -324,3 +324,12 @@ def test_kernels_are_compiled_once_and_that_is_said(name, architecture, caplog, 
         compile_once(settings, settings.learner(), architecture, logging.getLogger())
     (line,) = caplog.messages
     assert line.startswith(f"compiled {kind.__name__} in ")
+
+
+def test_an_agent_with_another_number_of_critics_compiles_for_itself(caplog, tmp_path, monkeypatch):
+    monkeypatch.setattr(kernels, "CACHE", tmp_path / "cache")
+    with caplog.at_level(logging.INFO):
+        for name in ("td3", "ddpg", "td3"):
+            settings = agent_of(name)()
+            compile_once(settings, settings.compiled_learner("shared"), "shared", logging.getLogger())
+    assert len(caplog.messages) == 2

@@ -42,7 +42,8 @@ def compile_once(settings: Agent, learner: type[TradingAgent], architecture: Arc
     for module in (kernels, environment_kernels):
         digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(f"{numba.__version__} {binding.get_host_cpu_name()}".encode())
-    compiled = folder / f"{learner.__name__}-{digest.hexdigest()[:16]}.compiled"
+    # Two agents of one learner may have another number of critics, which is another type to a kernel.
+    compiled = folder / f"{type(settings).__name__}-{learner.__name__}-{digest.hexdigest()[:16]}.compiled"
     if compiled.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
