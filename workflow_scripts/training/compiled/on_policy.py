@@ -60,7 +60,7 @@ class CompiledOnPolicy(PolicyGradient):
         """
         raise NotImplementedError
 
-    def gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
+    def write_gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
         """Write the gradients of an update; return critic loss and objective. ``also`` is as the kernels have it."""
         raise NotImplementedError
 
@@ -93,8 +93,8 @@ class CompiledOnPolicy(PolicyGradient):
         logprobs, entropy = torch.empty(len(drawn)), self.normaliser() + 0.5 * self.action_dim
         clip: float | None = getattr(self.settings, "ratio_clip", None)  # PPO's
         objective = clip is not None, clip or 0.0, self.settings.lambda_entropy
-        parts = seen.actions, seen.logprobs, seen.advantages, seen.returns
-        loss, climbed = self.gradients(seen, drawn, *(part.numpy() for part in parts), *objective, logprobs.numpy())
+        parts = [part.numpy() for part in (seen.actions, seen.logprobs, seen.advantages, seen.returns)]
+        loss, climbed = self.write_gradients(seen, drawn, *parts, *objective, logprobs.numpy())
         kernels.adamw(*self.critic_step, *rates(self.cri_optimizer), CLIP_GRAD_NORM)
         kernels.adamw(*self.actor_step, *rates(self.act_optimizer), CLIP_GRAD_NORM)
         return loss, climbed, logprobs, entropy
@@ -125,7 +125,7 @@ class CompiledPolicyGradient(CompiledOnPolicy):
             first_layer(network.scores if network is self.act else network.embedding), network.table, days
         )
 
-    def gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
+    def write_gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
         """Write the gradients of an update."""
         *parts, logprobs = also
         networks = self.actor, self.actor_gradient, self.critic, self.critic_gradient
@@ -171,7 +171,7 @@ class CompiledFlatPolicyGradient(CompiledOnPolicy):
             own[1:] = entry.weight[:, :portfolio].t() * network.shape.portfolio_scale
         return market[:, None].numpy(), own.numpy()
 
-    def gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
+    def write_gradients(self, seen: Transitions, drawn: Tensor, *also: Any) -> tuple[float, float]:
         """Write the gradients of an update."""
         *parts, logprobs = also
         if len(drawn) != self.batch:
