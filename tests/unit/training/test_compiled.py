@@ -34,6 +34,8 @@ PAIRS = [(name, architecture) for architecture in ("shared", "flat") for name in
 CHANGED = [(name, {key: CHANGES[key]}) for name in COMPILED for key in agent_of(name).model_fields if key != "dropout"]
 # Beside a change of each hyperparameter: batches of one, of a full block of rows, of one more, of two and a bit.
 BATCHES = (1, 213, 214, 500)
+# The second hidden layer is the wider one: arrays that are too short for it would be written over their end.
+CHANGED += [(name, {"net_dims_0": 32, "net_dims_1": 160}) for name in COMPILED]
 CASES = [*CHANGED, *((name, {"batch_size": size, "horizon_len": 256}) for name in ("a2c", "ppo") for size in BATCHES)]
 CASES += [(name, {"batch_size": size, "buffer_size": 1000}) for name in ("sac", "td3") for size in BATCHES]
 
@@ -289,6 +291,32 @@ def test_of_two_that_start_at_once_one_compiles(fold, tmp_path):
     assert [len(lines) for lines in said] == [1, 2]
     assert said[1][0].startswith("compiled CompiledPolicyGradient in ")
     assert said[0] == said[1][1:]
+
+
+WITHIN_BOUNDS = """
+import pickle, sys
+from pathlib import Path
+from tests.unit.training.test_compiled import ENVIRONMENT, PAIRS, evaluate_policy, learner, train
+fold = pickle.loads(Path(sys.argv[1]).read_bytes())
+for name, architecture in PAIRS:
+    for first, second in ((32, 160), (160, 32)):
+        widths = {"net_dims_0": first, "net_dims_1": second}
+        env, agent = learner(fold, name, compiled=True, architecture=architecture, **widths)
+        train(agent, env, 64)
+        evaluate_policy(agent, fold.validation, ENVIRONMENT, architecture)
+print("all within")
+"""
+
+
+@pytest.mark.slow
+def test_no_kernel_reads_or_writes_beyond_an_array(fold, tmp_path):
+    """A kernel does not look by itself: it writes over what lies there."""
+    (tmp_path / "fold").write_bytes(pickle.dumps(fold))
+    command = [sys.executable, "-c", WITHIN_BOUNDS, str(tmp_path / "fold")]
+    environment = apart(tmp_path) | {"NUMBA_BOUNDSCHECK": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all within\n"
 
 
 WITH_SCIPY = """

@@ -620,12 +620,13 @@ def _slopes_by_action(
     ``layers`` is what ``_action_values`` wrote: both hidden layers, and the one after the mean.
     """
     wide, slim, low = layers
-    unused = np.empty(len(wide[0]), np.float32)
-    _scored_back(slopes, critic[6], low, unused)
+    unused = np.empty((2, max(len(wide[0]), len(slim[0]))), np.float32)
+    of_slim, of_wide = unused[0, : len(slim[0])], unused[1, : len(wide[0])]
+    _scored_back(slopes, critic[6], low, of_slim)
     _multiply(low, critic[4], means, False, False, False)
-    _pooled_back(means, slim, unused)
+    _pooled_back(means, slim, of_slim)
     _multiply(slim, critic[2], back, False, False, False)
-    _rectified_back(back, wide, unused)
+    _rectified_back(back, wide, of_wide)
     column = len(turned[0]) - 1
     _multiply(back, turned[0][column : column + 1], of_action, False, True, add)
 
