@@ -118,8 +118,8 @@ def run_sweep(config: Path, folder: Path, sweep: str, market: str) -> None:
 def figures_of(results: Path, sweep: str, market: str) -> dict[str, Any]:
     """Return what the sealed backtest of a sweep says, Sharpe ratios annualised; a policy that never trades has 0."""
     of_sweep = results / "sweeps" / sweep
-    rows = read_json(of_sweep / "verdict.json")["rows"]
-    benchmark = rows["benchmark"]["sharpe"]["estimate"]
+    verdict = read_json(of_sweep / "verdict.json")
+    benchmark, skill = verdict["rows"]["benchmark"]["sharpe"]["estimate"], verdict["skill"]
     by_seed = {
         candidate: [
             read_json(path)["sharpe"] or 0.0
@@ -134,6 +134,8 @@ def figures_of(results: Path, sweep: str, market: str) -> dict[str, Any]:
         "tuned": statistics.mean(by_seed["rank_1"]),
         "default_by_seed": by_seed["default"],
         "tuned_by_seed": by_seed["rank_1"],
+        "beyond_benchmark": skill["estimate"],
+        "beyond_benchmark_se": skill["beside"]["standard_error"],
         "trials": len(list(of_sweep.glob("round_*/trial_*/score.json"))),
         "cpu_s_per_run": cpu_seconds(*runs) / len(runs),
         "cpu_s": cpu_seconds(of_sweep),
@@ -157,9 +159,8 @@ def summary(markets: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "cpu_s": strong["cpu_s_per_run"],
         }
     if noise := markets.get("noise"):
-        above = [sharpe - noise["benchmark"] for sharpe in noise["tuned_by_seed"]]
-        error = statistics.stdev(above) / len(above) ** 0.5
-        summed["noise_z"] = statistics.mean(above) / error if error else 0.0
+        # The verdict's error, of days and seeds: all seeds trade the same days, and share their luck.
+        summed["noise_z"] = noise["beyond_benchmark"] / noise["beyond_benchmark_se"]
     return summed
 
 
