@@ -153,7 +153,7 @@ def summary(markets: dict[str, dict[str, Any]]) -> dict[str, Any]:
         tuned = strong["tuned_by_seed"]
         summed |= {
             "default": strong["default"] / strong["oracle"],
-            "tuned": strong["tuned"] / strong["oracle"],
+            "tuned": strong["tuned"] / strong["oracle"] if strong["trials"] > 1 else None,
             "seeds_ahead": sum(sharpe > strong["benchmark"] for sharpe in tuned),
             "seeds": len(tuned),
             "cpu_s": strong["cpu_s_per_run"],
@@ -175,9 +175,12 @@ def table(agents: dict[str, dict[str, dict[str, Any]]]) -> str:
         for market, of in markets.items():
             oracle = of.get("oracle")
             shares = [f"{of[name] / oracle:.0%}" if oracle else "—" for name in ("default", "tuned")]
+            tuned = f"{of['tuned']:.2f}"
+            if of["trials"] == 1:  # the default alone
+                tuned = shares[1] = "—"
             ahead = sum(sharpe > of["benchmark"] for sharpe in of["tuned_by_seed"])
             cells = [
-                *(agent, market, f"{of['benchmark']:.2f}", f"{of['default']:.2f}", f"{of['tuned']:.2f}"),
+                *(agent, market, f"{of['benchmark']:.2f}", f"{of['default']:.2f}", tuned),
                 *(f"{oracle:.2f}" if oracle else "—", *shares, f"{ahead} of {len(of['tuned_by_seed'])}"),
                 *(str(of["trials"]), f"{of['cpu_s_per_run']:.0f}"),
             ]
