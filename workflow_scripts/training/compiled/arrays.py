@@ -43,6 +43,11 @@ def empty(*shapes: tuple[int, ...]) -> Arrays:
     return tuple(torch.empty(shape).numpy() for shape in shapes)
 
 
+def layers_for(weights: Arrays, batch: int) -> Arrays:
+    """Return work arrays of both hidden layers and the outputs of three layers' weights and biases."""
+    return empty(*((batch, len(bias)) for bias in weights[1:6:2]))
+
+
 def market_part(entry: nn.Linear, table: Tensor, days: Tensor) -> Arrays:
     """Return a first layer's sums (days, tickers, width) over the market's numbers, and its weights of the others."""
     with torch.no_grad():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from workflow_scripts.training.compiled import kernels
-from workflow_scripts.training.compiled.arrays import Arrays, arrays, empty, gradients, weights_of
+from workflow_scripts.training.compiled.arrays import Arrays, arrays, empty, gradients, layers_for, weights_of
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.ddpg import SATURATION_PENALTY, DeterministicPolicyGradient
 from workflow_scripts.training.learners.off_policy import BufferedAgent
@@ -31,7 +31,7 @@ class Perceptron:
 
     def allot(self, batch: int) -> None:
         """Make the layers of a batch."""
-        self.layers = empty(*((batch, len(bias)) for bias in self.weights[1::2]))
+        self.layers = layers_for(self.weights, batch)
         self.outputs = torch.from_numpy(self.layers[2])
 
     def run(self, rows: Arrays) -> Tensor:

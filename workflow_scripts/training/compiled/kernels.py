@@ -901,6 +901,16 @@ def ddpg_actor_gradient(
 
 
 @_compiled
+def _flat_row(portfolio: Floats, seen: Floats, factor: np.float32, out: Floats) -> None:
+    """Write what a flat network sees of a state: cash and holdings, scaled, and the day's numbers."""
+    own = len(portfolio)
+    for number in range(own):
+        out[number] = portfolio[number] * factor
+    for number in range(len(seen)):
+        out[own + number] = seen[number]
+
+
+@_compiled
 def flat_rows(
     drawn: Integers, buffer: tuple[Any, ...], table: Floats, scale: float, following: bool, rows: Floats
 ) -> None:
@@ -921,11 +931,8 @@ def flat_rows(
     for place in range(len(drawn)):
         step, env = divmod(drawn[place], envs)
         row = (starts[step] + following) % len(days)
-        out, portfolio, seen = rows[place], portfolios[row, env], table[days[row]]
-        for number in range(own):
-            out[number] = portfolio[number] * factor
-        for number in range(market):
-            out[own + number] = seen[number]
+        out = rows[place]
+        _flat_row(portfolios[row, env], table[days[row]], factor, out)
         if not following:
             for number in range(actions.shape[2]):
                 out[own + market + number] = actions[step, env, number]
@@ -1060,15 +1067,11 @@ def flat_policy_gradients(
         back: work arrays as large as the hidden layers.
 
     """
-    batch, (own, market) = len(drawn), (states.shape[1] - 1, table.shape[1])
-    factor, targets = np.float32(scale), np.empty(batch, np.float32)
+    batch, factor = len(drawn), np.float32(scale)
+    targets = np.empty(batch, np.float32)
     for place in range(batch):
-        state, out = states[drawn[place]], rows[place]
-        seen = table[int(state[0])]
-        for number in range(own):
-            out[number] = state[1 + number] * factor
-        for number in range(market):
-            out[own + number] = seen[number]
+        state = states[drawn[place]]
+        _flat_row(state[1:], table[int(state[0])], factor, rows[place])
         targets[place] = returns[drawn[place]]
     loss = perceptron_critic(rows, targets, critic, critic_gradient, critic_layers, back)
     layers, layers_gradient, log_std = actor[:6], actor_gradient[:6], actor[6]

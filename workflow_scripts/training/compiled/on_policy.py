@@ -12,6 +12,7 @@ from workflow_scripts.training.compiled.arrays import (
     arrays,
     empty,
     gradients,
+    layers_for,
     market_part,
     optimizer_arrays,
     rates,
@@ -175,12 +176,10 @@ class CompiledFlatPolicyGradient(CompiledOnPolicy):
         """Write the gradients of an update."""
         *parts, logprobs = also
         if len(drawn) != self.batch:
-            self.batch, hidden = len(drawn), self.act.widths.hidden
-            sizes = self.act.widths.inputs, *hidden, *hidden, self.action_dim, *hidden, 1
-            self.rows, *back_and_layers = empty(*((self.batch, size) for size in sizes))
-            self.back, self.of_actor, self.of_critic = (
-                tuple(back_and_layers[part]) for part in (slice(2), slice(2, 5), slice(5, 8))
-            )
+            self.batch, widths = len(drawn), self.act.widths
+            self.rows, *back = empty(*((self.batch, size) for size in (widths.inputs, *widths.hidden)))
+            self.back = tuple(back)
+            self.of_actor, self.of_critic = (layers_for(each, self.batch) for each in (self.actor, self.critic))
         of_states = seen.states.numpy(), self.act.table.numpy(), self.act.shape.portfolio_scale, drawn.numpy()
         networks = self.actor, self.actor_gradient, self.of_actor, self.critic, self.critic_gradient, self.of_critic
         found: tuple[float, float] = kernels.flat_policy_gradients(

@@ -75,11 +75,8 @@ class CompiledSAC(CompiledShared, SoftActorCritic):
     @torch.no_grad()
     def _update_critics(self) -> tuple[Tensor, Any]:
         drawn = self.buffer.draw(self.settings.batch_size, self.generator)
-        noise, temperature = (
-            self.normal(torch.Size((len(drawn), self.action_dim))),
-            math.exp(self.temperature_step[0][0]),
-        )
-        return drawn, self.step_critics(drawn, noise, self.actor, temperature)
+        noise = self.normal(torch.Size((len(drawn), self.action_dim)))
+        return drawn, self.step_critics(drawn, noise, self.actor, math.exp(self.temperature_step[0][0]))
 
     @torch.no_grad()
     def _update_actor(self, inputs: Tensor) -> None:
