@@ -288,29 +288,44 @@ def asked_now(wildcards):
     return now if market_of(wildcards).source.downloads else NEVER
 
 
-# What `all` asks for beside the analysis: Snakemake makes a lost file again only where somebody asks for it. Of a run
-# that is what its score does not read; each file more is a fourteenth of what a plan takes.
+# What a run makes and its score does not read.
 SCORED = ("sharpe", "returns")
 UNREAD = [FILES_OF_RUN[name] for name in FILES_OF_RUN if name not in SCORED]
-scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]
-runs = [
-    *(
-        f"{run}/{file}"
-        for sweep in settings.sweeps
-        for run in runs_of_sweep(sweep)
-        for file in UNREAD
-    ),
-    *expand(PREREGISTRATION, sweep=settings.sweeps),
-    *expand(
-        f"{BACKTEST_RUN}/{{file}}",
+
+
+def lost_files(run):
+    """The files of a run that was made which are there no longer, and which no rule reads.
+
+    Snakemake makes a lost file again only where somebody asks for it, and to ask for all of them takes a fifth of a
+    plan. A run that is still to be made makes them all. In object storage they are asked for: to look is as slow.
+    """
+    files = [f"{run}/{file}" for file in UNREAD]
+    if IN_STORAGE:
+        return files
+    if not os.path.exists(f"{run}/{FILES_OF_RUN['sharpe']}"):
+        return []
+    without_damaged_policy(run)
+    return [file for file in files if not os.path.exists(file)]
+
+
+def runs(wildcards):
+    """What `all` asks for of the runs of all sweeps, beside what its other inputs read."""
+    tuning = (run for sweep in settings.sweeps for run in runs_of_sweep(sweep))
+    final = expand(
+        BACKTEST_RUN,
         sweep=settings.sweeps,
         candidate=CANDIDATES,
         seed=FINAL_SEEDS,
-        file=UNREAD,
-    ),
-    *expand(
-        f"{BACKTEST}/{{baseline}}/weights.parquet",
-        sweep=settings.sweeps,
-        baseline=BASELINES,
-    ),
-]
+    )
+    return [
+        *expand(PREREGISTRATION, sweep=settings.sweeps),
+        *(file for run in (*tuning, *final) for file in lost_files(run)),
+        *expand(
+            f"{BACKTEST}/{{baseline}}/weights.parquet",
+            sweep=settings.sweeps,
+            baseline=BASELINES,
+        ),
+    ]
+
+
+scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]

@@ -308,11 +308,20 @@ def test_the_dry_run_announces_them(done, change, ran, spared):
     assert not any(rule.startswith("propose_trials_ppo_smac_") for rule in announced if not rule.endswith("_2"))
 
 
-def test_a_policy_that_was_deleted_reruns_its_run(done):
-    before = (done.folder / RUN / "policy.pt").read_bytes()
-    (done.folder / RUN / "policy.pt").unlink()
+def test_files_that_were_deleted_rerun_their_run(done):
+    lost = [done.folder / RUN / name for name in ("policy.pt", "weights.parquet", "curves.parquet")]
+    before = [path.read_bytes() for path in lost]
+    for path in lost:
+        path.unlink()
     assert run(done, spared=SPARED_ABOVE_ONE_RUN) == ONE_RUN
-    assert (done.folder / RUN / "policy.pt").read_bytes() == before
+    assert [path.read_bytes() for path in lost] == before
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "weights.parquet", "curves.parquet"])
+def test_the_dry_run_announces_a_file_that_a_backtest_lost(done, name):
+    next((done.folder / "results/sweeps").glob(f"*/backtest/rank_1/seed_*/{name}")).unlink()
+    announced = jobs(done.snakemake("-n").stdout)
+    assert (announced.get("train_agent"), announced["backtest_incumbent"]) == (None, 1), announced
 
 
 @pytest.mark.slow
