@@ -21,6 +21,7 @@ ABOVE_ONE = 1 + 2.0**-51
 SHARES_REWARD_SCALE = 2.0**-12
 CASH_SCALE = 2.0**-18
 SHARES_SCALE = 2.0**-10
+TABULATED = 2**13  # whole shares whose tanh is in a table
 
 Floats = NDArray[np.float64]
 
@@ -440,8 +441,24 @@ def trade_lots(
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def _show_shares(shares: Floats, squashed: NDArray[np.float32], places: NDArray[np.int32], shown: Floats) -> None:
+    """Write the tanh of scaled shares, from a table where they are whole: it takes longer than all trades do."""
+    envs, others = len(shares), 0
+    for env in range(envs):
+        places[env] = np.int32(min(max(shares[env], 0.0), TABULATED - 1.0))
+        others += places[env] != shares[env]
+    for env in range(envs):
+        shown[env] = squashed[np.uint32(places[env])]
+    if others:
+        for env in range(envs):
+            if places[env] != shares[env]:
+                shown[env] = np.tanh(shares[env] * SHARES_SCALE)
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def observe(
     weights: bool,
+    squashed: NDArray[np.float32],
     day: int,
     price: Floats,
     cash: Floats,
@@ -450,9 +467,12 @@ def observe(
     state: NDArray[np.float32],
     sums: Floats,
 ) -> None:
-    """Write the day, and cash and holdings as weights of the portfolio's value or by ElegantRL's scales."""
+    """Write the day, and cash and holdings as weights of the portfolio's value or as ElegantRL shows them.
+
+    ``squashed`` is what ElegantRL shows of whole shares from 0 on. Of its cash the tanh is left to the caller.
+    """
     tickers, envs = holdings.shape
-    per_value = sums[0]
+    per_value, places = sums[0], np.empty(WIDE_BLOCK, np.int32)
     for first in range(0, envs, WIDE_BLOCK):
         block = slice(first, min(first + WIDE_BLOCK, envs))
         worth, free, out = asset[block], cash[block], state[block]
@@ -463,8 +483,11 @@ def observe(
             out[env, 1] = free[env] * (per_value[env] if weights else CASH_SCALE)
         for ticker in range(tickers):
             row, close = holdings[ticker, block], price[ticker]
-            for env in range(count):
-                out[env, ticker + 2] = row[env] * close * per_value[env] if weights else row[env] * SHARES_SCALE
+            if weights:
+                for env in range(count):
+                    out[env, ticker + 2] = row[env] * close * per_value[env]
+            else:
+                _show_shares(row, squashed, places, out[:, ticker + 2])
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -473,6 +496,7 @@ def step(
     softmax: bool,
     short: bool,
     weights: bool,
+    squashed: NDArray[np.float32],
     max_stock: int,
     scale: float,
     rate: float,
@@ -499,4 +523,4 @@ def step(
         _trade_shares(max_stock, scale, action, price, buy_cost, sell_cost, *money, reward, sums)
     else:
         _trade_weights(softmax, short, rate, leverage, action, price, buy_cost, sell_cost, *money, reward)
-    observe(weights, day, price, cash, holdings, asset, state, sums)
+    observe(weights, squashed, day, price, cash, holdings, asset, state, sums)

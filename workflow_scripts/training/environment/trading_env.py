@@ -36,11 +36,15 @@ from workflow_scripts.training.environment.kernels import (
     NEWTON_STEPS,
     SHARES_REWARD_SCALE,
     SHARES_SCALE,
+    TABULATED,
     WIDE_BLOCK,
     Floats,
 )
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.networks.shape import Architecture
+
+# What ElegantRL shows of whole shares from 0 on.
+SQUASHED = torch.tanh(torch.arange(TABULATED) * SHARES_SCALE).numpy()
 
 
 class Trace(NamedTuple):
@@ -271,7 +275,7 @@ class TradingEnv:
         numbers = *of_actions, settings.rebalance_rate, settings.leverage, self.interest
         if self._in_lots:
             return partial(kernels.trade_lots, *modes, *numbers, settings.lot, cost, tax, settings.min_fee)
-        return partial(kernels.step, *modes, self.observe == "weights", *numbers, cost, cost + tax)
+        return partial(kernels.step, *modes, self.observe == "weights", SQUASHED, *numbers, cost, cost + tax)
 
     def for_a_kernel(self) -> tuple[Any, ...] | None:
         """Return what a kernel needs to step the portfolios itself, as ``kernels.walk`` of the compiled agents does.
@@ -286,7 +290,7 @@ class TradingEnv:
     def _write_state(self, state: Tensor) -> None:
         if self._compiled:
             arrays = (self._prices[self.day], *self._money[:3], state.numpy(), self._sums)
-            kernels.observe(self.observe == "weights", self.day, *arrays)
+            kernels.observe(self.observe == "weights", SQUASHED, self.day, *arrays)
             self._squash(state)
         else:
             state[:, 0] = self.day
@@ -304,9 +308,9 @@ class TradingEnv:
             state[:, 2:] = self.holdings * price.t() * per_value[:, None]
 
     def _squash(self, state: Tensor) -> None:
-        """Take the tanh of cash and holdings, as ElegantRL shows them: of whole rows, which takes half as long."""
+        """Take the tanh of cash, as ElegantRL shows it; the kernel has taken that of holdings."""
         if self.observe == "shares":
-            state.tanh_()[:, 0] = self.day
+            state[:, 1].tanh_()
 
     def trade_on_device(self, action: Tensor, price: Tensor, reward: Tensor) -> None:
         """Fill an action by torch.
