@@ -21,7 +21,7 @@ OFF_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len
 OFF_POLICY |= {"buffer_size": 64}
 CHANGES = {
     "learning_rate": 1e-4,
-    "gamma": 0.95,
+    "gamma": 0.8,
     "net_dims_0": 48,
     "net_dims_1": 48,
     "batch_size": 48,

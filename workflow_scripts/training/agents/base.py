@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "workflow_scripts.training.agents"
 LearningRate = Annotated[float, Field(gt=0, le=1, description="step size of AdamW")]
+Gamma = Annotated[float, Field(ge=0, le=1, description="discount factor per day")]
 Width = Annotated[int, Field(ge=1, le=2**14, description="width of a hidden layer")]
 BatchSize = Annotated[int, Field(ge=1, le=2**20, description="transitions that an update draws")]
 HorizonLen = Annotated[int, Field(ge=1, le=2**20, description="vector steps collected between updates")]
@@ -36,7 +37,7 @@ class Agent(Settings):
     fixed: ClassVar[tuple[str, ...]] = ("net_dims_0", "net_dims_1", "dropout")
 
     learning_rate: LearningRate = 3e-4
-    gamma: float = Field(default=0.9, ge=0, le=1, description="discount factor per day")
+    gamma: Gamma = 0.9
     net_dims_0: Width = 256
     net_dims_1: Width = 128
     batch_size: BatchSize = 512

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import Agent, BatchSize, HorizonLen, LearningRate, RepeatTimes
+from workflow_scripts.training.agents.base import Agent, BatchSize, Gamma, HorizonLen, LearningRate, RepeatTimes
 
 
 class OffPolicy(Agent):
@@ -20,6 +20,7 @@ class OffPolicy(Agent):
     critics: ClassVar[int]
 
     learning_rate: LearningRate = 1e-3
+    gamma: Gamma = 0.95
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
     repeat_times: RepeatTimes = 0.5
