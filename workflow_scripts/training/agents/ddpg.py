@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from workflow_scripts.training.agents.base import LearningRate
 from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ class DDPG(OffPolicy):
 
     critics: ClassVar[int] = 1
 
+    learning_rate: LearningRate = 2e-3
     explore_noise_std: float = Field(
         default=0.8,
         ge=0,

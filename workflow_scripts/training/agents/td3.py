@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from workflow_scripts.training.agents.base import LearningRate
 from workflow_scripts.training.agents.ddpg import DDPG
 
 
@@ -12,6 +13,7 @@ class TD3(DDPG):
 
     critics: ClassVar[int] = 2
 
+    learning_rate: LearningRate = 1e-3
     policy_noise_std: float = Field(
         default=0.2,
         ge=0,
