@@ -14,6 +14,7 @@ from tests.conformance.reference_env import (
     trade_shares,
     trade_weights,
 )
+from workflow_scripts.training.environment.kernels import TABULATED
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import TradingEnv
 
@@ -273,6 +274,21 @@ def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, t
         if mode == "weights":
             for name in ("cash", "holdings", "asset", "traded"):
                 getattr(fused, name).copy_(getattr(kernel, name))
+
+
+@pytest.mark.parametrize(
+    ("shares", "exact"),
+    [([0.0, 1.0, 2.0, TABULATED - 1.0], True), ([0.5, 3.0, TABULATED, 1e12], False), ([7.0, 12.25, 0.0, 1e5], False)],
+)
+def test_shares_are_shown_by_their_tanh_whole_or_not_few_or_many(shares, exact):
+    env, fused = (TradingEnv(prices(), 131, EnvironmentSettings(action_mode="shares"), observe="shares") for _ in "12")
+    fused._compiled = False
+    for each in (env, fused):
+        each.holdings.copy_(torch.tensor(shares, dtype=torch.float64).expand(131, -1))
+    close = {"rtol": 0 if exact else 2e-7, "atol": 0}
+    torch.testing.assert_close(env.state(), fused.state(), **close)
+    for action in actions(env, 5):
+        torch.testing.assert_close(env.step(action)[0], fused.step(action)[0], **close)
 
 
 @pytest.mark.parametrize("mode", ["tilt", "long_short"])
