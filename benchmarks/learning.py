@@ -138,6 +138,7 @@ def figures_of(results: Path, sweep: str, market: str) -> dict[str, Any]:
         "beyond_benchmark_se": skill["beside"]["standard_error"],
         "trials": len(list(of_sweep.glob("round_*/trial_*/score.json"))),
         "cpu_s_per_run": cpu_seconds(*runs) / len(runs),
+        "cpu_s_per_default_run": cpu_seconds(of_sweep / "backtest" / "default") / len(by_seed["default"]),
         "cpu_s": cpu_seconds(of_sweep),
     }
     if MARKETS[market]:
