@@ -1,4 +1,5 @@
 # What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
+import gc
 import os
 from datetime import datetime
 
@@ -14,6 +15,10 @@ from workflow_scripts.workflow.start import (
     where_jobs_wait,
 )
 from workflow_scripts.workflow.wording import several
+
+# A plan is made of millions of objects, and Python's search among them for cycles, of which there are hardly any, took a
+# tenth of its time. It still searches, a hundred times as seldom.
+gc.set_threshold(50_000, 50, 100)
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)
