@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from workflow_scripts.training.agents.base import LearningRate
 from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class SAC(OffPolicy):
     fixed = (*OffPolicy.fixed, "alpha")
     critics: ClassVar[int] = 2
 
+    learning_rate: LearningRate = 3e-3
     alpha: float = Field(
         default=0.01,
         gt=0,
