@@ -18,10 +18,11 @@ OFF_POLICY_AGENTS = [name for name in AGENTS if not agent_of(name).on_policy]
 ENVIRONMENT = EnvironmentSettings()
 ON_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 32, "repeat_times": 4}
 OFF_POLICY = {"net_dims_0": 32, "net_dims_1": 32, "batch_size": 32, "horizon_len": 16, "repeat_times": 0.5}
-OFF_POLICY |= {"buffer_size": 64}
+# Of the defaults' larger steps two ways to add up the same grow further apart than these tests allow.
+OFF_POLICY |= {"buffer_size": 64, "learning_rate": 1e-3, "gamma": 0.9}
 CHANGES = {
     "learning_rate": 1e-4,
-    "gamma": 0.8,
+    "gamma": 0.95,
     "net_dims_0": 48,
     "net_dims_1": 48,
     "batch_size": 48,
