@@ -1,6 +1,12 @@
+import gc
+
 from snakemake.utils import min_version
 
 min_version("9.27")
+
+# A plan is made of millions of objects, and Python's search among them for cycles, of which there are hardly any, took a
+# tenth of its time. It still searches, far more seldom.
+gc.set_threshold(50_000, 50, 100)
 
 
 include: "rules/files.smk"

@@ -296,8 +296,8 @@ UNREAD = [FILES_OF_RUN[name] for name in FILES_OF_RUN if name not in SCORED]
 def lost_files(run):
     """The files of a run that was made which are there no longer, and which no rule reads.
 
-    Snakemake makes a lost file again only where somebody asks for it, and to ask for all of them takes a fifth of a
-    plan. A run that is still to be made makes them all. In object storage they are asked for: to look is as slow.
+    Snakemake makes a lost file again only where somebody asks for it, and to ask for all of them takes a tenth of a
+    plan and more. A run that is still to be made makes them all. In object storage they are asked for: to look is as slow.
     """
     files = [f"{run}/{file}" for file in UNREAD]
     if IN_STORAGE:

@@ -1,7 +1,7 @@
 # What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
-import gc
 import os
 from datetime import datetime
+from functools import cache
 
 from snakemake.scheduling.job_scheduler import JobScheduler
 
@@ -15,10 +15,6 @@ from workflow_scripts.workflow.start import (
     where_jobs_wait,
 )
 from workflow_scripts.workflow.wording import several
-
-# A plan is made of millions of objects, and Python's search among them for cycles, of which there are hardly any, took a
-# tenth of its time. It still searches, a hundred times as seldom.
-gc.set_threshold(50_000, 50, 100)
 
 DEVICE = settings.top.training.device
 GPUS = gpus_of_a_run(DEVICE, os.environ)
@@ -75,8 +71,9 @@ def runs_for_real():
     )
 
 
+@cache
 def without_damaged_policy(run):
-    """Remove the policy of a run that cannot be whole, so that the run is made again; in a dry run say so."""
+    """Remove the policy of a run that cannot be whole, so that the run is made again; in a dry run say so, once."""
     policy = Path(run) / "policy.pt"
     if workflow.is_main_process and is_damaged(policy):
         if runs_for_real():
