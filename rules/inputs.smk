@@ -161,12 +161,20 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, None)
 
 
+def trials_of_sweep(sweep):
+    """Every trial of a sweep: its round and its place there."""
+    return [
+        (number, trial)
+        for number, round_ in enumerate(settings.sweeps[sweep].schedule)
+        for trial in range(round_.size)
+    ]
+
+
 def runs_of_sweep(sweep):
     """Every run of a sweep."""
     return [
         run
-        for number, round_ in enumerate(settings.sweeps[sweep].schedule)
-        for trial in range(round_.size)
+        for number, trial in trials_of_sweep(sweep)
         for run in folders_of_runs(sweep, number, trial)
     ]
 
@@ -288,29 +296,46 @@ def asked_now(wildcards):
     return now if market_of(wildcards).source.downloads else NEVER
 
 
-# What a run makes and its score does not read.
-SCORED = ("sharpe", "returns")
-UNREAD = [FILES_OF_RUN[name] for name in FILES_OF_RUN if name not in SCORED]
+# What whoever trades the test days leaves there.
+TRADED = ("returns.parquet", "weights.parquet")
 
 
-def lost_files(run):
-    """The files of a run that was made which are there no longer, and which no rule reads.
+def lost_files(run, reader=None):
+    """The files of a run that was made which are there no longer.
 
     Snakemake makes a lost file again only where somebody asks for it, and to ask for all of them takes a tenth of a
-    plan and more. A run that is still to be made makes them all. In object storage they are asked for: to look is as slow.
+    plan and more. Where neither the run's Sharpe ratio is there nor the file that is made of it (`reader`), the job that
+    makes that file has the whole run made. In object storage all are asked for: to look is as slow.
     """
-    files = [f"{run}/{file}" for file in UNREAD]
+    files = [f"{run}/{file}" for file in FILES_OF_RUN.values()]
     if IN_STORAGE:
         return files
-    if not os.path.exists(f"{run}/{FILES_OF_RUN['sharpe']}"):
+    if reader and not any(
+        map(os.path.exists, (f"{run}/{FILES_OF_RUN['sharpe']}", reader))
+    ):
         return []
     without_damaged_policy(run)
     return [file for file in files if not os.path.exists(file)]
 
 
+def lost_files_of_trial(sweep, number, trial):
+    """Those of every run that judges a trial."""
+    score = f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
+    return [
+        file
+        for run in folders_of_runs(sweep, number, trial)
+        for file in lost_files(run, score)
+    ]
+
+
 def runs(wildcards):
-    """What `all` asks for of the runs of all sweeps, beside what its other inputs read."""
-    tuning = (run for sweep in settings.sweeps for run in runs_of_sweep(sweep))
+    """What `all` asks for of the runs of all sweeps, so that a file that is lost is made again."""
+    tuning = (
+        file
+        for sweep in settings.sweeps
+        for number, trial in trials_of_sweep(sweep)
+        for file in lost_files_of_trial(sweep, number, trial)
+    )
     final = expand(
         BACKTEST_RUN,
         sweep=settings.sweeps,
@@ -319,11 +344,20 @@ def runs(wildcards):
     )
     return [
         *expand(PREREGISTRATION, sweep=settings.sweeps),
-        *(file for run in (*tuning, *final) for file in lost_files(run)),
+        *tuning,
+        *(file for run in final for file in lost_files(run)),
         *expand(
-            f"{BACKTEST}/{{baseline}}/weights.parquet",
+            f"{BACKTEST_RUN}/{{name}}",
+            sweep=settings.sweeps,
+            candidate=ENSEMBLES,
+            seed=MEMBERS,
+            name=("sharpe.json", *TRADED),
+        ),
+        *expand(
+            f"{BACKTEST}/{{baseline}}/{{name}}",
             sweep=settings.sweeps,
             baseline=BASELINES,
+            name=TRADED,
         ),
     ]
 

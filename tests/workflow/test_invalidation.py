@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.workflow.toy import executed, jobs
+from workflow_scripts.workflow.paths import FILES_OF_RUN
 
 SWEEP = "results/sweeps/ppo_smac"
 PLOTS = {
@@ -317,11 +318,31 @@ def test_files_that_were_deleted_rerun_their_run(done):
     assert [path.read_bytes() for path in lost] == before
 
 
-@pytest.mark.parametrize("name", ["policy.pt", "weights.parquet", "curves.parquet"])
-def test_the_dry_run_announces_a_file_that_a_backtest_lost(done, name):
-    next((done.folder / "results/sweeps").glob(f"*/backtest/rank_1/seed_*/{name}")).unlink()
+@pytest.mark.parametrize(
+    ("rule", "lost"),
+    [
+        *(("backtest_incumbent", f"rank_1/seed_10/{name}") for name in FILES_OF_RUN.values()),
+        ("backtest_incumbent", "default/seed_11"),
+        ("backtest_baselines", "equal_weight/returns.parquet"),
+        ("backtest_baselines", "equal_weight"),
+    ],
+)
+def test_the_dry_run_announces_what_a_backtest_lost(done, rule, lost):
+    """A file or a whole folder, though the verdict that was made of it stands."""
+    lose(done.folder / SWEEP / "backtest" / lost)
     announced = jobs(done.snakemake("-n").stdout)
-    assert (announced.get("train_agent"), announced["backtest_incumbent"]) == (None, 1), announced
+    trainings = ("train_agent", "backtest_incumbent", "backtest_baselines")
+    assert {name: announced[name] for name in trainings if name in announced} == {rule: 1}
+
+
+@pytest.mark.parametrize("name", ["returns.parquet", "."])
+def test_the_dry_run_announces_what_a_run_lost(done, name):
+    lose(done.folder / RUN / name)
+    assert jobs(done.snakemake("-n").stdout)["train_agent"] == 1
+
+
+def lose(path):
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.mark.slow
