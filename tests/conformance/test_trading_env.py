@@ -278,7 +278,12 @@ def test_the_compiled_kernel_torch_and_plain_python_are_equal_bit_by_bit(mode, t
 
 @pytest.mark.parametrize(
     ("shares", "exact"),
-    [([0.0, 1.0, 2.0, TABULATED - 1.0], True), ([0.5, 3.0, TABULATED, 1e12], False), ([7.0, 12.25, 0.0, 1e5], False)],
+    [
+        ([0.0, 1.0, 2.0, TABULATED - 1.0], True),
+        ([3.0, TABULATED, TABULATED + 1.0, 1e12], True),
+        ([0.5, 3.0, TABULATED, 1e12], False),
+        ([7.0, 12.25, 0.0, 1e5], False),
+    ],
 )
 def test_shares_are_shown_by_their_tanh_whole_or_not_few_or_many(shares, exact):
     env, fused = (TradingEnv(prices(), 131, EnvironmentSettings(action_mode="shares"), observe="shares") for _ in "12")

@@ -21,7 +21,7 @@ ABOVE_ONE = 1 + 2.0**-51
 SHARES_REWARD_SCALE = 2.0**-12
 CASH_SCALE = 2.0**-18
 SHARES_SCALE = 2.0**-10
-TABULATED = 2**13  # whole shares whose tanh is in a table
+TABULATED = 10_000  # whole shares whose tanh is in a table; that of the last one, and of all beyond, is 1
 
 Floats = NDArray[np.float64]
 
@@ -441,17 +441,18 @@ def trade_lots(
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def _show_shares(shares: Floats, squashed: NDArray[np.float32], places: NDArray[np.int32], shown: Floats) -> None:
+def _show_shares(shares: Floats, squashed: NDArray[np.float32], places: NDArray[np.int32], shown: NDArray[np.float32]) -> None:
     """Write the tanh of scaled shares, from a table where they are whole: it takes longer than all trades do."""
     envs, others = len(shares), 0
     for env in range(envs):
-        places[env] = np.int32(min(max(shares[env], 0.0), TABULATED - 1.0))
-        others += places[env] != shares[env]
+        within = min(shares[env], TABULATED - 1.0)
+        places[env] = np.int32(max(within, 0.0))
+        others += places[env] != within
     for env in range(envs):
         shown[env] = squashed[np.uint32(places[env])]
     if others:
         for env in range(envs):
-            if places[env] != shares[env]:
+            if places[env] != min(shares[env], TABULATED - 1.0):
                 shown[env] = np.tanh(shares[env] * SHARES_SCALE)
 
 
@@ -469,10 +470,12 @@ def observe(
 ) -> None:
     """Write the day, and cash and holdings as weights of the portfolio's value or as ElegantRL shows them.
 
-    ``squashed`` is what ElegantRL shows of whole shares from 0 on. Of its cash the tanh is left to the caller.
+    ``squashed`` is what ElegantRL shows of whole shares from 0 on. Of its cash the tanh is left to the caller. Holdings
+    are shown by ticker and turned last, for the reason that ``_trade_shares`` has.
     """
     tickers, envs = holdings.shape
     per_value, places = sums[0], np.empty(WIDE_BLOCK, np.int32)
+    turned = np.empty((tickers, min(WIDE_BLOCK, envs)), np.float32)
     for first in range(0, envs, WIDE_BLOCK):
         block = slice(first, min(first + WIDE_BLOCK, envs))
         worth, free, out = asset[block], cash[block], state[block]
@@ -482,12 +485,15 @@ def observe(
             per_value[env] = 1 / worth[env] if worth[env] > 0 else 0.0
             out[env, 1] = free[env] * (per_value[env] if weights else CASH_SCALE)
         for ticker in range(tickers):
-            row, close = holdings[ticker, block], price[ticker]
+            row, close, shown = holdings[ticker, block], price[ticker], turned[ticker]
             if weights:
                 for env in range(count):
-                    out[env, ticker + 2] = row[env] * close * per_value[env]
+                    shown[env] = row[env] * close * per_value[env]
             else:
-                _show_shares(row, squashed, places, out[:, ticker + 2])
+                _show_shares(row, squashed, places, shown[:count])
+        for env in range(count):
+            for ticker in range(tickers):
+                out[env, ticker + 2] = turned[ticker, env]
 
 
 @_compiled  # type: ignore[untyped-decorator]
