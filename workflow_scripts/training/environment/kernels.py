@@ -441,7 +441,9 @@ def trade_lots(
 
 
 @_compiled  # type: ignore[untyped-decorator]
-def _show_shares(shares: Floats, squashed: NDArray[np.float32], places: NDArray[np.int32], shown: NDArray[np.float32]) -> None:
+def _show_shares(
+    shares: Floats, squashed: NDArray[np.float32], places: NDArray[np.int32], shown: NDArray[np.float32]
+) -> None:
     """Write the tanh of scaled shares, from a table where they are whole: it takes longer than all trades do."""
     envs, others = len(shares), 0
     for env in range(envs):
