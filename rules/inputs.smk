@@ -1,11 +1,13 @@
 # Which files a job reads, from its wildcards.
+import shlex
 from datetime import datetime
 
 from snakemake.iocontainers import Wildcards
 
 from workflow_scripts.workflow.refreshes import NEVER, last_refresh
 
-# On a file system a fold's description stands beside it. In object storage a job finds what it names, and nothing else.
+# On a file system a fold's description stands beside it, and a run's returns beside its Sharpe ratio, made by the same
+# job. In object storage a job finds what it names, and nothing else.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
 
@@ -149,6 +151,31 @@ def scores_of_rounds(sweep, rounds):
         for number, round_ in enumerate(settings.sweeps[sweep].schedule[:rounds])
         for trial in range(round_.size)
     ]
+
+
+def scores_before_round(sweep, number):
+    """The scores that a round's proposals wait for.
+
+    They rest on those of all rounds before. To name those of the round before is enough where that one is still to be
+    proposed and waits for the others in its turn; to name all makes a plan grow with trials × rounds. In a replay a
+    score may change, and the proposals that follow it not; in object storage a job finds what it names.
+    """
+    named = scores_of_rounds(sweep, number)
+    if settings.top.replay or IN_STORAGE or number == KEPT_ROUNDS[sweep]:
+        return named
+    return named[-settings.sweeps[sweep].schedule[number - 1].size :]
+
+
+def scores_that_it_reads(sweep, number):
+    """Params function: the option that names the scores of all rounds before, where they lie."""
+    if not number:
+        return ""
+    return lambda wildcards, input: shlex.join(
+        [
+            "--scores",
+            *(input.scores if IN_STORAGE else scores_of_rounds(sweep, number)),
+        ]
+    )
 
 
 def warm_scores(sweep):

@@ -7,7 +7,7 @@ for sweep, tuned in settings.sweeps.items():
             name:
                 f"propose_trials_{sweep}_{number}"
             input:
-                scores=scores_of_rounds(sweep, number),
+                scores=scores_before_round(sweep, number),
                 warm=[] if number else warm_scores(sweep),
             output:
                 configs=expand(
@@ -29,7 +29,7 @@ for sweep, tuned in settings.sweeps.items():
                 number=number,
                 settings=canonical(tuned.decisions()),
                 folder=lambda wildcards, output: Path(output.manifest).parent,
-                scores="--scores" if number else "",
+                scores=scores_that_it_reads(sweep, number),
                 warm="--warm-scores" if warm_scores(sweep) and not number else "",
                 limit=tuned.keys.proposal_minutes,
                 code=code(
@@ -39,7 +39,7 @@ for sweep, tuned in settings.sweeps.items():
             shell:
                 "exec env OMP_NUM_THREADS=1 PYTHONHASHSEED=0 python -m workflow_scripts.sweeps.propose_trials --sweep {params.sweep}"
                 " --number {params.number} --settings {params.settings:q} --folder {params.folder:q}"
-                " {params.scores} {input.scores:q} {params.warm} {input.warm:q} --limit-minutes {params.limit}"
+                " {params.scores} {params.warm} {input.warm:q} --limit-minutes {params.limit}"
                 " > {log:q} 2>&1"
 
 
@@ -74,7 +74,7 @@ rule score_trial:
     input:
         config=f"{TRIAL}/config.yaml",
         runs=of_runs("sharpe.json"),
-        returns=of_runs("returns.parquet"),
+        returns=of_runs("returns.parquet") if IN_STORAGE else [],
         benchmarks=benchmarks_of_trial,
     output:
         score=f"{TRIAL}/score.json",

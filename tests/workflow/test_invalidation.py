@@ -341,6 +341,30 @@ def test_the_dry_run_announces_what_a_run_lost(done, name):
     assert jobs(done.snakemake("-n").stdout)["train_agent"] == 1
 
 
+def rounds_read(toy, number, *arguments):
+    """Return the rounds whose scores a round's proposals name as input, by a dry run."""
+    announced = toy.snakemake("-n", *arguments).stdout
+    inputs = re.search(rf"checkpoint propose_trials_ppo_smac_{number}:\n    input: (.*)\n", announced)[1]
+    return sorted({int(found) for found in re.findall(r"round_(\d+)/trial_\d+/score\.json", inputs)})
+
+
+def test_proposals_name_the_round_before_and_all_rounds_where_that_one_is_kept_or_replayed(done):
+    done.config["sweeps"]["ppo_smac"]["rounds"] = 4
+    done.write_config()
+    assert [rounds_read(done, number) for number in (2, 3)] == [[0, 1], [2]]
+    assert rounds_read(done, 3, "--config", "replay=true") == [0, 1, 2]
+
+
+def test_proposals_wait_for_a_run_of_any_round_before(done):
+    lose(done.folder / RUN)
+    more_rounds(done)
+    done.write_config()
+    assert done.snakemake().returncode == 0
+    sweep = done.folder / SWEEP
+    proposed = (sweep / "round_2/proposals.json").stat().st_mtime
+    assert proposed > max(score.stat().st_mtime for score in sweep.glob("round_[01]/trial_*/score.json"))
+
+
 def lose(path):
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
