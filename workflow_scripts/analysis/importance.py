@@ -24,6 +24,8 @@ from workflow_scripts.sweeps.measures import LEAST_DEFINED, NOTHING, UndefinedEr
 
 GRID = 50
 TREES = 16
+# Of fANOVA's trees. Deeper ones tell single trials apart, which is noise, and its time grows with the square of leaves.
+DEPTH = 8
 PED_ANOVA_QUANTILE = 0.25
 FEWEST_TRIALS = 4
 # Below, shuffled scores give some hyperparameter a share as large as most true ones.
@@ -52,7 +54,8 @@ def fanova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Ent
     numbers = [name for name, entry in space.items() if entry["type"] != "categorical"]
     coded = configurations.assign(**{name: _encode(configurations[name], space[name]).clip(0, 1) for name in numbers})
     unit = {name: {"type": "float", "lower": 0.0, "upper": 1.0, "log": False} for name in numbers}
-    return _through_optuna(FanovaImportanceEvaluator(n_trees=TREES, seed=seed), coded, scores, {**space, **unit})
+    forest = FanovaImportanceEvaluator(n_trees=TREES, max_depth=DEPTH, seed=seed)
+    return _through_optuna(forest, coded, scores, {**space, **unit})
 
 
 def ped_anova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
