@@ -56,8 +56,14 @@ watch: setup ## a live view of a running or finished sweep, q ends it; ONCE=1: o
 explain: setup ## how many jobs of each rule would run, and why; starts nothing
 	@$(SNAKEMAKE) --dry-run
 
-# Removes the stale lock that the dead process left. Never while another run is alive.
+# Removes the stale lock that the dead process left.
 resume: setup ## go on after a kill
+	@for pid in $$(pgrep -f '[s]nakemake'); do \
+		if [ "$$(readlink /proc/$$pid/cwd)" = "$$(pwd -P)" ]; then \
+			echo "resume: process $$pid is a Snakemake that still works in this folder: wait for it, or stop it first"; \
+			exit 1; \
+		fi; \
+	done
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
 

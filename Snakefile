@@ -47,3 +47,4 @@ rule all:
         page,
         scores,
         runs,
+        on_the_way,

@@ -126,3 +126,6 @@ rule controls:
         rules.collect_controls.output,
         rules.plot_controls.output,
         [f"{SWEEP}/equity.svg".format(sweep=name) for name in FIRST_OF_STRENGTH],
+        scores if CONTROLS else [],
+        runs if CONTROLS else [],
+        on_the_way if CONTROLS else [],

@@ -369,24 +369,51 @@ def runs(wildcards):
         candidate=CANDIDATES,
         seed=FINAL_SEEDS,
     )
-    return [
-        *expand(PREREGISTRATION, sweep=settings.sweeps),
-        *tuning,
-        *(file for run in final for file in lost_files(run)),
-        *expand(
-            f"{BACKTEST_RUN}/{{name}}",
-            sweep=settings.sweeps,
-            candidate=ENSEMBLES,
-            seed=MEMBERS,
-            name=("sharpe.json", *TRADED),
-        ),
-        *expand(
-            f"{BACKTEST}/{{baseline}}/{{name}}",
-            sweep=settings.sweeps,
-            baseline=BASELINES,
-            name=TRADED,
-        ),
-    ]
+    return [*tuning, *(file for run in final for file in lost_files(run))]
 
+
+# What only other jobs read, and somebody has to ask for, so that it is made again where it is lost.
+on_the_way = [
+    *expand(
+        [f"{MARKET}/bars.parquet", f"{MARKET}/data.lock.json"], market=WHOLE_MARKETS
+    ),
+    *expand(
+        [f"{FEATURES}.npz", f"{FEATURES}.json", f"{SEALED}.npz", f"{SEALED}.json"],
+        market=MARKETS_OF_SWEEPS,
+    ),
+    *expand(
+        [f"{FOLD}.npz", f"{FOLD}.json", BASELINE_RETURNS, f"{MARKET}/baselines.json"],
+        market=MARKETS_OF_SWEEPS,
+        fold=range(FOLD_COUNT),
+    ),
+    *expand(
+        [
+            PREREGISTRATION,
+            f"{SWEEP}/trials.csv",
+            f"{SWEEP}/incumbent.yaml",
+            # Nobody looks at these of a control.
+            *(
+                []
+                if CONTROLS
+                else [f"{SWEEP}/importance.json", f"{SWEEP}/execution.json"]
+            ),
+        ],
+        sweep=settings.sweeps,
+    ),
+    *expand(f"{CANDIDATE}/config.yaml", sweep=settings.sweeps, candidate=CANDIDATES),
+    *expand(
+        f"{BACKTEST_RUN}/{{name}}",
+        sweep=settings.sweeps,
+        candidate=ENSEMBLES,
+        seed=MEMBERS,
+        name=("sharpe.json", *TRADED),
+    ),
+    *expand(
+        f"{BACKTEST}/{{baseline}}/{{name}}",
+        sweep=settings.sweeps,
+        baseline=BASELINES,
+        name=TRADED,
+    ),
+]
 
 scores = [score for sweep in settings.sweeps for score in scores_of_rounds(sweep, None)]

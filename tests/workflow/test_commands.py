@@ -114,3 +114,14 @@ def test_a_command_does_on_a_toy_what_its_page_says(command, folder):
         assert (folder / expected).stat().st_size > 0
     else:
         assert expected.removeprefix("no: ") in done.stdout
+
+
+def test_resume_leaves_the_lock_to_a_snakemake_that_lives(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    waits = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", "snakemake"]
+    with subprocess.Popen(waits, cwd=tmp_path, stdout=subprocess.PIPE) as alive:
+        alive.stdout.readline()
+        asked = subprocess.run(["make", "-o", "setup", "resume"], cwd=tmp_path, capture_output=True, text=True)
+        alive.kill()
+    assert asked.returncode != 0
+    assert f"resume: process {alive.pid} is a Snakemake that still works in this folder" in asked.stdout

@@ -55,6 +55,20 @@ def test_the_users_results_stay_as_they_were_and_have_nothing_to_do(lived):
         assert verdict["trials_counted"] == 2
 
 
+def test_what_a_control_lost_is_made_again(lived):
+    toy, _, _ = lived
+    assert "Nothing to be done" in toy.snakemake("-n", "controls").stdout
+    results = toy.folder / FOLDER / "results"
+    lost = results / "sweeps/control_own_none_0/round_0/trial_0/fold_0/seed_0"
+    kept = lost.rename(toy.folder / "kept")
+    announced = jobs(toy.snakemake("-n", "controls").stdout)
+    assert (announced["train_agent"], announced["score_trial"]) == (1, 1)
+    kept.rename(lost)
+    kept = (results / "markets").rename(toy.folder / "kept")
+    assert jobs(toy.snakemake("-n", "controls").stdout)["split_folds"] == 2
+    kept.rename(results / "markets")
+
+
 def test_a_control_has_the_folds_of_the_market_and_not_its_prices(lived):
     toy, _, _ = lived
     own, control = (

@@ -365,6 +365,32 @@ def test_proposals_wait_for_a_run_of_any_round_before(done):
     assert proposed > max(score.stat().st_mtime for score in sweep.glob("round_[01]/trial_*/score.json"))
 
 
+@pytest.mark.parametrize(
+    ("lost", "rule"),
+    [
+        ("sweeps/ppo_smac/trials.csv", "collect_trials"),
+        ("sweeps/ppo_smac/importance.json", "estimate_importance"),
+        ("sweeps/ppo_smac/execution.json", "vary_execution"),
+        ("sweeps/ppo_smac/backtest/default/config.yaml", "open_test_days"),
+        ("markets/toy/folds", "split_folds"),
+        ("markets/toy/baselines.json", "evaluate_baselines"),
+        ("markets/toy/sealed.npz", "compute_features"),
+    ],
+)
+def test_the_dry_run_announces_what_only_other_jobs_read(done, lost, rule):
+    lose(done.folder / "results" / lost)
+    assert jobs(done.snakemake("-n").stdout)[rule] == 1
+
+
+def test_a_market_that_is_lost_is_made_again_and_trains_nothing(done):
+    before = done.bytes_of_results()
+    lose(done.folder / "results/markets/toy")
+    finished = done.snakemake()
+    assert finished.returncode == 0, finished.stdout[-3000:]
+    assert executed(finished.stdout)["train_agent"] == executed(finished.stdout)["backtest_incumbent"] == 0
+    assert done.bytes_of_results() == before
+
+
 def lose(path):
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
