@@ -103,6 +103,8 @@ def _scores(sweep: str, root: Path) -> list[Path]:
 def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
     """Yield what below a sweep's folder does not follow from the returns."""
     sweep, benchmarks = folder.name, folders(BASELINE_RETURNS, root, market=market)
+    if not benchmarks:
+        raise FileNotFoundError(f"the baselines' returns are lost, {BASELINE_RETURNS.format(market=market, fold='*')}")
     scores: list[Score] = []
     for path in _scores(sweep, root):
         kept = read_score(path)

@@ -138,7 +138,7 @@ def find(name: str) -> Objective:
         return OBJECTIVES[name]
     module, colon, function = name.partition(":")
     if not colon:
-        near = get_close_matches(name, OBJECTIVES, n=1)
+        near = get_close_matches(name.lower(), OBJECTIVES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(OBJECTIVES)}."
         raise ValueError(f"{name!r} is no objective; {hint} Your own is written module:function")
     try:

@@ -70,7 +70,7 @@ def start_job(name: str, usage: Path | None = None) -> logging.Logger:
 def command_line(verb: Callable[..., None]) -> None:
     """Run a verb with the flags that were typed; a flag that it does not have is named before what is missing.
 
-    Its help spells the command as one types it, not as a file's path.
+    Its help spells the command as one types it, not as a file's path. An error of the input ends it with one line.
     """
     spec = sys.modules["__main__"].__spec__
     name = f"python -m {spec.name}" if spec is not None else None
@@ -88,6 +88,7 @@ def command_line(verb: Callable[..., None]) -> None:
             wrong = wrong_flags(sys.argv[1:], _help(ready))
             sys.stderr.write("".join(f"{line}\n" for line in wrong) + said.getvalue())
         raise
+    sys.excepthook = _explain
     run()
 
 

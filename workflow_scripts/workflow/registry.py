@@ -44,8 +44,8 @@ def find(package: str, name: str, kind: type[Kind]) -> type[Kind]:
     what = kind.__name__.lower()
     if ":" not in name:
         if name not in names(package):
-            near = get_close_matches(name, names(package), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names(package))}"
+            near = get_close_matches(name.lower(), names(package), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names(package))}."
             raise ValueError(f"{name!r} is no {what}; {hint} Your own is written module:Class")
         module = importlib.import_module(module_of(package, name))
         own = [each for _, each in inspect.getmembers(module, inspect.isclass) if each.__module__ == module.__name__]

@@ -8,13 +8,15 @@ import pytest
 import yaml
 
 from tests.unit.analysis.made_up_results import MadeUp
+from tests.workflow.toy import ROOT
 from workflow_scripts.analysis.ablation import ablation_path
 from workflow_scripts.analysis.report.elements import numbers, shown, span
 from workflow_scripts.analysis.report.market import data_section
 from workflow_scripts.analysis.report.page import packed, unpacked
 from workflow_scripts.analysis.report.search import most_important, scale
 from workflow_scripts.analysis.report.surface import Surface
-from workflow_scripts.analysis.report.tree import Market, read_sweeps
+from workflow_scripts.analysis.report.trading import BASELINES
+from workflow_scripts.analysis.report.tree import DRAWN, Market, read_sweeps
 from workflow_scripts.analysis.write_ablation import write_ablation
 from workflow_scripts.analysis.write_report import write_report
 from workflow_scripts.data.download_bars import download_bars
@@ -34,6 +36,14 @@ def results(tmp_path_factory):
 def page(results):
     write_report(results, results / "report.html")
     return (results / "report.html").read_text(encoding="utf-8")
+
+
+def test_whatever_is_drawn_beside_the_tuned_has_a_colour_of_its_own():
+    script = (ROOT / "workflow_scripts/analysis/report/page.js").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        colours = dict(re.findall(r'(\w+): "(#\w{6})"', script.split(f"{theme}: {{")[1].split("}")[0]))
+        drawn = [colours[name] for name in (*DRAWN, *BASELINES, "oracle")]
+        assert len(set(drawn)) == len(drawn)
 
 
 def test_the_tear_sheet_says_at_which_fee_the_gain_ends_and_what_a_delay_costs(page):

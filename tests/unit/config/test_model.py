@@ -25,6 +25,7 @@ def change(config, path, value):
         ("folds/count", "three", "config.yaml, folds.count: 'three' is not a valid integer"),
         ("folds/purge_dayz", 3, "config.yaml, folds.purge_dayz: unknown key; did you mean purge_days?"),
         ("sweeps/ppo_smac/agent", "pppo", "config.yaml, sweeps.ppo_smac.agent: 'pppo' is no agent; did you mean ppo?"),
+        ("sweeps/ppo_smac/agent", "PPO", "config.yaml, sweeps.ppo_smac.agent: 'PPO' is no agent; did you mean ppo?"),
         ("sweeps/ppo_smac/budgt", 9, "config.yaml, sweeps.ppo_smac.budgt: unknown key; did you mean budget?"),
         (
             "sweeps/ppo_smac/eta",

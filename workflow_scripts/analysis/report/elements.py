@@ -21,6 +21,7 @@ DASHES = {
     "equal_weight": "dot",
     "buy_and_hold": "dashdot",
     "index": "longdash",
+    "oracle": "longdashdot",
     "untrained": "dot",
     "default": "dash",
 }

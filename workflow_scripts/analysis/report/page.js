@@ -4,14 +4,14 @@ const COLOURS = {
   light: {
     ink: "#1b1e23", faint: "#5a6270", rule: "#d8dce2", paper: "#ffffff",
     rank_1: "#0072B2", rank_2: "#56B4E9", rank_3: "#009E73", default: "#E69F00", untrained: "#8a8f98",
-    benchmark: "#1b1e23", equal_weight: "#D55E00", buy_and_hold: "#CC79A7", index: "#7F3C8D",
+    benchmark: "#1b1e23", equal_weight: "#D55E00", buy_and_hold: "#CC79A7", index: "#7F3C8D", oracle: "#009E73",
     series_0: "#0072B2", series_1: "#E69F00", series_2: "#009E73", series_3: "#CC79A7", series_4: "#56B4E9",
     series_5: "#D55E00", series_6: "#F0E442",
   },
   dark: {
     ink: "#e8eaee", faint: "#a4adbb", rule: "#363c47", paper: "#14171c",
     rank_1: "#56B4E9", rank_2: "#3d87c4", rank_3: "#00b385", default: "#E69F00", untrained: "#9aa1ad",
-    benchmark: "#e8eaee", equal_weight: "#f0743a", buy_and_hold: "#d893b8", index: "#b07cc6",
+    benchmark: "#e8eaee", equal_weight: "#f0743a", buy_and_hold: "#d893b8", index: "#b07cc6", oracle: "#00b385",
     series_0: "#2b8fd0", series_1: "#E69F00", series_2: "#00b385", series_3: "#CC79A7", series_4: "#7cc8f2",
     series_5: "#f0743a", series_6: "#F0E442",
   },

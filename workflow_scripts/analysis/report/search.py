@@ -269,9 +269,9 @@ def _contour(
     axes = [axis(name, "log scale" if varying[name]["log"] else "value", **scale(varying[name])) for name in names]
     return [
         Figure(
-            f"The two that matter most: {x} and {y}",
-            f"A forest's prediction of the score over {x} and {y}, with the trials as points. It lies between "
-            f"{shown(float(np.min(means)))} and {shown(float(np.max(means)))}.",
+            f"Predicted score over {x} and {y}",
+            "A forest's prediction of the score over the two of largest importance, with the trials as points. It lies "
+            f"between {shown(float(np.min(means)))} and {shown(float(np.max(means)))}.",
             data,
             layout(*axes, hovermode="closest"),
             height=400,
