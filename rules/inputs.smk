@@ -11,12 +11,19 @@ from workflow_scripts.workflow.refreshes import NEVER, last_refresh
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
 
+def sweep_of(name):
+    if name not in settings.sweeps:
+        there = ", ".join(settings.sweeps)
+        raise WorkflowError(f"config.yaml has no sweep {name}: there are {there}")
+    return settings.sweeps[name]
+
+
 def market_name(wildcards):
     """The market of a job; of a sweep that is judged in several windows, that of the first one."""
     if wildcards.get("market"):
         return wildcards.market
     first, *_ = settings.judged.get(wildcards.sweep, [wildcards.sweep])
-    return settings.sweeps[first].keys.market
+    return sweep_of(first).keys.market
 
 
 def whole_market(wildcards):
@@ -104,7 +111,7 @@ def states_of_round_before(wildcards):
 
 def folders_of_runs(sweep, number, trial):
     """The runs that judge a trial of a round."""
-    judged = settings.pairs[: settings.sweeps[sweep].schedule[number].runs]
+    judged = settings.pairs[: sweep_of(sweep).schedule[number].runs]
     return [
         RUN.format(sweep=sweep, round=number, trial=trial, fold=fold, seed=seed)
         for fold, seed in sorted(judged)
@@ -148,7 +155,7 @@ def benchmarks_of_trial(wildcards):
 def scores_of_rounds(sweep, rounds):
     return [
         f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
-        for number, round_ in enumerate(settings.sweeps[sweep].schedule[:rounds])
+        for number, round_ in enumerate(sweep_of(sweep).schedule[:rounds])
         for trial in range(round_.size)
     ]
 

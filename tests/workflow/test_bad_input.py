@@ -45,10 +45,17 @@ def test_a_configuration_that_is_no_yaml_is_refused_with_its_line(toy):
     assert "line 3, column 6" in said
 
 
-def test_a_market_that_there_is_not_is_named_beside_those_that_there_are(toy):
-    refused = snakemake(toy.folder, "-n", "results/markets/dow/data.diff.json", VERBOSE="")
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("results/markets/dow/data.diff.json", "has no market dow: there are toy"),
+        ("results/sweeps/ppo_smak/trials.csv", "has no sweep ppo_smak: there are ppo_smac"),
+    ],
+)
+def test_what_there_is_not_is_named_beside_what_there_is(toy, target, said):
+    refused = snakemake(toy.folder, "-n", target, VERBOSE="")
     assert refused.returncode != 0
-    assert "error: config.yaml has no market dow: there are toy" in refused.stdout.splitlines()
+    assert f"error: config.yaml {said}" in refused.stdout.splitlines()
     assert "Traceback" not in refused.stdout
 
 
