@@ -334,7 +334,7 @@ def asked_now(wildcards):
 TRADED = ("returns.parquet", "weights.parquet")
 
 
-def lost_files(run, reader=None):
+def lost_files(run, reader):
     """The files of a run that was made which are there no longer.
 
     Snakemake makes a lost file again only where somebody asks for it, and to ask for all of them takes a tenth of a
@@ -344,9 +344,7 @@ def lost_files(run, reader=None):
     files = [f"{run}/{file}" for file in FILES_OF_RUN.values()]
     if IN_STORAGE:
         return files
-    if reader and not any(
-        map(os.path.exists, (f"{run}/{FILES_OF_RUN['sharpe']}", reader))
-    ):
+    if not any(map(os.path.exists, (f"{run}/{FILES_OF_RUN['sharpe']}", reader))):
         return []
     without_damaged_policy(run)
     return [file for file in files if not os.path.exists(file)]
@@ -363,20 +361,25 @@ def lost_files_of_trial(sweep, number, trial):
 
 
 def runs(wildcards):
-    """What `all` asks for of the runs of all sweeps, so that a file that is lost is made again."""
+    """What `all` asks for of the runs of all sweeps, so that a file that is lost is made again.
+
+    Nothing before the first run nor after the last: a rule of the user's that reads what `all` reads stays as it is.
+    """
     tuning = (
         file
         for sweep in settings.sweeps
         for number, trial in trials_of_sweep(sweep)
         for file in lost_files_of_trial(sweep, number, trial)
     )
-    final = expand(
-        BACKTEST_RUN,
-        sweep=settings.sweeps,
-        candidate=CANDIDATES,
-        seed=FINAL_SEEDS,
+    final = (
+        file
+        for sweep in settings.sweeps
+        for run in expand(
+            BACKTEST_RUN, sweep=sweep, candidate=CANDIDATES, seed=FINAL_SEEDS
+        )
+        for file in lost_files(run, f"{SWEEP}/verdict.json".format(sweep=whole(sweep)))
     )
-    return [*tuning, *(file for run in final for file in lost_files(run))]
+    return [*tuning, *final]
 
 
 # What only other jobs read, and somebody has to ask for, so that it is made again where it is lost.
