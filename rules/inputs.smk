@@ -152,12 +152,21 @@ def benchmarks_of_trial(wildcards):
     )
 
 
-def scores_of_rounds(sweep, rounds):
+def trials_of_rounds(sweep, rounds=None):
+    """Every trial of a sweep's first rounds, or of all: its round and its place there."""
     return [
-        f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
+        (number, trial)
         for number, round_ in enumerate(sweep_of(sweep).schedule[:rounds])
         for trial in range(round_.size)
     ]
+
+
+def score_of(sweep, number, trial):
+    return f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
+
+
+def scores_of_rounds(sweep, rounds):
+    return [score_of(sweep, *place) for place in trials_of_rounds(sweep, rounds)]
 
 
 def scores_before_round(sweep, number):
@@ -195,21 +204,12 @@ def scores_of_sweep(wildcards):
     return scores_of_rounds(wildcards.sweep, None)
 
 
-def trials_of_sweep(sweep):
-    """Every trial of a sweep: its round and its place there."""
-    return [
-        (number, trial)
-        for number, round_ in enumerate(settings.sweeps[sweep].schedule)
-        for trial in range(round_.size)
-    ]
-
-
 def runs_of_sweep(sweep):
     """Every run of a sweep."""
     return [
         run
-        for number, trial in trials_of_sweep(sweep)
-        for run in folders_of_runs(sweep, number, trial)
+        for place in trials_of_rounds(sweep)
+        for run in folders_of_runs(sweep, *place)
     ]
 
 
@@ -350,36 +350,25 @@ def lost_files(run, reader):
     return [file for file in files if not os.path.exists(file)]
 
 
-def lost_files_of_trial(sweep, number, trial):
-    """Those of every run that judges a trial."""
-    score = f"{TRIAL}/score.json".format(sweep=sweep, round=number, trial=trial)
-    return [
-        file
-        for run in folders_of_runs(sweep, number, trial)
-        for file in lost_files(run, score)
-    ]
-
-
 def runs(wildcards):
     """What `all` asks for of the runs of all sweeps, so that a file that is lost is made again.
 
     Nothing before the first run nor after the last: a rule of the user's that reads what `all` reads stays as it is.
     """
     tuning = (
-        file
+        (run, score_of(sweep, *place))
         for sweep in settings.sweeps
-        for number, trial in trials_of_sweep(sweep)
-        for file in lost_files_of_trial(sweep, number, trial)
+        for place in trials_of_rounds(sweep)
+        for run in folders_of_runs(sweep, *place)
     )
     final = (
-        file
+        (run, f"{SWEEP}/verdict.json".format(sweep=whole(sweep)))
         for sweep in settings.sweeps
         for run in expand(
             BACKTEST_RUN, sweep=sweep, candidate=CANDIDATES, seed=FINAL_SEEDS
         )
-        for file in lost_files(run, f"{SWEEP}/verdict.json".format(sweep=whole(sweep)))
     )
-    return [*tuning, *final]
+    return [file for made in (*tuning, *final) for file in lost_files(*made)]
 
 
 # What only other jobs read, and somebody has to ask for, so that it is made again where it is lost.
