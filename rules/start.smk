@@ -3,6 +3,7 @@ import os
 from datetime import datetime
 from functools import cache
 
+from snakemake.jobs import Job
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from workflow_scripts.sweeps.objectives import label
@@ -11,6 +12,7 @@ from workflow_scripts.workflow.policies import is_damaged
 from workflow_scripts.workflow.start import (
     gpus_of_a_run,
     in_a_thread_of_its_own,
+    in_brief,
     shell_prefix,
     where_jobs_wait,
 )
@@ -49,6 +51,7 @@ if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
     JobScheduler._schedule_reevalutation = where_jobs_wait(
         JobScheduler._schedule_reevalutation
     )
+    Job.log_info = in_brief(Job.log_info)
 # No part of any rule, so that a change of how jobs start reruns nothing.
 WARM = settings.top.training.warm_workers and not workflow.remote_exec
 shell.prefix(shell_prefix(CHECKOUT, WARM).replace("{", "{{").replace("}", "}}"))

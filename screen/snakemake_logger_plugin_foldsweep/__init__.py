@@ -24,6 +24,11 @@ class LogHandler(LogHandlerBase):
         self.screen = Screen(self._stream, colour=not settings.nocolor, quiet=quiet, dry_run=settings.dryrun)
 
     @property
+    def reads_in_brief(self) -> bool:
+        """Whether it reads of a job which rule it is of and why it runs alone, as the screen does of a dry run's."""
+        return self.own is None and self.screen.dry_run
+
+    @property
     def _stream(self) -> TextIO:
         return sys.stdout if self.common_settings.stdout else sys.stderr
 

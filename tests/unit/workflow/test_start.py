@@ -1,4 +1,5 @@
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -122,3 +123,70 @@ def test_snakemake_looks_at_what_is_ready_when_a_job_ends_and_not_ever_more_ofte
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("*.txt"))) == 40
     assert len((tmp_path / "looks").read_text(encoding="utf-8")) <= 1.5 * 40
+
+
+SPELLED = """
+import os
+import re
+
+from snakemake.jobs import Job
+from snakemake_logger_plugin_foldsweep.screen import Screen
+from workflow_scripts.workflow.start import in_brief
+
+Job.log_info = in_brief(Job.log_info)
+spell = Job.shellcmd.fget
+
+
+def counted(job):
+    with open("spelled", "a") as spelled:
+        spelled.write("x")
+    return spell(job)
+
+
+Job.shellcmd = property(counted)
+if "BROKEN" in os.environ:
+    Screen._job_started = lambda screen, record: screen.nothing
+
+
+rule all:
+    input:
+        "0.txt",
+
+
+rule one:
+    output:
+        "{number}.txt",
+    shell:
+        "echo made > {output}"
+"""
+OURS = ["--logger", "foldsweep"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "spelled", "said"),
+    [
+        (["-n", *OURS], {}, False, "1 job would run"),
+        (["-n", *OURS, "-p"], {}, True, "echo made > 0.txt"),
+        (["-n", *OURS], {"VERBOSE": "1"}, True, "output: 0.txt"),
+        (["-n"], {}, True, "output: 0.txt"),
+        (["-n", *OURS], {"BROKEN": "1"}, None, "what follows is Snakemake's own\\n\\n.*\\nrule one:\\n    jobid: 1"),
+        (["--cores", "1", *OURS], {}, True, "done: 2 jobs"),
+    ],
+)
+def test_a_dry_run_spells_files_and_command_only_for_who_reads_them(
+    request, tmp_path, flags, environment, spelled, said
+):
+    (tmp_path / "Snakefile").write_text(SPELLED, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *flags],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(request.config.rootpath), "VERBOSE": ""} | environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    if spelled is not None:  # the screen breaks at some time before the second job
+        assert (tmp_path / "spelled").exists() == spelled
+    assert re.search(said, done.stdout + done.stderr), done.stdout + done.stderr
