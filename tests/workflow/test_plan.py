@@ -17,7 +17,7 @@ def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_af
     assert before.returncode == 0, before.stdout[-3000:]
     assert COUNTS in before.stdout
     assert "(the default configuration, trained for a moment)" in before.stdout
-    assert "; 0 of the sweep's runs are done" in before.stdout
+    assert "; 0 of 16 runs of the trials are done" in before.stdout
     assert re.search(r"two trials differ +from 3\.19 in annual Sharpe ratio on: 40 validation days", before.stdout)
     assert "correlate by 0.9 with the benchmark's (assumed: no sweep on this market has trained yet)" in before.stdout
     assert "warning: this design cannot tell whether the agent beats the benchmark" in before.stdout
@@ -28,7 +28,7 @@ def test_a_plan_has_its_price_before_the_first_run_and_by_the_runs_themselves_af
     assert after.returncode == 0, after.stdout[-3000:]
     assert COUNTS in after.stdout
     assert "(16 runs of ppo_smac)" in after.stdout
-    assert "; 16 of the sweep's runs are done" in after.stdout
+    assert "; 16 of 16 runs of the trials are done" in after.stdout
     assert re.search(
         r"two trials differ +from [0-9.]+ in Sharpe ratio on: 2 folds × 2 seeds, measured on \d trials", after.stdout
     )

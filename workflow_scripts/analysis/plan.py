@@ -76,11 +76,11 @@ def plan(
             rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
         runs = [run for own in parts_of(name, sweep) for run in folders(below(RUN, SWEEP), sweeps / own)]
-        done = sum((run / "sharpe.json").exists() for run in runs)
+        done, of_trials = sum((run / "sharpe.json").exists() for run in runs), sum(batch.runs for batch in rounds)
         print(
             f"  {1000 * rate:.3g} ms a vector step ({source}): {cpu_hours([*rounds, final], rate):.3g} hours of one "
-            f"core, {hours([*rounds, final], rate, slots):.3g} hours with {slots} runs at a time; "
-            f"{done} of the sweep's runs are done"
+            f"core in all, {hours([*rounds, final], rate, slots):.3g} hours with {slots} runs at a time; "
+            f"{done} of {of_trials} runs of the trials are done"
         )
         print("\n".join(f"  {line}" for line in what_it_shows(asked, name, markets, sweeps)))
 
