@@ -301,11 +301,14 @@ class Screen:
         self._show_row([*row, self._time_left()] if stands.ok else row, style)
 
     def _scores_before(self) -> "dict[str, dict[tuple[int, int], Score]]":
-        """Return the trials that earlier runs scored; none where some are made anew, since nobody says which."""
+        """Return the trials that earlier runs scored; none where some are made anew, since nobody says which.
+
+        The screen lags behind Snakemake, which may have scored some by now: those come with their own events.
+        """
         from workflow_scripts.analysis.standing import has_its_runs, read_scores
 
         before = {
-            name: [score for score in read_scores(Path(sweep["folder"])) if has_its_runs(score)]
+            name: [score for score in read_scores(Path(sweep["folder"]), until=self.began) if has_its_runs(score)]
             for name, sweep in self.plan.items()
         }
         planned = sum(sweep["trials"] for sweep in self.plan.values())

@@ -1,5 +1,6 @@
 """What a finished trial says: its score, how far it is from the default configuration's, and the best so far."""
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -91,12 +92,19 @@ def read_default(sweep: Path) -> dict[str, Any] | None:
     return {name: entry["default"] for name, entry in space.items()}
 
 
-def read_scores(sweep: Path) -> list[Score]:
-    """Return every trial of a sweep that has ended, in the order of proposal; what cannot be read is left out."""
+def read_scores(sweep: Path, until: float = math.inf) -> list[Score]:
+    """Return every trial of a sweep that has ended, in the order of proposal; what cannot be read is left out.
+
+    Args:
+        sweep: its folder.
+        until: seconds since the epoch; what was written later is left out.
+
+    """
     found = []
     for path in sweep.glob("round_*/trial_*/score.json"):
         with suppress(ValueError, FileNotFoundError):
-            found.append(read_score(path))
+            if path.stat().st_mtime <= until:
+                found.append(read_score(path))
     return beside_each_other(sorted(found, key=lambda score: (score.round, score.trial)))
 
 

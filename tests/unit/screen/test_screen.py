@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,23 @@ def test_a_trial_before_the_default_says_that_it_has_none_to_stand_against(resul
     assert "1/2 0 1 3.00 default not scored" in "\n".join(lines)
 
 
+def of_old(start, *trials):
+    """Let trials be scored before a run began."""
+    for trial in trials:
+        os.utime(SWEEP / f"round_0/trial_{trial}/score.json", (0, start - 1))
+
+
+def test_a_trial_that_is_scored_before_the_screen_comes_to_look_is_counted_once(results):
+    events = recorded("ended")
+    start = next(fields for fields in events if fields.get("event") == "run_info")
+    write_trial(2, [1.5, 1.5, 1.5], {"gamma": 0.7})
+    for fold in (0, 1, 2):
+        write_json(SWEEP / f"round_0/trial_2/fold_{fold}/seed_0/sharpe.json", {})
+    of_old(start["created"], 2)
+    told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 3}}}
+    assert [line.split()[2] for line in show([told, *events]) if "(round 0 trial" in line] == ["2/3", "3/3"]
+
+
 def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_anew_are_not(results):
     events = recorded("ended")
     start = next(fields for fields in events if fields.get("event") == "run_info")
@@ -143,6 +161,7 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     # Two trials are there and two are to do. Then four are to do: both are stale. Then one has lost a run: it is stale.
     for to_do, lost in ((2, False), (4, False), (3, True)):
         start["stats"]["score_trial"] = to_do
+        of_old(start["created"], 0, 1)
         if lost:
             (SWEEP / "round_0/trial_0/fold_1/seed_0/sharpe.json").unlink()
         first, _ = (line for line in show([told, *events]) if "/4" in line)
