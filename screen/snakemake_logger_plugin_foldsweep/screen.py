@@ -385,7 +385,7 @@ class Screen:
         from workflow_scripts.workflow.reruns import explain
         from workflow_scripts.workflow.wording import several
 
-        jobs = [Rerun(*reason) for reason in self.reasons if reason[0] != "all"]
+        jobs = [Rerun(*reason) for reason in self.reasons]
         self._say(f"{several(len(jobs), 'job')} would run, of these rules for these reasons:")
         for line in explain(jobs):
             self._say(line)

@@ -275,8 +275,8 @@ def test_what_rules_say_is_shown_and_what_snakemake_says_of_itself_is_not():
 def test_a_dry_run_says_how_many_jobs_of_each_rule_and_why():
     lines = show([TOLD, *recorded("dry_run")], dry_run=True)
     assert "train_agent 2 a file is missing, a file it reads is made anew" in lines
-    assert lines[0] == "23 jobs would run, of these rules for these reasons:"
-    assert len(lines) == 17
+    assert lines[0] == "24 jobs would run, of these rules for these reasons:"
+    assert len(lines) == 18
 
 
 def test_a_pipe_that_was_silent_for_five_minutes_hears_how_far_it_is(results):

@@ -165,7 +165,7 @@ OURS = ["--logger", "foldsweep"]
 @pytest.mark.parametrize(
     ("flags", "environment", "spelled", "said"),
     [
-        (["-n", *OURS], {}, False, "1 job would run"),
+        (["-n", *OURS], {}, False, "2 jobs would run"),
         (["-n", *OURS, "-p"], {}, True, "echo made > 0.txt"),
         (["-n", *OURS], {"VERBOSE": "1"}, True, "output: 0.txt"),
         (["-n"], {}, True, "output: 0.txt"),
