@@ -12,6 +12,7 @@ import yaml
 from workflow_scripts.analysis.openings import together
 from workflow_scripts.analysis.verdicts import judge
 from workflow_scripts.analysis.windows import TUNED, Window, read_window
+from workflow_scripts.sweeps.candidates import schedule
 from workflow_scripts.sweeps.daily import read_daily
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank, read_score
 from workflow_scripts.sweeps.objectives import beside_each_other
@@ -116,7 +117,7 @@ def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
         yield from _of_numbers(path, vars(kept), vars(own))
     best = rank(at_full_budget(beside_each_other(scores)))[0]
     tuned = read_trial(folder / "backtest" / TUNED / "config.yaml")
-    if (tuned.configuration, tuned.phases) != (best.configuration, best.phases):
+    if (tuned.configuration, tuned.phases) != (best.configuration, schedule(best, tuned.budget)):
         yield (
             f"{folder / 'backtest' / TUNED / 'config.yaml'} is not the best trial, which is round {best.round}, trial "
             f"{best.trial} with score {best.score}"

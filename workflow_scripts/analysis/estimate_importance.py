@@ -53,7 +53,7 @@ def estimate_importance(trials: Path, space: str, resamples: int, permutations: 
 def _read_trials(path: Path) -> pd.DataFrame:
     if not path.read_text(encoding="utf-8").endswith("\n"):
         raise ValueError(damaged(path, "its last line is not whole"))
-    table = pd.read_csv(path)
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])  # "None" may be a choice
     # Trials of unequal budgets do not compare: of several, the one with the most runs is looked at.
     compared: pd.DataFrame = table[table.budget == table.budget.mode().max()]
     return compared

@@ -8,6 +8,8 @@ import yaml
 from workflow_scripts.analysis.ablation import FEWEST, SUFFIX, ablation_path
 from workflow_scripts.analysis.report.tree import read_sweeps
 from workflow_scripts.config.yaml_files import load_yaml
+from workflow_scripts.sweeps.search_space import build_space, is_forbidden
+from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line
 
@@ -18,6 +20,8 @@ def write_ablation(
     sweep: str, ablation: Path, results: Path = Path("results"), config: Path = Path("config.yaml")
 ) -> None:
     """Write the configuration with one sweep, which judges what of the path was not trained yet.
+
+    Steps whose batch, horizon and repeats leave no update cannot be trained, and are left out.
 
     Args:
         sweep: the sweep.
@@ -37,12 +41,19 @@ def write_ablation(
         sys.exit(
             f"{sweep} has no path: it takes {FEWEST} trials with a score, and an incumbent that is not the default"
         )
-    missing = [step.configuration for step in path if step.score is None]
+    agent = agent_of(settings["sweeps"][sweep]["agent"])
+    space = build_space(found.space, agent)
+    steps = [step.configuration for step in path if step.score is None]
+    missing = [configuration for configuration in steps if not is_forbidden(space, configuration)]
+    if steps and not missing:
+        sys.exit(f"between the default and the incumbent of {sweep} stand only configurations that leave no update")
     if not missing:
         sys.exit(f"every configuration between the default and the incumbent of {sweep} has been trained")
     block = {key: settings["sweeps"][sweep][key] for key in KEPT if key in settings["sweeps"][sweep]}
     block |= {"optimizer": "manual", "rounds": 1, "round_size": len(missing), "configurations": missing}
     settings["sweeps"] = {sweep + SUFFIX: block | {"budget": found.incumbent.budget if found.incumbent else None}}
+    settings["backtest"] = (settings.get("backtest") or {}) | {"top": 1}
+    settings.pop("orders", None)  # they may name a sweep that is not here
     write_text(ablation, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
 
 

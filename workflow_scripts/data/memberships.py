@@ -71,13 +71,26 @@ def mark_members(
     rows = {ticker: pd.DatetimeIndex(group["date"]) for ticker, group in bars.groupby("ticker")}
     member = pd.Series(0.0, index=pd.MultiIndex.from_frame(bars[["date", "ticker"]]))
     for ticker, first, last in universe.itertuples(index=False):
-        span = days[(days >= first) & (days.normalize() <= last)]
+        own = rows.get(ticker, days[:0])
+        span = _within_own(days[(days >= first.normalize()) & (days.normalize() <= last)], own)
         if not len(span):
             continue
-        if len(lacking := span.difference(rows.get(ticker, span[:0]))):
+        if len(lacking := span.difference(own)):
             raise ValueError(
                 f"{ticker} has no row on {when(lacking[0])}, a day of its membership ({len(lacking)} of {len(span)} "
                 f"such days): {cure}"
             )
         member.loc[pd.MultiIndex.from_product([span, [ticker]])] = 1.0
     return bars.assign(**{MEMBER: member.to_numpy()})
+
+
+def _within_own(span: pd.DatetimeIndex, own: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the time stamps of a membership: on its first and last day no others than from and to the ticker's own.
+
+    A membership is stated in days, and bars may be shorter. A first or last day without any is a day that lacks.
+    """
+    if not len(span):
+        return span
+    began = own[own.normalize() == span[0].normalize()].min()
+    ended = own[own.normalize() == span[-1].normalize()].max()
+    return span[~(span < began) & ~(span > ended)]

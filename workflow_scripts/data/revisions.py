@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import when
+from workflow_scripts.data.bars import PRICES, when
 
 SAME_FACTOR = 1e-4  # prices are rounded to cents, factors are not
 
@@ -77,14 +77,16 @@ def compare_bars(before: pd.DataFrame, after: pd.DataFrame) -> Revisions:
     for ticker, rows in differs[changed].groupby(level="ticker"):
         was, now = left.loc[rows.index], right.loc[rows.index]
         relative = ((now - was) / was.where(was != 0)).abs().to_numpy()
-        factors = (now["close"] / was["close"]).to_numpy()
-        # Such work is done on all days from a ticker's first one on.
-        whole = bool(changed.xs(ticker, level="ticker").iloc[: len(rows)].all())
-        constant = whole and np.ptp(factors) < SAME_FACTOR * np.abs(factors).max() and not np.isclose(factors[0], 1)
+        prices = [column for column in PRICES if column in columns]
+        factors = (now[prices] / was[prices]).to_numpy()  # of closes alone the others are no numbers
+        least, largest = float(np.nanmin(factors)), float(np.nanmax(factors))
+        # Such work is done on all prices of all days from a ticker's first one on; one day is a correction.
+        whole = len(rows) > 1 and bool(changed.xs(ticker, level="ticker").iloc[: len(rows)].all())
+        constant = whole and largest - least < SAME_FACTOR * largest and not np.isclose(least, 1)
         detail[str(ticker)] = {
             "columns": [column for column in columns if rows[column].any()],
             "largest_change": float(np.nanmax(relative)) if np.isfinite(relative).any() else 0.0,
-            "factor": float(np.median(factors)) if constant else None,
+            "factor": float(np.nanmedian(factors)) if constant else None,
         }
     return Revisions(
         calendar=pd.DatetimeIndex(sorted({*before["date"], *after["date"]})),

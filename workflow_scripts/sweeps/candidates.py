@@ -46,18 +46,36 @@ def candidates(
         raise ValueError(f"{len(ranked)} trainings that differ do not fill {top} ranks: lower backtest.top")
     steps = full if budget is None else budget
     untuned = Trial(best[0].sweep, agent, 0, 0, steps, dict(default))
-    named = {f"rank_{place}": replace(_trial(agent, score), budget=steps) for place, score in enumerate(ranked, 1)}
+    named = {f"rank_{place}": _trial(agent, score, steps) for place, score in enumerate(ranked, 1)}
     return named | {"default": untuned, "untrained": replace(untuned, budget=0)}
 
 
 def distinct(scores: Sequence[Score]) -> list[Score]:
-    """Return the scores without those that repeat the training of one before: its configuration, after equal phases."""
+    """Return the scores without those that repeat the training of one before: its configuration, after equal phases.
+
+    One that only continued a training of its own configuration repeats it.
+    """
     first: dict[Any, Score] = {}
     for score in scores:
-        phases = tuple((phase["budget"], identity(phase["configuration"])) for phase in score.phases)
+        phases = tuple((phase["budget"], identity(phase["configuration"])) for phase in schedule(score, score.budget))
         first.setdefault((identity(score.configuration), phases), score)
     return list(first.values())
 
 
-def _trial(agent: str, score: Score) -> Trial:
-    return Trial(score.sweep, agent, score.round, score.trial, score.budget, score.configuration, None, score.phases)
+def schedule(score: Score, steps: int) -> list[dict[str, Any]]:
+    """Return the phases of a trial's training anew: those that its configuration changes after, stretched to ``steps``.
+
+    So each configuration keeps its share of the training, the last one too.
+    """
+    after = [*score.phases[1:], {"configuration": score.configuration}]
+    changes = [
+        phase | {"budget": round(phase["budget"] * steps / score.budget)}
+        for phase, following in zip(score.phases, after, strict=False)
+        if identity(phase["configuration"]) != identity(following["configuration"])
+    ]
+    return [phase for phase in changes if 0 < phase["budget"] < steps]
+
+
+def _trial(agent: str, score: Score, steps: int) -> Trial:
+    place = score.sweep, agent, score.round, score.trial
+    return Trial(*place, steps, score.configuration, None, schedule(score, steps))

@@ -159,6 +159,14 @@ def _with_prior(uniform: Hyperparameter, strength: float) -> Hyperparameter:
     )
 
 
+def without_prior(hyperparameter: Hyperparameter) -> Hyperparameter:
+    """Return an integer hyperparameter's even twin, where a user's belief weighs it; any other as it is."""
+    if not isinstance(hyperparameter, BetaIntegerHyperparameter):
+        return hyperparameter
+    bounds = hyperparameter.lower, hyperparameter.upper
+    return Integer(hyperparameter.name, bounds, default=hyperparameter.default_value, log=hyperparameter.log)
+
+
 def from_unit(hyperparameter: Hyperparameter, number: float) -> Any:
     """Return the value at a quantile in [0, 1] of a hyperparameter's prior, uniform where it has none."""
     if hasattr(hyperparameter, "choices"):

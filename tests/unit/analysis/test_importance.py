@@ -115,6 +115,15 @@ def test_the_conclusion_stands_in_the_file_and_under_the_plot(tmp_path):
     assert "6 trials show large effects alone" in (tmp_path / "importance.svg").read_text(encoding="utf-8")
 
 
+def test_a_choice_may_be_a_word_that_stands_for_nothing_elsewhere(tmp_path):
+    words = {"x": "None", "y": "NA"}
+    table = trials(8).assign(budget=100)
+    table.assign(idle=table["idle"].map(words)).to_csv(tmp_path / "trials.csv", index=False)
+    space = SPACE | {"idle": {"type": "categorical", "choices": [*words.values()], "default": "None"}}
+    estimate_importance(tmp_path / "trials.csv", json.dumps(space), 3, 19, tmp_path / "importance.json")
+    assert "idle" in json.loads((tmp_path / "importance.json").read_text(encoding="utf-8"))["methods"]["fanova"]
+
+
 def test_trials_without_a_score_in_every_run_do_not_count():
     table = trials(6)
     table.loc[table["trial"] > 2, "value"] = np.nan

@@ -255,7 +255,7 @@ def test_the_path_to_the_incumbent_takes_what_pays_most_first():
     assert surface.ablation(end, end) == [("", last)]
 
 
-def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(results, tmp_path):
+def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(results, tmp_path, monkeypatch):
     folder = tmp_path / "results/sweeps/ppo_smac"
     shutil.copytree(results / "sweeps/ppo_smac", folder, ignore=shutil.ignore_patterns("fold_*", "backtest"))
     (sweep,) = read_sweeps(tmp_path, ["ppo_smac"])
@@ -273,7 +273,8 @@ def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(res
 
     config = tmp_path / "config.yaml"
     block = {"agent": "ppo", "market": "noise", "optimizer": "smac", "rounds": 3, "round_size": 4, "budget": 6144}
-    config.write_text(yaml.safe_dump({"markets": {}, "sweeps": {sweep.name: block, "other": block}}, sort_keys=False))
+    settings = {"markets": {}, "sweeps": {sweep.name: block, "other": block}, "orders": {"sweep": sweep.name}}
+    config.write_text(yaml.safe_dump(settings | {"backtest": {"confidence": 0.9}}, sort_keys=False))
     write_ablation(sweep.name, tmp_path / "ablation.yaml", tmp_path / "results", config)
     written = yaml.safe_load((tmp_path / "ablation.yaml").read_text())
     missing = [step.configuration for step in path if step.score is None]
@@ -281,6 +282,13 @@ def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(res
         f"{sweep.name}_ablation": {"agent": "ppo", "market": "noise", "optimizer": "manual", "rounds": 1}
         | {"round_size": len(missing), "configurations": missing, "budget": sweep.incumbent.budget}
     }
+    assert written["backtest"] == {"confidence": 0.9, "top": 1}
+    assert "orders" not in written
+    # A step whose batch is larger than what its horizon collects leaves no update.
+    monkeypatch.setattr("workflow_scripts.analysis.write_ablation.is_forbidden", lambda _, values: values == missing[0])
+    write_ablation(sweep.name, tmp_path / "ablation.yaml", tmp_path / "results", config)
+    (written,) = yaml.safe_load((tmp_path / "ablation.yaml").read_text())["sweeps"].values()
+    assert (written["round_size"], written["configurations"]) == (len(missing) - 1, missing[1:])
     with pytest.raises(SystemExit, match=f"has no sweep nothing: name one of {sweep.name}, other"):
         write_ablation("nothing", tmp_path / "ablation.yaml", tmp_path / "results", config)
     config.write_text(yaml.safe_dump({"markets": {}, "test": {"windows": 2}, "sweeps": {sweep.name: block}}))

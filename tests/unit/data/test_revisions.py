@@ -62,6 +62,19 @@ def test_one_factor_for_all_days_before_one_is_a_dividend(bars):
     assert revisions.lines()[0].endswith("by up to 1.50%, all prices × 0.985000: a dividend or a split")
 
 
+def test_one_corrected_day_and_a_factor_of_the_closes_alone_are_no_dividend(bars):
+    after = bars.copy()
+    after.loc[(after["ticker"] == "S1") & (after["date"] < DAYS[6]), "close"] *= 1.01
+    for revised, what in ((revise(bars, "S1", [0], 1.01), "open"), (after, "close")):
+        (line,) = compare_bars(bars, revised).lines()
+        assert line.endswith(f"{what} by up to 1.00%")
+
+
+def test_of_closes_alone_one_factor_is_a_dividend_too(bars):
+    alone = bars.assign(open=np.nan, high=np.nan, low=np.nan)
+    assert "a dividend or a split" in compare_bars(alone, revise(alone, "S1", slice(0, 200), 0.985)).lines()[0]
+
+
 def test_new_and_lost_days_are_counted_by_ticker(bars):
     revisions = compare_bars(bars[bars["date"] < DAYS[238]], bars[(bars["ticker"] != "S3") | (bars["date"] > DAYS[0])])
     assert revisions.lines() == [

@@ -233,6 +233,28 @@ def test_a_gap_in_an_available_ticker_is_refused_or_held(market):
     assert held.groupby("ticker").size().to_dict() == {"S1": 240, "S2": 240, "S3": 190, "S4": 170, "S5": 240}
 
 
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_ticker_may_leave_in_the_course_of_a_day(tmp_path, stated):
+    """Bars of an hour: C's membership ends with a day of which it lacks the last hours, and begins like that."""
+    hours = pd.DatetimeIndex([day + pd.Timedelta(hours=hour) for day in DAYS[:60] for hour in range(10, 16)])
+    rows = synthetic_bars(3, len(hours), 0.001, 10, 0.01, seed=1).drop(columns="signal")
+    rows["date"] = rows["date"].map(dict(zip(sorted(rows["date"].unique()), hours, strict=True)))
+    began, ended = hours[8], hours[-3]
+    rows[(rows["ticker"] != "S3") | rows["date"].between(began, ended)].to_csv(tmp_path / "prices.csv", index=False)
+    universe = write_universe(
+        tmp_path / "universe.csv",
+        *((ticker, day(0), day(59)) for ticker in ("S1", "S2")),
+        ("S3", f"{began:%Y-%m-%d}", f"{ended:%Y-%m-%d}"),
+    )
+    bars = load_market(
+        Csv(source="csv", path=tmp_path / "prices.csv", interval="1h", universe=universe if stated else "available")
+    ).bars
+    assert check_bars(bars) == []
+    own = bars[(bars["ticker"] == "S3") & (bars[MEMBER] == 1)]["date"]
+    assert (own.min(), own.max(), len(own)) == (began, ended, len(hours) - 8 - 2)
+    assert (bars[bars["ticker"] != "S3"][MEMBER] == 1).all()
+
+
 def test_a_vendor_is_not_asked_for_whatever_is_available():
     with pytest.raises(ValueError, match="needs start, and tickers or a universe that a file lists"):
         source_of({"source": "yahoo", "start": "2020-01-01", "universe": "available"})

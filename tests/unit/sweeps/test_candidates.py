@@ -40,6 +40,25 @@ def test_members_of_a_population_that_end_alike_are_two_where_they_came_by_other
     assert [each["trial"] for each in ranks] == [0, 1, 3]
 
 
+def test_a_training_that_only_went_on_with_its_configuration_is_that_configurations():
+    rungs = [[], [{"budget": 10, "configuration": {"gamma": 0.9}}]]
+    rungs.append([*rungs[1], {"budget": 30, "configuration": {"gamma": 0.9}}])
+    own = [judged(place, 0.9, 1.0 + place, 10 * 3**place, way) for place, way in enumerate(rungs)]
+    named = candidates("ppo", {"gamma": 0.9}, [*own, judged(3, 0.8, 0.5, 10)], 2)
+    assert [named[f"rank_{place}"].configuration["gamma"] for place in (1, 2)] == [0.9, 0.8]
+    alike = named["rank_1"], named["default"]
+    assert len({(trial.budget, tuple(trial.configuration.items()), tuple(trial.phases)) for trial in alike}) == 1
+
+
+@pytest.mark.parametrize(("budget", "until"), [(None, [1000, 2000]), (1500, [500, 1000]), (6000, [2000, 4000])])
+def test_a_backtest_of_another_length_keeps_each_configurations_share(budget, until):
+    gammas = (0.5, 0.6, 0.9)
+    phases = [{"budget": 1000 * place, "configuration": {"gamma": gamma}} for place, gamma in enumerate(gammas[:2], 1)]
+    best = candidates("ppo", {"gamma": 0.7}, [judged(0, gammas[2], 3.0, 3000, phases)], 1, budget)["rank_1"]
+    assert [phase["budget"] for phase in best.phases] == until
+    assert (best.budget, best.configuration) == (budget or 3000, {"gamma": 0.9})
+
+
 def test_beside_the_ranks_are_the_default_and_one_that_never_trains():
     named = candidates("ppo", {"gamma": 0.7}, [judged(0, 0.9, 3.0)], 1, budget=50)
     assert {name: (trial.budget, trial.configuration["gamma"]) for name, trial in named.items()} == {

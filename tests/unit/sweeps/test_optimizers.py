@@ -90,6 +90,19 @@ def test_proposals_are_distinct_allowed_and_the_same_again(optimizer):
         assert all(proposal["horizon_len"] * 2 >= proposal["batch_size"] for proposal in round_)
 
 
+@pytest.mark.parametrize("optimizer", ["smac", "smac_gp", "smac_hyperband", "dehb", "tpe", "optuna_gp", "random"])
+def test_a_prior_on_numbers_of_every_kind_is_taken(optimizer):
+    believed = {
+        name: entry | {"prior_strength": 10} for name, entry in SPACE.items() if entry["type"] in ("int", "float")
+    }
+    space = build_space(SPACE | believed | {"epochs": SPACE["batch_size"] | {"log": False, "prior_strength": 5}}, PPO)
+    history = []
+    for number in range(2):
+        asked = ask(optimizer, history, number, space=space)
+        history += judged(asked, number, RUNGS[number].budget if optimizer in ("dehb", "smac_hyperband") else 90)
+    assert all(isinstance(to_dict(each)[name], int) for each in asked for name in ("batch_size", "epochs"))
+
+
 def test_random_search_takes_its_draws_as_they_come():
     """So that a sweep of an earlier version goes on as it would have."""
     space = build_space(SPACE, PPO)

@@ -169,11 +169,12 @@ def selection_answer(
 ) -> Answer:
     """Return whether the best trial shows more on the validation days than luck of selection explains.
 
-    Hansen's SPA over all trials decides: yes («not luck») where p < 1 − confidence; no («luck») where the best of as
-    many trials without skill shows as much more often than not, p ≥ ½; else unknown. What is compared are gains per day
-    whose mean is the estimand: a trial's estimate plus its influences, averaged over seeds as its score is. So a
-    trial that holds half in cash gains nothing by that, and the noise of volatility and beta is in the test. Beside it
-    the deflated Sharpe ratio, the probability of backtest overfitting with its null, Harvey and Liu's haircut.
+    The reality check over all trials (``superior_ability``) decides: yes («not luck») where p < 1 − confidence; no
+    («luck») where the best of as many trials without skill shows as much more often than not, p ≥ ½; else unknown. What
+    is compared are gains per day whose mean is the estimand: a trial's estimate plus its influences, averaged over
+    seeds as its score is. So a trial that holds half in cash gains nothing by that, and the noise of volatility and
+    beta is in the test. Beside it Hansen's studentised p-value, the deflated Sharpe ratio, the probability of backtest
+    overfitting with its null, Harvey and Liu's haircut.
 
     Args:
         trials: for each trial its daily returns (days,) or (seeds, days) on the same validation days.
@@ -226,6 +227,7 @@ def selection_answer(
     beside: dict[str, Any] = counts | {
         "block_days": block,
         "stand_out": [places[index] for index in test.superior],
+        "studentised_p_value": test.studentised_p_value,
     }
     factor = _per_year(estimand, days_a_year)
     beside |= {"best": test.best * factor, "best_without_skill": test.median_of_luck * factor}
@@ -233,7 +235,7 @@ def selection_answer(
         beside |= _second_opinions(kept, made, days_a_year, seed)
     return Answer(
         answer,
-        _selection_sentence(answer, test, len(kept), days, factor, unit),
+        _selection_sentence(answer, test, len(kept), days, factor, unit, confidence),
         unit,
         estimate=(test.best - test.median_of_luck) * factor,
         interval=((test.best - test.high_of_luck) * factor, (test.best - test.low_of_luck) * factor),
@@ -449,12 +451,13 @@ def _second_opinions(gains: Array, made: int, days_a_year: int, seed: int) -> di
 
 
 def _selection_sentence(
-    answer: Verdict, test: SuperiorAbility, trials: int, days: int, factor: float, unit: str
+    answer: Verdict, test: SuperiorAbility, trials: int, days: int, factor: float, unit: str, confidence: float
 ) -> str:
     best, median, high = (value * factor for value in (test.best, test.median_of_luck, test.high_of_luck))
+    cases = "twenty" if confidence == 0.95 else f"{1 / (1 - confidence):.3g}"
     return (
         f"{LUCK[answer]}: the best of {trials} trials shows {best:+.2g} in {unit} on {days} validation days; the best "
-        f"of as many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of twenty"
+        f"of as many without skill shows {median:+.2g} in half of the cases and {high:+.2g} in one of {cases}"
         f" ({probable(test.p_value)})."
     )
 

@@ -1,6 +1,9 @@
 """Evidence that stays valid however often the same days are opened."""
 
 import math
+import sys
+
+LARGEST = math.log(sys.float_info.max)
 
 
 def always_valid_e_value(z: float, prior_variance: float = 1.0) -> float:
@@ -8,6 +11,7 @@ def always_valid_e_value(z: float, prior_variance: float = 1.0) -> float:
 
     Robbins (1970), "Statistical Methods Related to the Law of the Iterated Logarithm": (1 + g)^−½ exp(g z² / 2(1 + g)).
     Without an effect the e-value exceeds 1/α at any time with probability α at most (Ville), however often one looks.
+    One beyond the largest number that a float holds, of a z-score above 53, is that number.
 
     Args:
         z: estimate divided by its standard error.
@@ -19,7 +23,7 @@ def always_valid_e_value(z: float, prior_variance: float = 1.0) -> float:
     """
     if prior_variance <= 0:
         raise ValueError(f"a mixture over effects needs a variance above 0, not {prior_variance}")
-    return math.exp(prior_variance * z**2 / (2 * (1 + prior_variance))) / math.sqrt(1 + prior_variance)
+    return math.exp(min(prior_variance * z**2 / (2 * (1 + prior_variance)), LARGEST)) / math.sqrt(1 + prior_variance)
 
 
 def always_valid_p_value(e_value: float) -> float:

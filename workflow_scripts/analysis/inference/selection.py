@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from skfolio.measures import expected_max_sharpe_ratio
 
+from workflow_scripts.analysis.inference.long_run import long_run_variance
 from workflow_scripts.analysis.inference.sharpe import probabilistic_sharpe_ratio
 
 Array = NDArray[np.float64]
@@ -105,7 +106,8 @@ def haircut_sharpe(sharpe: float, periods: int, trials: int, periods_a_year: int
     """Return what is left of an annual Sharpe ratio after ``trials`` trials, by Bonferroni.
 
     Harvey and Liu (2015), "Backtesting": t = SR √years, p = min(1, N p₁) of two-sided p₁ with T − 1 degrees of
-    freedom, and back. A ratio below zero keeps its sign.
+    freedom, and back. A ratio below zero keeps its sign. Where the p-value is below the least positive float, no number
+    of trials takes anything visible off, and the ratio stays whole.
 
     Args:
         sharpe: annual Sharpe ratio.
@@ -117,15 +119,27 @@ def haircut_sharpe(sharpe: float, periods: int, trials: int, periods_a_year: int
     root_of_years = math.sqrt(periods / periods_a_year)
     single = 2 * student.sf(abs(sharpe) * root_of_years, periods - 1)
     p_value = min(1.0, float(single) * trials)
-    left = float(student.isf(p_value / 2, periods - 1)) / root_of_years
+    left = float(student.isf(p_value / 2, periods - 1)) / root_of_years if p_value else abs(sharpe)
     return Haircut(p_value, math.copysign(left, sharpe))
 
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Hansen's test, with the best mean and what the best mean of as many without skill shows."""
+    """The reality check, with the best mean and what the best mean of as many without skill shows.
+
+    Attributes:
+        p_value: of the best mean.
+        studentised_p_value: of the best mean over its standard error.
+        best: the best mean.
+        median_of_luck: what the best mean of as many without skill shows in half of the cases.
+        low_of_luck: in all but a share ``size`` of the cases.
+        high_of_luck: in a share ``size`` of the cases.
+        superior: which trials stand out.
+
+    """
 
     p_value: float
+    studentised_p_value: float
     best: float
     median_of_luck: float
     low_of_luck: float
@@ -147,9 +161,13 @@ def superior_ability(
 ) -> SuperiorAbility:
     """Return whether the best of all trials gains more than luck of selection explains.
 
-    Hansen (2005), "A Test for Superior Predictive Ability": the consistent p-value, by arch's ``SPA``; which trials
-    stand out by Romano and Wolf's (2005) StepM on the same resamples: those above the critical value leave, and the
-    rest is tested again. arch 8.0's own ``StepM`` gives the same, but fails where its steps have found every trial.
+    White (2000), "A Reality Check for Data Snooping", with the consistent recentring of Hansen (2005), "A Test for
+    Superior Predictive Ability", by arch's ``SPA``. Its statistic is the best mean, by which a sweep chooses too, and
+    which Hansen divides by its standard error; arch 8.0 does not, whatever ``studentize`` says. So one quiet trial that
+    gains a little each day may hide behind the luck of noisy ones. Hansen's own p-value is ``studentised_p_value``, by
+    the root of the cosines' long-run variance. Which trials stand out by Romano and Wolf's (2005) StepM on the same
+    resamples: those above the critical value leave, and the rest is tested again. arch 8.0's own ``StepM`` gives the
+    same, but fails where its steps have found every trial.
 
     Args:
         gains: daily gains over the benchmark (trials, days); their means are what is compared.
@@ -159,8 +177,14 @@ def superior_ability(
         seed: of the resamples.
 
     """
-    test = SPA(np.zeros(gains.shape[1]), -gains.T, block_size=block or block_length(gains), reps=resamples, seed=seed)
-    test.compute()
+    length = block or block_length(gains)
+
+    def tested(of: Array) -> SPA:
+        test = SPA(np.zeros(of.shape[1]), -of.T, block_size=length, reps=resamples, seed=seed)
+        test.compute()
+        return test
+
+    test, errors = tested(gains), np.sqrt(long_run_variance(gains))
     p_value = float(test.pvalues["consistent"])
     low, median, high = (float(test.critical_values(tail)["consistent"]) for tail in (1 - size, 0.5, size))
     left = np.ones(len(gains), dtype=np.bool_)
@@ -173,6 +197,7 @@ def superior_ability(
         left[found] = False
     return SuperiorAbility(
         p_value=p_value,
+        studentised_p_value=float(tested(gains / errors[:, None]).pvalues["consistent"]),
         best=float(gains.mean(axis=1).max()),
         median_of_luck=median,
         low_of_luck=low,

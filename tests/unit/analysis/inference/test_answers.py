@@ -162,6 +162,8 @@ def test_the_best_of_twelve_without_skill_is_luck_and_one_with_skill_is_not():
     luck = check(selection_answer(noise, benchmark))
     assert luck.answer != "yes"
     assert "uck: the best of 12 trials shows" in luck.sentence or luck.sentence.startswith("May be luck")
+    assert "in one of twenty" in luck.sentence
+    assert "in one of 10 " in check(selection_answer(noise, benchmark, confidence=0.9)).sentence
     skilled = check(selection_answer([*noise, agent(benchmark, skill=0.2, seed=40)], benchmark, trials_made=60))
     assert skilled.answer == "yes"
     assert skilled.interval[0] > 0

@@ -39,6 +39,11 @@ def test_no_days_show_no_difference():
         days_to_detect(0, 0.9)
 
 
+def test_an_e_value_beyond_all_floats_is_the_largest_of_them():
+    assert math.isfinite(always_valid_e_value(1e4))
+    assert always_valid_p_value(always_valid_e_value(1e4)) < 1e-300
+
+
 def test_a_z_of_three_is_an_e_value_of_eleven():
     assert always_valid_e_value(3, 2) == pytest.approx(11.5964, abs=5e-5)
     assert always_valid_p_value(always_valid_e_value(3, 2)) == pytest.approx(1 / 11.5964, abs=5e-6)

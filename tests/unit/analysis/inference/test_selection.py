@@ -104,6 +104,23 @@ def test_luck_of_independent_trials_is_the_expected_maximum():
     assert luck.low_of_luck < luck.median_of_luck < luck.high_of_luck
 
 
+def test_a_quiet_trial_behind_noisy_ones_is_seen_in_its_standard_errors():
+    gains = np.random.default_rng(6).normal(0, 1, (12, 750))
+    gains[:11] -= gains[:11].mean(axis=1, keepdims=True)
+    gains[11] = 0.1 * (gains[11] - gains[11].mean()) + 0.02  # 5.5 standard errors above nothing
+    test = superior_ability(gains, block=1)
+    assert test.p_value > 0.5
+    assert test.studentised_p_value < 0.01
+    gains[11] -= 0.02
+    assert superior_ability(gains, block=1).studentised_p_value > 0.5
+
+
+def test_a_ratio_beyond_all_doubt_keeps_its_size_under_the_haircut():
+    cut = haircut_sharpe(40, 2520, 12, 252)
+    assert (cut.p_value, cut.sharpe) == (0, 40)
+    assert haircut_sharpe(10, 2520, 12, 252).sharpe == pytest.approx(9.7, abs=0.3)
+
+
 def test_trials_that_stand_out_are_those_of_archs_stepm():
     gains = np.random.default_rng(4).normal(np.linspace(-0.1, 0.4, 12)[:, None], 1, (12, 500))
     step = StepM(np.zeros(500), -gains.T, block_size=5, seed=0)
