@@ -50,15 +50,15 @@ controls: setup ## your sweep on noise and planted markets: what it claims there
 
 # From the files alone, so that it may look at another machine's run on a shared disk: make watch RESULTS=/path/to/results.
 watch: setup ## a live view of a running or finished sweep, q ends it; ONCE=1: one picture; HTML=1: the report too, every minute
-	@$(BIN)/python -m workflow_scripts.analysis.watch_results --results $(RESULTS) $(if $(ONCE),--once) \
-		$(if $(HTML),--html $(RESULTS)/report.html)
+	@$(BIN)/python -m workflow_scripts.analysis.watch_results --results "$(RESULTS)" $(if $(ONCE),--once) \
+		$(if $(HTML),--html "$(RESULTS)/report.html")
 
 explain: setup ## how many jobs of each rule would run, and why; starts nothing
 	@$(SNAKEMAKE) --dry-run
 
 # Removes the stale lock that the dead process left.
 resume: setup ## go on after a kill
-	@for pid in $$(pgrep -f '[s]nakemake'); do \
+	@for pid in $$(pgrep -f '(^|/| -m )[s]nakemake( |$$)'); do \
 		if [ "$$(readlink /proc/$$pid/cwd)" = "$$(pwd -P)" ]; then \
 			echo "resume: process $$pid is a Snakemake that still works in this folder: wait for it, or stop it first"; \
 			exit 1; \
@@ -74,8 +74,8 @@ adopt: setup ## keep results that were moved or copied here without .snakemake
 	@echo "adopted: snakemake -n says what is left to do"
 
 report: setup ## results/report.html of what is finished so far; starts nothing
-	@$(BIN)/python -m workflow_scripts.analysis.write_report --results $(RESULTS) --report $(RESULTS)/report.html
-	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results $(RESULTS)
+	@$(BIN)/python -m workflow_scripts.analysis.write_report --results "$(RESULTS)" --report "$(RESULTS)/report.html"
+	@$(BIN)/python -m workflow_scripts.analysis.summarise_results --results "$(RESULTS)"
 
 # With a configuration of its own: no other sweep is looked at, and the test days stay closed.
 ablation: setup ## SWEEP=…: train the path from a sweep's default to its incumbent, for the report
@@ -88,7 +88,7 @@ snakemake-report: setup ## results/snakemake_report.html: Snakemake's own report
 	@$(SNAKEMAKE) --report results/snakemake_report.html --quiet all
 
 # From the files alone, into results/exports; a package that it needs is named where it is missing.
-EXPORT = $(BIN)/python -m workflow_scripts.analysis.export_results --results $(RESULTS)
+EXPORT = $(BIN)/python -m workflow_scripts.analysis.export_results --results "$(RESULTS)"
 
 export-optuna: setup ## results/exports/optuna.db: a study per sweep, for optuna-dashboard
 	@$(EXPORT) optuna

@@ -111,7 +111,12 @@ def states_of_round_before(wildcards):
 
 def folders_of_runs(sweep, number, trial):
     """The runs that judge a trial of a round."""
-    judged = settings.pairs[: sweep_of(sweep).schedule[number].runs]
+    rounds = sweep_of(sweep).schedule
+    if number >= len(rounds):
+        raise WorkflowError(
+            f"sweep {sweep} has {len(rounds)} rounds, counted from 0: there is no round {number}"
+        )
+    judged = settings.pairs[: rounds[number].runs]
     return [
         RUN.format(sweep=sweep, round=number, trial=trial, fold=fold, seed=seed)
         for fold, seed in sorted(judged)

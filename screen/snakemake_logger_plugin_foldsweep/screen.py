@@ -5,7 +5,7 @@ needs of the workflow it therefore imports late.
 """
 
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from logging import ERROR, WARNING, LogRecord
@@ -30,14 +30,15 @@ OF_ITSELF = re.compile(
     r"Some jobs were triggered|Rules with provenance|Elapsed time|Processed \d+ potential|Job rate limit|"
     r"Removing (temporary|output files of failed)|Cannot restore |Job \d+ has been submitted|SLURM run ID|$"
 )
-RESTART = re.compile(r"Trying to restart job (\d+)")
+RESTART = re.compile(r"Trying to restart job (\d+)\.$")
+RESTART_OF_GROUP = re.compile(r"Trying to restart job [-0-9a-f]{36}\.$")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
 HOW_IT_ENDED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (\d+)")
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ (.*)")
 # File and line of the rule that raised an error say nothing of what is wrong with a configuration.
 RAISED_BY_A_RULE = re.compile(r'\AWorkflowError( in file "[^"]*", line \d+)?:\n')
 RAISED_BY_AN_INPUT = re.compile(
-    r"\AInputFunctionException in rule .*\n  WorkflowError:\n    (.+)\nWildcards:", re.DOTALL
+    r"\AInputFunctionException in rule .*\n  (?:WorkflowError:\n    |ValueError: )(.+?)\nWildcards:", re.DOTALL
 )
 OF_A_TRACEBACK = re.compile(r'\n  File "[^"]*", line \d+, in .*')
 
@@ -59,6 +60,7 @@ COLUMNS = {
     "best so far": 24,
     "time left": 0,
 }
+OF_A_TRIAL = ("train_agent", "continue_agent", "score_trial")
 BACKTEST_LINES = 5
 SILENCE_SECONDS = 300
 GOOD, BAD, MUTED = "green", "bold red", "dim"
@@ -101,6 +103,7 @@ class Screen:
         self.counted: Counter[str] = Counter()
         self.finished: Counter[str] = Counter()
         self.failed = self.done = self.total = 0
+        self.failed_groups: deque[int] = deque()
         self.began = self.now = self.said = 0.0
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
@@ -137,14 +140,16 @@ class Screen:
         if self.dry_run:
             self._explain()
         elif self.total and not self.quiet:
-            from workflow_scripts.workflow.wording import spell
+            from workflow_scripts.workflow.wording import several, spell
 
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
             if not self.stopped:
-                self._say(f"done: {self.done} jobs in {took}{in_full}", GOOD)
+                self._say(f"done: {several(self.done, 'job')} in {took}{in_full}", GOOD)
             else:
                 failed = f", {self.failed} failed" if self.failed else ""
-                self._say(f"stopped after {took}: {self.done} of {self.total} jobs done{failed}{in_full}", BAD)
+                self._say(
+                    f"stopped after {took}: {self.done} of {several(self.total, 'job')} done{failed}{in_full}", BAD
+                )
                 self._say("what is done is kept: the same command goes on from there" + self._remedy())
 
     def _remedy(self) -> str:
@@ -167,6 +172,8 @@ class Screen:
             self.failed -= 1
             job.attempt += 1
             self._say(f"again   {job}: attempt {job.attempt}", MUTED)
+        elif RESTART_OF_GROUP.match(text) and self.failed_groups:
+            self.failed -= self.failed_groups.popleft()
         elif not OF_ITSELF.match(text) and not self.silent:
             self._say(text, {WARNING: "yellow", ERROR: BAD}.get(record.levelno, ""))
 
@@ -182,7 +189,8 @@ class Screen:
         if self.quiet:
             return
         trained, backtested = counted["train_agent"] + counted["continue_agent"], counted["backtest_incumbent"]
-        parts = [f"{several(trained, 'run')} of {several(counted['score_trial'], 'trial')}"] if trained else []
+        of_trials = f" of {several(counted['score_trial'], 'trial')}" if counted["score_trial"] else ""
+        parts = [several(trained, "run") + of_trials] if trained else []
         parts += [f"{several(backtested, 'run')} of the backtest"] if backtested else []
         rest = f": {', '.join(parts)}, {several(self.total - trained - backtested, 'other')}" if parts else ""
         self._say(f"{several(self.total, 'job')} to do{rest}")
@@ -230,6 +238,9 @@ class Screen:
             return
         before = self.jobs.get(job.jobid)
         log = next(iter(job.log), "")
+        if job.rule_name in OF_A_TRIAL:
+            place = int(job.wildcards["round"]), int(job.wildcards["trial"])
+            self.scores.get(job.wildcards["sweep"], {}).pop(place, None)
         self.jobs[job.jobid] = Job(job.rule_name, dict(job.wildcards), log, before.attempt if before else 1)
         if self.left is not None:
             self.left.start(job.jobid, job.rule_name, self.now)
@@ -291,30 +302,28 @@ class Screen:
             self._say(f"{self._clock()}  {job}: its score is not on this machine")
             return
         scores[place] = read_score(path)
-        stands = standing(scores[place], list(scores.values()), read_default(folder))
-        planned = self.plan.get(sweep, {}).get("trials")
-        if stands.ok and self._is_brief() and not stands.is_best and len(scores) != planned:
+        stands = standing(place, list(scores.values()), read_default(folder))
+        planned, count = self.plan.get(sweep, {}).get("trials"), len(scores)
+        if planned and len(self.plan) == 1:  # those that are there to be made anew do not count yet
+            count = planned - (self.counted[job.rule] - self.finished[job.rule])
+        if stands.ok and self._is_brief() and not stands.is_best and count != planned:
             return
-        row = [self._clock(), sweep, f"{len(scores)}/{planned}" if planned else f"{len(scores)}", *map(str, place)]
+        row = [self._clock(), sweep, f"{count}/{planned}" if planned else f"{count}", *map(str, place)]
         row += [stands.score, stands.against_default, stands.best] if stands.ok else [stands.score]
         style = GOOD if stands.is_best else "" if stands.ok else BAD
         self._show_row([*row, self._time_left()] if stands.ok else row, style)
 
     def _scores_before(self) -> "dict[str, dict[tuple[int, int], Score]]":
-        """Return the trials that earlier runs scored; none where some are made anew, since nobody says which.
+        """Return the trials that earlier runs scored; one that is made anew leaves when its first job starts.
 
         The screen lags behind Snakemake, which may have scored some by now: those come with their own events.
         """
-        from workflow_scripts.analysis.standing import has_its_runs, read_scores
+        from workflow_scripts.analysis.standing import read_scores
 
-        before = {
-            name: [score for score in read_scores(Path(sweep["folder"]), until=self.began) if has_its_runs(score)]
+        return {
+            name: {(score.round, score.trial): score for score in read_scores(Path(sweep["folder"]), self.began)}
             for name, sweep in self.plan.items()
         }
-        planned = sum(sweep["trials"] for sweep in self.plan.values())
-        if sum(map(len, before.values())) + self.counted["score_trial"] > planned:
-            return {}
-        return {name: {(score.round, score.trial): score for score in scores} for name, scores in before.items()}
 
     def _show_row(self, cells: list[str], style: str) -> None:
         width = max(map(len, (*self.plan, "sweep")))
@@ -345,6 +354,7 @@ class Screen:
     def _group_failed(self, record: LogRecord) -> None:
         """Show the jobs of a group whose logs end with an error; where none does, the group's own log."""
         group: Any = record
+        before = self.failed
         for job in group.job_error_info:
             self._end(job["jobid"], well=False)
         to_blame = [job for job in group.job_error_info if _reason(job["log"]) is not None]
@@ -352,6 +362,7 @@ class Screen:
             self._show_failure(str(self.jobs.get(job["jobid"]) or job["rule_name"]), job["log"], "")
         if not to_blame:
             self._show_failure(f"group {group.groupid}", group.aux_logs, "the machine stopped it")
+        self.failed_groups.append(self.failed - before)
 
     def _show_failure(self, what: str, logs: list[str], otherwise: str) -> None:
         reason = _reason(logs) or otherwise or "it ended without a word"

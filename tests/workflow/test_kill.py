@@ -124,8 +124,6 @@ def test_a_snakemake_that_is_asked_to_stop_goes_on_with_the_plain_command(finish
     process.wait(timeout=60)
     await_end_of_orphans(toy)
     assert 2 <= len(runs(toy)) < 16
-    if kind == "hang_up":  # Snakemake dies of it at once, and leaves its lock
-        resume(toy)
     finish(toy, finished)
 
 

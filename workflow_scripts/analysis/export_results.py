@@ -8,6 +8,7 @@ import tyro
 
 from workflow_scripts.analysis.report.tree import read_sweeps
 from workflow_scripts.workflow.jobs import command_line, start_job
+from workflow_scripts.workflow.paths import root_of
 
 
 def export_results(
@@ -27,7 +28,7 @@ def export_results(
 
     """
     log = start_job("export_results")
-    found = [sweep for sweep in read_sweeps(results.resolve().parent, sweeps) if sweep.scores]
+    found = [sweep for sweep in read_sweeps(root_of(results), sweeps) if sweep.scores]
     if not found:
         raise ValueError(f"{results} holds no trial with a score: run Snakemake first")
     where = import_module(f"workflow_scripts.analysis.exports.{to}").export(found, results / "exports")

@@ -15,6 +15,7 @@ from workflow_scripts.analysis.inference.comparisons import (
     reach_of_best,
 )
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
+from workflow_scripts.workflow.files import damaged, first_line
 from workflow_scripts.workflow.paths import run_of
 
 CONFIDENCE = 0.95
@@ -224,11 +225,21 @@ def _why_not(full: Sequence[Score], best: Score | None, interval: float | None, 
 
 
 def cpu_seconds(scores: Mapping[Path, Score]) -> float | None:
-    """Return the CPU seconds of all trainings of trials, by their score.json, as the runs themselves report them."""
+    """Return the CPU seconds of all trainings of trials, by their score.json, as the runs themselves report them.
+
+    Raises:
+        ValueError: what a run took cannot be read; names the file.
+
+    """
     files = [
         run_of(path.parent, run["fold"], run["seed"]) / "train_agent.tsv"
         for path, score in scores.items()
         for run in score.runs
     ]
-    seconds = [pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum() for path in files if path.exists()]
-    return float(sum(seconds)) if seconds else None
+    seconds = []
+    for path in filter(Path.exists, files):
+        try:
+            seconds.append(float(pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum()))
+        except (ValueError, KeyError) as error:
+            raise ValueError(damaged(path, first_line(error))) from None
+    return sum(seconds) if seconds else None

@@ -76,7 +76,8 @@ def plan(
             rate = seconds_per_step(sweep["agent"], sweep["default"], data, environment, training)
             source = "the default configuration, trained for a moment"
         runs = [run for own in parts_of(name, sweep) for run in folders(below(RUN, SWEEP), sweeps / own)]
-        done, of_trials = sum((run / "sharpe.json").exists() for run in runs), sum(batch.runs for batch in rounds)
+        of_trials = sum(batch.runs for batch in rounds)
+        done = min(of_trials, sum((run / "sharpe.json").exists() for run in runs))
         print(
             f"  {1000 * rate:.3g} ms a vector step ({source}): {cpu_hours([*rounds, final], rate):.3g} hours of one "
             f"core in all, {hours([*rounds, final], rate, slots):.3g} hours with {slots} runs at a time; "

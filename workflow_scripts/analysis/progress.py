@@ -16,6 +16,7 @@ from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
 from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.paths import (
+    BACKTEST,
     BACKTEST_RUN,
     MANIFEST,
     MARKET,
@@ -29,6 +30,7 @@ from workflow_scripts.workflow.paths import (
 
 LOG_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) [A-Z]+ (.*)")
 ERROR_LINE = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
+STOPPED = "KeyboardInterrupt"  # who pressed Ctrl-C knows
 NUMBER = re.compile(r"(\w+)=(-?[\d.]+(?:e[-+]?\d+)?)(?:/(\d+))?")
 # A training writes ten lines. One that is silent for five minutes, and for three times its longest pause, is dead.
 SILENT_SECONDS, SILENT_STEPS = 300, 3
@@ -188,7 +190,7 @@ class Results:
         now = time.time()
         jobs = [
             path
-            for level in (MARKET, SWEEP, ROUND)
+            for level in (RESULTS, MARKET, f"{MARKET}/folds", SWEEP, ROUND, TRIAL, BACKTEST)
             for folder in folders(level, self.root)
             for path in folder.glob("*.log")
         ]
@@ -214,7 +216,8 @@ class Results:
         manifests = {number: self._json(path / MANIFEST) for number, path in proposed.items()}
         settings: dict[str, Any] = next((each["settings"] for each in manifests.values() if each), {})
         rounds, scores = [], []
-        for number in range(max(len(plan.rounds) if plan else 0, max(proposed, default=-1) + 1)):
+        for number in range(len(plan.rounds) if plan else max(proposed, default=-1) + 1):
+            trials, runs_each = plan.rounds[number] if plan else (None, None)
             ended, going_on, runs_done = [], 0, 0
             for path in folders(TRIAL, self.root, sweep=name, round=number):
                 score, ends = self._cached(path / "score.json", _read_trial) or (None, [])
@@ -230,14 +233,15 @@ class Results:
                     ends = [run.ended for run in runs if run.ended is not None]
                     going_on += any(run.state == "running" for run in runs)
                 seen.ends += ends
-                runs_done += len(ends)
+                runs_done += min(len(ends), runs_each or len(ends))
             scores += ended
-            trials, runs_each = plan.rounds[number] if plan and number < len(plan.rounds) else (None, None)
             if manifest := manifests.get(number):
                 trials = len(manifest["trials"])
             without = sum(score.status != "ok" for score in ended)
             rounds.append(RoundProgress(number, trials, runs_each, len(ended), without, going_on, runs_done))
-        backtest = self._runs(folders(BACKTEST_RUN, self.root, sweep=name), "backtest_incumbent", now, seen)
+        # What an ensemble trades is no training.
+        trained = [run for run in folders(BACKTEST_RUN, self.root, sweep=name) if "ensemble" not in run.parent.name]
+        backtest = self._runs(trained, "backtest_incumbent", now, seen)
         ends = [run.ended for run in backtest if run.ended is not None]
         seen.ends += ends
         scores = beside_each_other(scores)
@@ -253,7 +257,7 @@ class Results:
             reach_of_incumbent(scores) if best else None,
             gap(best, rival, at_full_budget(scores), len(scores)) if rival else None,
             scores[0].objective if scores else "",
-            len(ends),
+            min(len(ends), plan.backtest_runs) if plan else len(ends),
             plan.backtest_runs if plan else None,
             verdict["sentence"] if verdict else None,
         )
@@ -266,7 +270,7 @@ class Results:
                 runs.append(Run(folder, "done", ended=(folder / "sharpe.json").stat().st_mtime))
                 continue
             log = folder / f"{rule}.log"
-            if run := self._cached(log, _read_log):
+            if (run := self._cached(log, _read_log)) and run.reason != STOPPED:
                 changed = log.stat().st_mtime
                 if run.state == "failed":
                     seen.failures.append(Failure(words(folder), run.reason or "", changed, log))
@@ -279,7 +283,9 @@ class Results:
     def _failed_job(self, log: Path) -> Failure | None:
         """Return the failure with which the log of a job that is no run ends, where it does."""
         reason = self._cached(log, lambda path: error_of(path.read_text(encoding="utf-8", errors="replace")))
-        return Failure(f"{log.stem} of {words(log.parent)}", reason, log.stat().st_mtime, log) if reason else None
+        if reason in (None, STOPPED):
+            return None
+        return Failure(f"{log.stem} of {words(log.parent)}", reason or "", log.stat().st_mtime, log)
 
     def _json(self, path: Path) -> Any:
         return self._cached(path, read_json)
@@ -309,8 +315,8 @@ class _Seen:
 
 def words(folder: Path) -> str:
     """Return a folder of results in words: ``ppo_smac round 0 trial 1 fold 2 seed 0``."""
-    below = folder.as_posix().rpartition(f"{RESULTS}/")[2].removeprefix("sweeps/").removeprefix("markets/")
-    return re.sub(r"(round|trial|fold|seed)_", r"\1 ", below).replace("/", " ")
+    found = re.match(rf"(?:.*/)?{RESULTS}(?:/(?:sweeps|markets)/(.*))?$", folder.as_posix())
+    return re.sub(r"(round|trial|fold|seed)_", r"\1 ", (found and found[1]) or RESULTS).replace("/", " ")
 
 
 def error_of(log: str) -> str | None:

@@ -1,6 +1,5 @@
 """What a finished trial says: its score, how far it is from the default configuration's, and the best so far."""
 
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incum
 from workflow_scripts.sweeps.history import Score, read_score
 from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST, TRIAL, run_of
+from workflow_scripts.workflow.paths import MANIFEST, SWEEP, TRIAL, below, folders, run_of
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,17 @@ class Standing:
     is_best: bool
 
 
-def standing(trial: Score, others: Sequence[Score], default: dict[str, Any] | None) -> Standing:
+def standing(at: tuple[int, int], ended: Sequence[Score], default: dict[str, Any] | None) -> Standing:
     """Return where a trial stands.
 
     Args:
-        trial: the trial.
-        others: every trial of its sweep that has ended, itself included.
+        at: its round, and its place there.
+        ended: every trial of its sweep that has ended, itself included, as each one's file says it.
         default: the default configuration, where it is known.
 
     """
+    others = beside_each_other(list(ended))
+    trial = next(score for score in others if (score.round, score.trial) == at)
     best = incumbent(others)
     return Standing(
         number(trial.score) if trial.score is not None else f"{trial.status}: {trial.reason or 'no reason is known'}",
@@ -92,8 +93,10 @@ def read_default(sweep: Path) -> dict[str, Any] | None:
     return {name: entry["default"] for name, entry in space.items()}
 
 
-def read_scores(sweep: Path, until: float = math.inf) -> list[Score]:
-    """Return every trial of a sweep that has ended, in the order of proposal; what cannot be read is left out.
+def read_scores(sweep: Path, until: float) -> list[Score]:
+    """Return the trials of a sweep that have ended, as each one's file says it, in the order of proposal.
+
+    What cannot be read is left out, and so is a trial that has lost a run: its score will be made anew.
 
     Args:
         sweep: its folder.
@@ -101,14 +104,10 @@ def read_scores(sweep: Path, until: float = math.inf) -> list[Score]:
 
     """
     found = []
-    for path in sweep.glob("round_*/trial_*/score.json"):
+    for trial in folders(below(TRIAL, SWEEP), sweep):
         with suppress(ValueError, FileNotFoundError):
-            if path.stat().st_mtime <= until:
-                found.append(read_score(path))
-    return beside_each_other(sorted(found, key=lambda score: (score.round, score.trial)))
-
-
-def has_its_runs(score: Score) -> bool:
-    """Return whether every run of a trial is there; where one is not, its score will be made anew."""
-    trial = Path(TRIAL.format(sweep=score.sweep, round=score.round, trial=score.trial))
-    return all((run_of(trial, run["fold"], run["seed"]) / "sharpe.json").exists() for run in score.runs)
+            score = read_score(trial / "score.json")
+            runs = (run_of(trial, run["fold"], run["seed"]) / "sharpe.json" for run in score.runs)
+            if (trial / "score.json").stat().st_mtime <= until and all(run.exists() for run in runs):
+                found.append(score)
+    return found

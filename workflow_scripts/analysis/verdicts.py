@@ -84,8 +84,8 @@ def judge(
         )
     skill, tuning = (_counting(answer, times, corrected) for answer in (skill, tuning))
     warnings = dict.fromkeys(warning for window in windows for warning in window.warnings)
-    for warning in warnings:
-        said = f" Beware: {warning.partition(':')[0]}; then all of this may be what it knows."
+    for short in dict.fromkeys(warning.partition(":")[0] for warning in warnings):
+        said = f" Beware: {short}; then all of this may be what it knows."
         skill = replace(skill, sentence=skill.sentence + said)
     selections = [
         _selection(window.validation, estimand, confidence, resamples, trials_made, days_a_year) for window in windows

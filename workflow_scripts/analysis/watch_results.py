@@ -1,5 +1,6 @@
 """Show how far the sweeps are, from their files alone: live, until q is pressed, or once."""
 
+import re
 import select
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.jobs import command_line
-from workflow_scripts.workflow.paths import RESULTS
+from workflow_scripts.workflow.paths import RESULTS, root_of
 from workflow_scripts.workflow.wording import several, spell
 
 REPORT, PAGE_SECONDS = "workflow_scripts.analysis.write_report", 60
@@ -50,11 +51,11 @@ def watch_results(
         html: a page to write of what there is, every minute in which a training ended.
 
     """
-    file = config or results.absolute().parent / "config.yaml"
-    plans, note = read_plans(file)
+    root = root_of(results)
+    plans, note = read_plans((config or root / "config.yaml").absolute(), root)
     if not (results / "sweeps").exists() and not plans:
         sys.exit(f"there are no sweeps in {results}, and {note}: name the folder with --results")
-    tree = Results(results.absolute().parent, plans)
+    tree = Results(root, plans)
     console = Console()
     if once or not (console.is_terminal and sys.stdin.isatty()):
         console.print(picture(tree.look(), note, time.time()))
@@ -129,12 +130,12 @@ def keys() -> Iterator[Callable[[float], str | None]]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def read_plans(config: Path) -> tuple[dict[str, Plan], str]:
-    """Return what a configuration says of each sweep, and what there is to say of the configuration."""
+def read_plans(config: Path, root: Path) -> tuple[dict[str, Plan], str]:
+    """Return what a configuration says of each sweep of a working folder, and what there is to say of it itself."""
     if not config.exists():
         return {}, f"there is no {config.name} beside it, so that only what has begun is known"
     try:
-        with chdir(config.parent):
+        with chdir(root):  # search spaces may lie there
             settings = read_config(load_yaml(config))
     except ValueError as error:
         return {}, f"{config.name} cannot be read, so that only what has begun is known: {error}"
@@ -249,7 +250,8 @@ def clock(seconds: float) -> str:
 
 def shown(path: Path) -> str:
     """Return a path of a result from the folder of the results on."""
-    return f"{RESULTS}/{path.as_posix().rpartition(f'/{RESULTS}/')[2]}"
+    found = re.match(rf"(?:.*/)?({RESULTS}(?:/(?:sweeps|markets)/.*|/[^/]*)?)$", path.as_posix())
+    return found[1] if found else path.as_posix()
 
 
 if __name__ == "__main__":

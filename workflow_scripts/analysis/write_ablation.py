@@ -12,6 +12,7 @@ from workflow_scripts.sweeps.search_space import build_space, is_forbidden
 from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line
+from workflow_scripts.workflow.paths import root_of
 
 KEPT = ("agent", "market", "search_space", "objective")
 
@@ -35,7 +36,7 @@ def write_ablation(
         sys.exit(f"{config} has no sweep {sweep}: name one of {', '.join(settings['sweeps'])}")
     if (windows := settings.get("test", {}).get("windows", 1)) > 1:
         sys.exit(f"{sweep} has an incumbent before each of {windows} windows of the test days: there is no one path")
-    (found,) = read_sweeps(results.absolute().parent, [sweep])
+    (found,) = read_sweeps(root_of(results), [sweep])
     path = ablation_path(found)
     if not path:
         sys.exit(

@@ -17,7 +17,7 @@ from workflow_scripts.analysis.report.truth import truth_part
 from workflow_scripts.analysis.report.verdict import QUESTIONS, WORDS, verdict_section
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
-from workflow_scripts.workflow.paths import whole
+from workflow_scripts.workflow.paths import root_of, whole
 from workflow_scripts.workflow.wording import several
 
 
@@ -34,11 +34,11 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
 
     """
     log = start_job("write_report")
-    found = read_sweeps(results.resolve().parent, sweeps)
+    found = read_sweeps(root_of(results), sweeps)
     if not found:
         raise ValueError(f"{results} holds no sweep: run Snakemake first")
     names = sorted({sweep.market for sweep in found if not sweep.windows})
-    markets = [read_market(results.resolve().parent, name) for name in names]
+    markets = [read_market(root_of(results), name) for name in names]
     parts = [_part(sweep) for sweep in found]
     if truth := truth_part(results):
         parts.append(truth)

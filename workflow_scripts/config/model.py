@@ -308,6 +308,8 @@ def read_config(values: Mapping[str, Any]) -> Config:
 
 
 def _read(values: Mapping[str, Any]) -> Config:
+    if not isinstance(values, Mapping):
+        raise ValueError("it holds no settings: a key and its value stand on a line, as in markets: {…}")
     top = TopLevel.of(values)
     with _below("folds"):
         top.folds.require_look_back(top.features.turbulence_days)

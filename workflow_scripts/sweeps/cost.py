@@ -7,6 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
+from workflow_scripts.workflow.files import damaged, first_line
 from workflow_scripts.workflow.paths import RUN, SWEEP, TRIAL, below, folders
 
 
@@ -68,6 +69,9 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
         sweep: the sweep's folder.
         column: ``cpu_time`` or, where the processor is not what counts, ``s``.
 
+    Raises:
+        ValueError: what a run took cannot be read; names the file.
+
     """
     runs = []
     for folder in folders(below(TRIAL, SWEEP), sweep):
@@ -79,6 +83,9 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
         trial = read_trial(folder / "config.yaml")
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
         for usage in filter(Path.exists, finished):
-            head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
-            runs.append((float(row[head.index(column)]), steps))
+            try:
+                head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
+                runs.append((float(row[head.index(column)]), steps))
+            except (ValueError, IndexError) as error:
+                raise ValueError(damaged(usage, first_line(error))) from None
     return runs

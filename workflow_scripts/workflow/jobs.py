@@ -15,7 +15,7 @@ from typing import Any
 
 import tyro
 
-from workflow_scripts.workflow.files import die_with_parent
+from workflow_scripts.workflow.files import die_with_parent, write_text
 from workflow_scripts.workflow.flags import wrong_flags
 
 REFUSALS = (ValueError, OSError)
@@ -79,6 +79,9 @@ def command_line(verb: Callable[..., None]) -> None:
     def ready(*values: Any, **named: Any) -> Callable[[], None]:
         return partial(verb, *values, **named)
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ± shows a ?
     said = io.StringIO()
     try:
         with redirect_stderr(said):
@@ -110,7 +113,7 @@ def write_usage(path: Path) -> None:
     # Not getrusage's ru_maxrss, which begins with that of the process that started this one.
     mebibytes = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     row = f"{wall:.2f}\t{mebibytes:.2f}\t{time.process_time():.2f}"
-    path.write_text(f"s\tmax_rss\tcpu_time\n{row}\n", encoding="utf-8")
+    write_text(path, f"s\tmax_rss\tcpu_time\n{row}\n")
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

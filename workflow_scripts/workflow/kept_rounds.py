@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import MANIFEST, ROUND, folders, read_back, whole
+from workflow_scripts.workflow.paths import MANIFEST, ROUND, SWEEP, below, folders, read_back, whole
 
 
 def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
@@ -20,8 +20,9 @@ def count_kept_rounds(sweep: Path, settings: Mapping[str, Any]) -> int:
         ValueError: a kept round was proposed under other settings, was edited, or stands after a missing one.
 
     """
-    rounds = (path.parent for path in sweep.glob(f"round_*/{MANIFEST}"))
-    standing = sorted(int(read_back("round_{round}", folder)["round"]) for folder in rounds)
+    level = below(ROUND, SWEEP)
+    rounds = [folder for folder in folders(level, sweep) if (folder / MANIFEST).exists()]
+    standing = [int(read_back(level, folder)["round"]) for folder in rounds]
     if standing != list(range(len(standing))):
         missing = next(index for index, number in enumerate(standing) if number != index)
         raise ValueError(
@@ -50,11 +51,19 @@ def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> 
 
     """
     kept = [
-        read_json(path / MANIFEST)
+        _read_manifest(path / MANIFEST)
         for path in folders(ROUND, root)
         if read_back(ROUND, path)["sweep"] not in leave_out and (path / MANIFEST).exists()
     ]
     return sum(len(manifest["trials"]) for manifest in kept if whole(manifest["settings"]["market"]) == market)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    manifest = read_json(path)
+    match manifest:
+        case {"settings": Mapping(), "trials": list() as trials} if all(isinstance(each, Mapping) for each in trials):
+            return dict(manifest)
+    raise ValueError(f"{path} is no manifest of a round: restore it, or delete the rounds from this one on")
 
 
 def _config(round_: Path, trial: int) -> Path:
@@ -63,7 +72,7 @@ def _config(round_: Path, trial: int) -> Path:
 
 def _check_round(sweep: Path, number: int, count: int, settings: Mapping[str, Any]) -> None:
     folder = sweep / f"round_{number}"
-    manifest = read_json(folder / MANIFEST)
+    manifest = _read_manifest(folder / MANIFEST)
     changes = list(_changes(manifest["settings"], settings))
     if changes:
         raise ValueError(

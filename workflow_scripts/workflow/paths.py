@@ -50,6 +50,18 @@ def levels_below(root: Path) -> dict[str, str]:
     }
 
 
+def root_of(results: Path) -> Path:
+    """Return the folder in which a folder of results lies, which may be a link.
+
+    Raises:
+        ValueError: the folder has another name than every path in it says.
+
+    """
+    if results.absolute().name != RESULTS:
+        raise ValueError(f"{results} is no folder of results: it is called {RESULTS!r}, whatever folder it lies in")
+    return results.absolute().parent
+
+
 def read_back(level: str, path: Path) -> dict[str, str]:
     """Return the values of a level's wildcards in a path to its folder.
 
@@ -99,11 +111,13 @@ def folders(level: str, root: Path = Path(), **known: object) -> list[Path]:
     Args:
         level: one of this module's constants.
         root: the working folder.
-        known: values of some of its wildcards; the others may be anything.
+        known: values of some of its wildcards; the others may be anything that such names are. A copy beside them,
+            ``round_1.bak`` say, is none.
 
     """
     pattern = re.sub(r"\{(\w+)\}", lambda wildcard: str(known.get(wildcard[1], "*")), level)
-    return sorted(root.glob(pattern), key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
+    named = (path for path in root.glob(pattern) if _pattern(level).search(path.as_posix()))
+    return sorted(named, key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
 
 
 def below(level: str, upper: str) -> str:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import shutil
 import sys
 import time
+from pathlib import Path
 from time import process_time
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from workflow_scripts.analysis.progress import Plan, Results, error_of, words
 from workflow_scripts.analysis.watch_results import Page, curve, picture, watch_results
+from workflow_scripts.analysis.write_report import write_report
 from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.workflow.files import write_json
 
@@ -217,8 +220,56 @@ def test_without_a_terminal_one_picture_is_printed(tree, capsys):
 
 
 def test_a_folder_without_sweeps_is_named(tmp_path):
-    with pytest.raises(SystemExit, match=r"there are no sweeps in .*nowhere, and there is no config\.yaml"):
-        watch_results(tmp_path / "nowhere")
+    with pytest.raises(SystemExit, match=r"there are no sweeps in .*results, and there is no config\.yaml"):
+        watch_results(tmp_path / "results")
+
+
+def test_a_folder_of_another_name_is_refused_and_not_taken_for_the_results_beside_it(tree):
+    for verb in (watch_results, write_report):
+        with pytest.raises(ValueError, match=r"results_old is no folder of results: it is called 'results', whatever"):
+            verb(tree.root / "results_old", *([tree.root / "report.html"] if verb is write_report else []))
+
+
+def test_a_configuration_is_found_from_here_and_its_search_space_from_the_results(tree, monkeypatch, capsys):
+    (tree.root / "cfg").mkdir()
+    (tree.root / "cfg" / "F.yaml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tree.root)
+    watch_results(tree.root / "results", Path("cfg/F.yaml"), once=True)
+    assert "F.yaml cannot be read, so that only what has begun is known: " in capsys.readouterr().out
+
+
+def test_ensembles_stray_seeds_and_rounds_that_nobody_planned_do_not_count(tree):
+    for candidate in ("rank_1", "default", "ensemble", "default_ensemble"):
+        for seed in (100, 101):
+            write_json(tree.sweep / f"backtest/{candidate}/seed_{seed}/sharpe.json", {})
+    (sweep,) = tree.look({"ppo_smac": Plan([(2, 1)], 4)}).sweeps
+    assert [(each.trials, each.runs, each.runs_done) for each in sweep.rounds] == [(2, 1, 2)]
+    assert (sweep.backtest_done, sweep.runs_left) == (4, 0)
+
+
+def test_jobs_of_every_level_fail_and_one_that_ctrl_c_stopped_has_not(tree):
+    for path in (
+        "results/sweeps/ppo_smac/round_0/trial_1/score_trial.log",
+        "results/markets/toy/folds/split_folds.log",
+    ):
+        (tree.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree.root / path).write_text("ValueError: no\n", encoding="utf-8")
+    (tree.sweep / "round_1/propose_trials.log").write_text("KeyboardInterrupt\n", encoding="utf-8")
+    tree.run(1, 1, 0, log="KeyboardInterrupt\n")
+    seen = tree.look()
+    assert {each.what for each in seen.failures} == {
+        "score_trial of ppo_smac round 0 trial 1",
+        "split_folds of toy folds",
+    }
+    assert len(seen.running) == 1
+
+
+def test_a_sweep_may_be_called_after_the_results_and_a_copy_beside_a_round_is_none(tree):
+    assert words(Path("/a/results/sweeps/my_results/round_0")) == "my_results round 0"
+    assert words(Path("results/controls/results/sweeps/results/round_0/trial_1")) == "results round 0 trial 1"
+    shutil.copytree(tree.sweep / "round_1", tree.sweep / "round_1_bak")
+    shutil.copytree(tree.sweep, tree.sweep.with_name("ppo_smac.bak"))
+    assert [len(sweep.rounds) for sweep in tree.look(plans={}).sweeps] == [2]
 
 
 def page(tree, code):

@@ -128,3 +128,9 @@ def test_combinatorial_folds_take_bars_of_an_hour(tmp_path, monkeypatch):
     config["folds"] = {"scheme": "combinatorial", "n_folds": 4, "purge_days": 61, "embargo_days": 61}
     read_in = read(config, tmp_path, monkeypatch)
     assert (read_in.markets["toy"].source.bar, read_in.top.folds.number) == ("1h", 6)
+
+
+@pytest.mark.parametrize("values", [None, [], "markets"])
+def test_a_file_without_settings_is_refused_in_words(values):
+    with pytest.raises(ValueError, match="it holds no settings: a key and its value stand on a line"):
+        read_config(values)

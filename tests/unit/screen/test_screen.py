@@ -92,7 +92,7 @@ def test_of_several_sweeps_a_pipe_gets_new_bests_and_the_last_trial_alone(result
         return [line.split()[2] for line in show([plan, *recorded("ended")], **options) if "(round 0 trial" in line]
 
     assert trials(told) == ["1/3"]
-    assert trials(one) == ["1/3", "2/3"]
+    assert trials(one) == ["2/3", "3/3"]  # two are to do: one was there
 
 
 def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the_time(results):
@@ -133,7 +133,7 @@ def test_a_trial_before_the_default_says_that_it_has_none_to_stand_against(resul
     (SWEEP / "round_0/trial_0/score.json").unlink()
     lines = show([TOLD, *recorded("ended")])
     assert "score_trial ppo_smac round 0 trial 0: its score is not on this machine" in "\n".join(lines)
-    assert "1/2 0 1 3.00 default not scored" in "\n".join(lines)
+    assert "2/2 0 1 3.00 default not scored" in "\n".join(lines)
 
 
 def of_old(start, *trials):
@@ -158,7 +158,7 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     start = next(fields for fields in events if fields.get("event") == "run_info")
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 4}}}
     counts = []
-    # Two trials are there and two are to do. Then four are to do: both are stale. Then one has lost a run: it is stale.
+    # Two of four trials are to do, then four: those that are there are stale. Then three, since one has lost a run.
     for to_do, lost in ((2, False), (4, False), (3, True)):
         start["stats"]["score_trial"] = to_do
         of_old(start["created"], 0, 1)
@@ -166,7 +166,7 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
             (SWEEP / "round_0/trial_0/fold_1/seed_0/sharpe.json").unlink()
         first, _ = (line for line in show([told, *events]) if "/4" in line)
         counts.append(first.split()[2])
-    assert counts == ["2/4", "1/4", "2/4"]
+    assert counts == ["3/4", "1/4", "2/4"]
 
 
 def test_a_failure_has_its_reason_and_its_log_and_each_new_attempt_is_named(results):
@@ -248,9 +248,10 @@ def test_a_mistake_in_the_configuration_comes_without_the_line_of_the_rule_that_
     assert lines == ["error: config.yaml, foldz: unknown key"]
 
 
-def test_a_mistake_that_an_input_function_finds_comes_without_its_traceback():
+@pytest.mark.parametrize("kind", ["WorkflowError:\n    ", "ValueError: "])
+def test_a_mistake_that_an_input_function_finds_comes_without_its_traceback(kind):
     where = 'in rule diff_market in file "/a/rules/data.smk", line 89'
-    said = f"InputFunctionException {where}:\nError:\n  WorkflowError:\n    no market dow\nWildcards:\n  market=dow\n"
+    said = f"InputFunctionException {where}:\nError:\n  {kind}no market dow\nWildcards:\n  market=dow\nTraceback:\n  x"
     assert show([{"event": "error", "msg": said, "created": 0.0}]) == ["error: no market dow"]
 
 
@@ -354,3 +355,25 @@ def test_who_asks_for_more_gets_snakemakes_own_screen(monkeypatch, capsys):
         handler.emit(record(job))
         handler.close()
         assert ("reason: Missing output files" in capsys.readouterr().err) == bool(verbose)
+
+
+def test_a_trial_that_is_made_anew_is_compared_with_those_that_stay(results):
+    """Trial 1 is trained and scored anew, the default is not: what is there of it stays known."""
+    events = [fields for fields in recorded("ended") if (fields.get("wildcards") or {}).get("trial") != "0"]
+    start = next(fields for fields in events if fields.get("event") == "run_info")
+    start["stats"]["score_trial"] = 1
+    of_old(start["created"], 0, 1)
+    (line,) = trial_lines(show([TOLD, *events]))
+    assert line.startswith("ppo_smac 2/2 0 1 3.00 +2.00 ± 2.48 3.00 (round 0 trial 1)")
+
+
+def test_a_group_that_is_tried_again_takes_its_failures_back_and_names_no_other_job():
+    failed = {"groupid": "trial", "aux_logs": ["group.log"], "job_error_info": [], "event": "group_error"}
+    again = {"msg": "Trying to restart job 12d9c3e4-0f7a-4c52-9c8e-000000000000.", "levelno": logging.INFO}
+    events = recorded("failed")
+    begin = events.index(next(fields for fields in events if fields.get("event") == "job_info"))
+    events[begin:begin] = [fields | {"created": events[0]["created"]} for fields in (failed, again)]
+    lines = show([TOLD, *events])
+    assert [line for line in lines if line.startswith("failed group")] == ["failed group trial: the machine stopped it"]
+    assert not [line for line in lines if "12d9c3e4" in line]
+    assert ", 1 failed; in full" in lines[-2]

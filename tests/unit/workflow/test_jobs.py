@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -39,6 +40,28 @@ def test_help_names_a_verb_as_one_types_it(request):
         )
         assert f"python {' '.join(typed)}" in done.stdout + done.stderr
         assert str(request.config.rootpath) not in done.stdout + done.stderr
+
+
+SAY = """
+from workflow_scripts.workflow.jobs import command_line
+
+def say() -> None:
+    print("1.5 ± 0.5 × 2")
+
+command_line(say)
+"""
+
+
+def test_what_a_terminal_does_not_know_is_a_question_mark_and_no_error(request):
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", SAY],
+        env=os.environ | plain | {"PYTHONPATH": str(request.config.rootpath)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1.5 ? 0.5 ? 2\n"), done.stderr
 
 
 def test_every_verb_has_its_command_line_from_here(request):

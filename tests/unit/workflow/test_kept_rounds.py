@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 
 import pytest
 
@@ -70,6 +71,20 @@ def test_a_truncated_manifest_is_named(sweep):
     path.write_text(path.read_text()[:20])
     with pytest.raises(ValueError, match=r"proposals\.json is damaged"):
         count_kept_rounds(sweep, SETTINGS)
+
+
+@pytest.mark.parametrize("content", [{}, [], {"settings": {}, "trials": {}}, {"settings": SETTINGS, "trials": [1]}])
+def test_a_manifest_of_another_shape_is_named(sweep, content):
+    write_json(sweep / "round_0/proposals.json", content)
+    with pytest.raises(
+        ValueError, match=r"round_0/proposals\.json is no manifest of a round: restore it, or delete the"
+    ):
+        count_kept_rounds(sweep, SETTINGS)
+
+
+def test_a_copy_beside_a_round_is_no_round(sweep, tmp_path):
+    shutil.copytree(sweep / "round_1", sweep / "round_1_bak")
+    assert count_kept_rounds(sweep, SETTINGS) == 3
 
 
 def test_trials_on_a_market_are_those_before_its_windows_too(tmp_path):

@@ -11,6 +11,7 @@ from workflow_scripts.workflow.paths import (
     folders,
     levels_below,
     read_back,
+    root_of,
 )
 
 
@@ -50,3 +51,17 @@ def test_folders_come_in_the_order_of_their_numbers(tmp_path):
     found = folders(TRIAL, tmp_path, sweep="a")
     assert [path.name for path in found] == ["trial_1", "trial_9", "trial_10"]
     assert folders(BACKTEST_RUN, tmp_path, sweep="a") == []
+
+
+def test_a_link_to_results_lies_where_it_lies_and_a_folder_of_another_name_is_none(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "results").symlink_to(tmp_path / "disk")
+    assert root_of(tmp_path / "results") == tmp_path
+    with pytest.raises(ValueError, match=r"disk is no folder of results: it is called 'results', whatever folder"):
+        root_of(tmp_path / "disk")
+
+
+def test_a_copy_beside_a_folder_is_not_listed(tmp_path):
+    for name in ("trial_0", "trial_1", "trial_1.bak", "trial_1_old", "trial_"):
+        (tmp_path / "results/sweeps/ppo/round_0" / name).mkdir(parents=True)
+    assert [path.name for path in folders(TRIAL, tmp_path)] == ["trial_0", "trial_1"]
