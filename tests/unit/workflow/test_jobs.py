@@ -46,7 +46,7 @@ SAY = """
 from workflow_scripts.workflow.jobs import command_line
 
 def say() -> None:
-    print("1.5 ± 0.5 × 2")
+    print("1.5 \\u00b1 0.5 \\u00d7 2")
 
 command_line(say)
 """
