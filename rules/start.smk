@@ -1,6 +1,7 @@
 # What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
 import os
 import signal
+import threading
 from datetime import datetime
 from functools import cache
 
@@ -54,7 +55,11 @@ if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
     )
     Job.log_info = in_brief(Job.log_info)
 # A terminal that closes, an ssh that breaks off: Snakemake would die at once and leave its lock. Under nohup it goes on.
-if workflow.is_main_process and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+if (
+    workflow.is_main_process
+    and threading.current_thread() is threading.main_thread()
+    and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+):
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 # No part of any rule, so that a change of how jobs start reruns nothing.
 WARM = settings.top.training.warm_workers and not workflow.remote_exec

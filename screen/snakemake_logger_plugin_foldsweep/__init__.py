@@ -25,7 +25,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def reads_in_brief(self) -> bool:
-        """Whether it reads of a job which rule it is of and why it runs alone, as the screen does of a dry run's."""
+        """Whether it reads no more of a job than its rule and why it runs, as the screen does in a dry run."""
         return self.own is None and self.screen.dry_run
 
     @property

@@ -305,7 +305,7 @@ class Screen:
         stands = standing(place, list(scores.values()), read_default(folder))
         planned, count = self.plan.get(sweep, {}).get("trials"), len(scores)
         if planned and len(self.plan) == 1:  # those that are there to be made anew do not count yet
-            count = planned - (self.counted[job.rule] - self.finished[job.rule])
+            count = min(count, planned - (self.counted[job.rule] - self.finished[job.rule]))
         if stands.ok and self._is_brief() and not stands.is_best and count != planned:
             return
         row = [self._clock(), sweep, f"{count}/{planned}" if planned else f"{count}", *map(str, place)]

@@ -92,7 +92,7 @@ def test_of_several_sweeps_a_pipe_gets_new_bests_and_the_last_trial_alone(result
         return [line.split()[2] for line in show([plan, *recorded("ended")], **options) if "(round 0 trial" in line]
 
     assert trials(told) == ["1/3"]
-    assert trials(one) == ["2/3", "3/3"]  # two are to do: one was there
+    assert trials(one) == ["1/3", "2/3"]
 
 
 def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the_time(results):
@@ -133,7 +133,7 @@ def test_a_trial_before_the_default_says_that_it_has_none_to_stand_against(resul
     (SWEEP / "round_0/trial_0/score.json").unlink()
     lines = show([TOLD, *recorded("ended")])
     assert "score_trial ppo_smac round 0 trial 0: its score is not on this machine" in "\n".join(lines)
-    assert "2/2 0 1 3.00 default not scored" in "\n".join(lines)
+    assert "1/2 0 1 3.00 default not scored" in "\n".join(lines)
 
 
 def of_old(start, *trials):
@@ -142,13 +142,19 @@ def of_old(start, *trials):
         os.utime(SWEEP / f"round_0/trial_{trial}/score.json", (0, start - 1))
 
 
+def write_earlier(start, *trials):
+    """Write trials that were scored before a run began."""
+    for trial in trials:
+        write_trial(trial, [1.5, 1.5, 1.5], {"gamma": 0.7 - trial / 100})
+        for fold in (0, 1, 2):
+            write_json(SWEEP / f"round_0/trial_{trial}/fold_{fold}/seed_0/sharpe.json", {})
+    of_old(start, *trials)
+
+
 def test_a_trial_that_is_scored_before_the_screen_comes_to_look_is_counted_once(results):
     events = recorded("ended")
     start = next(fields for fields in events if fields.get("event") == "run_info")
-    write_trial(2, [1.5, 1.5, 1.5], {"gamma": 0.7})
-    for fold in (0, 1, 2):
-        write_json(SWEEP / f"round_0/trial_2/fold_{fold}/seed_0/sharpe.json", {})
-    of_old(start["created"], 2)
+    write_earlier(start["created"], 2)
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 3}}}
     assert [line.split()[2] for line in show([told, *events]) if "(round 0 trial" in line] == ["2/3", "3/3"]
 
@@ -157,13 +163,13 @@ def test_trials_that_an_earlier_run_scored_are_counted_and_those_that_are_made_a
     events = recorded("ended")
     start = next(fields for fields in events if fields.get("event") == "run_info")
     told = {"sweeps": {"ppo_smac": TOLD["sweeps"]["ppo_smac"] | {"trials": 4}}}
+    write_earlier(start["created"], 2, 3)
     counts = []
-    # Two of four trials are to do, then four: those that are there are stale. Then three, since one has lost a run.
+    # Two trials are there and two are to do. Then four are to do: both are stale. Then one has lost a run: it is stale.
     for to_do, lost in ((2, False), (4, False), (3, True)):
         start["stats"]["score_trial"] = to_do
-        of_old(start["created"], 0, 1)
         if lost:
-            (SWEEP / "round_0/trial_0/fold_1/seed_0/sharpe.json").unlink()
+            (SWEEP / "round_0/trial_2/fold_1/seed_0/sharpe.json").unlink()
         first, _ = (line for line in show([told, *events]) if "/4" in line)
         counts.append(first.split()[2])
     assert counts == ["3/4", "1/4", "2/4"]
