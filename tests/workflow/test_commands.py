@@ -116,12 +116,16 @@ def test_a_command_does_on_a_toy_what_its_page_says(command, folder):
         assert expected.removeprefix("no: ") in done.stdout
 
 
-def test_resume_leaves_the_lock_to_a_snakemake_that_lives(tmp_path):
+@pytest.mark.parametrize(("program", "lives"), [("snakemake", True), ("follow", False)])
+def test_resume_leaves_the_lock_to_a_snakemake_that_lives(tmp_path, program, lives):
+    """Not to whoever reads a log of Snakemake's."""
     shutil.copy(ROOT / "Makefile", tmp_path)
-    waits = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)", "snakemake"]
+    (tmp_path / program).write_text("import time; print(flush=True); time.sleep(60)", encoding="utf-8")
+    waits = [sys.executable, tmp_path / program, ".snakemake/log/2026.snakemake.log"]
     with subprocess.Popen(waits, cwd=tmp_path, stdout=subprocess.PIPE) as alive:
         alive.stdout.readline()
         asked = subprocess.run(["make", "-o", "setup", "resume"], cwd=tmp_path, capture_output=True, text=True)
         alive.kill()
-    assert asked.returncode != 0
-    assert f"resume: process {alive.pid} is a Snakemake that still works in this folder" in asked.stdout
+    assert asked.returncode != 0  # there is no Snakemake in this folder's environment
+    said = f"resume: process {alive.pid} is a Snakemake that still works in this folder" in asked.stdout
+    assert said == lives, asked.stdout

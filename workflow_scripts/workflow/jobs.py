@@ -80,8 +80,9 @@ def command_line(verb: Callable[..., None]) -> None:
         return partial(verb, *values, **named)
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no ± shows a ?
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            with suppress(OSError):  # of a warm worker, whose output is another file than when it began
+                stream.reconfigure(errors="replace")  # a terminal that has no ± shows a ?
     said = io.StringIO()
     try:
         with redirect_stderr(said):
