@@ -87,18 +87,9 @@ def in_brief(log_info: Callable[..., None]) -> Callable[..., None]:
         if not workflow.dryrun or not handlers or not all(getattr(each, "reads_in_brief", False) for each in handlers):
             log_info(job, *arguments, **named)
             return
-        unread: dict[str, Any] = {
-            "input": [],
-            "output": [],
-            "log": [],
-            "benchmark": None,
-            "rule_msg": None,
-            "shellcmd": None,
-        }
         logger.info(
             f"Rule: {job.rule.name}",
-            extra=unread
-            | {
+            extra={
                 "event": LogEvent.JOB_INFO,
                 "jobid": job.dag.jobid(job),
                 "rule_name": job.rule.name,
@@ -112,6 +103,12 @@ def in_brief(log_info: Callable[..., None]) -> Callable[..., None]:
                 "printshellcmd": False,
                 "is_checkpoint": job.rule.is_checkpoint,
                 "is_handover": False,
+                "input": [],
+                "output": [],
+                "log": [],
+                "benchmark": None,
+                "rule_msg": None,
+                "shellcmd": None,
             },
         )
 

@@ -127,7 +127,6 @@ def test_snakemake_looks_at_what_is_ready_when_a_job_ends_and_not_ever_more_ofte
 
 SPELLED = """
 import os
-import re
 
 from snakemake.jobs import Job
 from snakemake_logger_plugin_foldsweep.screen import Screen
