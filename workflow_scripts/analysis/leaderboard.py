@@ -15,8 +15,8 @@ from workflow_scripts.analysis.inference.comparisons import (
     reach_of_best,
 )
 from workflow_scripts.sweeps.history import Score, at_full_budget, rank
-from workflow_scripts.workflow.files import damaged, first_line
 from workflow_scripts.workflow.paths import run_of
+from workflow_scripts.workflow.usage import read_usage
 
 CONFIDENCE = 0.95
 
@@ -236,10 +236,5 @@ def cpu_seconds(scores: Mapping[Path, Score]) -> float | None:
         for path, score in scores.items()
         for run in score.runs
     ]
-    seconds = []
-    for path in filter(Path.exists, files):
-        try:
-            seconds.append(float(pd.read_csv(path, sep="\t")["cpu_time"].astype(float).sum()))
-        except (ValueError, KeyError) as error:
-            raise ValueError(damaged(path, first_line(error))) from None
+    seconds = [read_usage(path)["cpu_time"] for path in files if path.exists()]
     return sum(seconds) if seconds else None

@@ -25,6 +25,7 @@ from workflow_scripts.workflow.paths import (
     SWEEP,
     TRIAL,
     folders,
+    from_results,
     run_of,
 )
 
@@ -315,8 +316,8 @@ class _Seen:
 
 def words(folder: Path) -> str:
     """Return a folder of results in words: ``ppo_smac round 0 trial 1 fold 2 seed 0``."""
-    found = re.match(rf"(?:.*/)?{RESULTS}(?:/(?:sweeps|markets)/(.*))?$", folder.as_posix())
-    return re.sub(r"(round|trial|fold|seed)_", r"\1 ", (found and found[1]) or RESULTS).replace("/", " ")
+    names = re.sub(f"^{RESULTS}/(sweeps|markets)/", "", from_results(folder))
+    return re.sub(r"(round|trial|fold|seed)_", r"\1 ", names).replace("/", " ")
 
 
 def error_of(log: str) -> str | None:

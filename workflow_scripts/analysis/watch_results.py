@@ -1,6 +1,5 @@
 """Show how far the sweeps are, from their files alone: live, until q is pressed, or once."""
 
-import re
 import select
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from workflow_scripts.config.model import read_config
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.jobs import command_line
-from workflow_scripts.workflow.paths import RESULTS, root_of
+from workflow_scripts.workflow.paths import from_results, root_of
 from workflow_scripts.workflow.wording import several, spell
 
 REPORT, PAGE_SECONDS = "workflow_scripts.analysis.write_report", 60
@@ -165,7 +164,7 @@ def picture(progress: Progress, note: str, now: float) -> Group:
         parts += ["", Text("last failures", style="bold red")]
         for failure in progress.failures[:FAILURES]:
             parts.append(Text(f"  {clock(failure.when)} {failure.what}: {failure.reason}"))
-            parts.append(Text(f"           {shown(failure.file)}", style="dim"))
+            parts.append(Text(f"           {from_results(failure.file)}", style="dim"))
     return Group(*parts)
 
 
@@ -246,12 +245,6 @@ def of(done: int, planned: int | None) -> str:
 def clock(seconds: float) -> str:
     """Return the time of a day of this machine."""
     return datetime.fromtimestamp(seconds).strftime("%H:%M:%S")
-
-
-def shown(path: Path) -> str:
-    """Return a path of a result from the folder of the results on."""
-    found = re.match(rf"(?:.*/)?({RESULTS}(?:/(?:sweeps|markets)/.*|/[^/]*)?)$", path.as_posix())
-    return found[1] if found else path.as_posix()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workflow_scripts.sweeps.optimizers.base import Round
 from workflow_scripts.training.trials import read_trial
-from workflow_scripts.workflow.files import damaged, first_line
 from workflow_scripts.workflow.paths import RUN, SWEEP, TRIAL, below, folders
+from workflow_scripts.workflow.usage import read_usage
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,5 @@ def past_runs(sweep: Path, column: str) -> list[tuple[float, int]]:
             continue
         trial = read_trial(folder / "config.yaml")
         steps = trial.budget - (trial.phases[-1]["budget"] if trial.phases else 0)
-        for usage in filter(Path.exists, finished):
-            try:
-                head, row = (line.split("\t") for line in usage.read_text(encoding="utf-8").splitlines()[:2])
-                runs.append((float(row[head.index(column)]), steps))
-            except (ValueError, IndexError) as error:
-                raise ValueError(damaged(usage, first_line(error))) from None
+        runs += [(read_usage(usage)[column], steps) for usage in finished if usage.exists()]
     return runs

@@ -159,7 +159,7 @@ def _with_prior(uniform: Hyperparameter, strength: float) -> Hyperparameter:
     )
 
 
-def without_prior(hyperparameter: Hyperparameter) -> Hyperparameter:
+def without_integer_prior(hyperparameter: Hyperparameter) -> Hyperparameter:
     """Return an integer hyperparameter's even twin, where a user's belief weighs it; any other as it is."""
     if not isinstance(hyperparameter, BetaIntegerHyperparameter):
         return hyperparameter

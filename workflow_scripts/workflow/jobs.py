@@ -3,9 +3,7 @@
 import atexit
 import io
 import logging
-import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from functools import partial, wraps
@@ -15,8 +13,9 @@ from typing import Any
 
 import tyro
 
-from workflow_scripts.workflow.files import die_with_parent, write_text
+from workflow_scripts.workflow.files import die_with_parent
 from workflow_scripts.workflow.flags import wrong_flags
+from workflow_scripts.workflow.usage import write_usage
 
 REFUSALS = (ValueError, OSError)
 
@@ -100,21 +99,6 @@ def _help(verb: Callable[..., Any]) -> str:
     with redirect_stdout(io.StringIO()) as page, suppress(SystemExit):
         tyro.cli(verb, args=["--help"])
     return page.getvalue()
-
-
-def write_usage(path: Path) -> None:
-    """Write what this process took so far, in the columns that Snakemake's benchmark files have.
-
-    Those columns are wall seconds, largest resident memory in MiB, and CPU seconds. Snakemake measures the process that
-    it started and its children, which a warm worker is not; nor does it see the seconds after its last look.
-    """
-    status, stat = (Path(f"/proc/self/{name}").read_text(encoding="utf-8") for name in ("status", "stat"))
-    began = int(stat.rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
-    wall = time.clock_gettime(time.CLOCK_BOOTTIME) - began
-    # Not getrusage's ru_maxrss, which begins with that of the process that started this one.
-    mebibytes = int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    row = f"{wall:.2f}\t{mebibytes:.2f}\t{time.process_time():.2f}"
-    write_text(path, f"s\tmax_rss\tcpu_time\n{row}\n")
 
 
 def _explain(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

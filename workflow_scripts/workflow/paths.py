@@ -62,6 +62,12 @@ def root_of(results: Path) -> Path:
     return results.absolute().parent
 
 
+def from_results(path: Path) -> str:
+    """Return a path from the folder of results on, whatever folder it lies in; a path that is none of theirs whole."""
+    found = re.match(rf"(?:.*/)?({RESULTS}(?:/(?:sweeps|markets)/.*|/[^/]*)?)$", path.as_posix())
+    return found[1] if found else path.as_posix()
+
+
 def read_back(level: str, path: Path) -> dict[str, str]:
     """Return the values of a level's wildcards in a path to its folder.
 

@@ -141,6 +141,6 @@ def test_the_cost_is_what_the_runs_of_the_scores_report_and_of_no_others(tmp_pat
     for fold, seconds in enumerate((3.0, 4.0, 50.0)):
         run = tmp_path / f"fold_{fold}" / "seed_0"
         run.mkdir(parents=True)
-        (run / "train_agent.tsv").write_text(f"s\tcpu_time\n9.0\t{seconds}\n")
+        (run / "train_agent.tsv").write_text(f"s\tmax_rss\tcpu_time\n9.0\t300\t{seconds}\n")
     assert cpu_seconds({tmp_path / "score.json": score}) == 7.0
     assert cpu_seconds({tmp_path / "elsewhere" / "score.json": score}) is None

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from workflow_scripts.workflow.flags import wrong_flags
+from workflow_scripts.workflow.usage import read_usage
 
 BURN = """
 import sys, time
@@ -25,8 +26,7 @@ def test_a_job_reports_the_seconds_and_the_memory_that_it_took(tmp_path):
     path = tmp_path / "usage.tsv"
     done = subprocess.run([sys.executable, "-c", BURN, path], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    head, row = (line.split("\t") for line in path.read_text().splitlines())
-    usage = dict(zip(head, map(float, row), strict=True))
+    usage = read_usage(path)
     assert 0.5 <= usage["cpu_time"] < 0.7
     assert usage["s"] >= usage["cpu_time"] + 0.3 - 0.05
     assert 100 < usage["max_rss"] < 150

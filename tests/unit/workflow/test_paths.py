@@ -9,10 +9,19 @@ from workflow_scripts.workflow.paths import (
     candidate_of,
     fold_and_seed,
     folders,
+    from_results,
     levels_below,
     read_back,
     root_of,
 )
+
+
+def test_a_path_is_named_from_its_results_on_whatever_folder_they_lie_in():
+    for below in ("sweeps/my_results/round_0", "sweeps/results/round_0/trial_1", "write_report.log"):
+        for root in ("", "/a/", "results/controls/", "/results/"):
+            assert from_results(Path(f"{root}results/{below}")) == f"results/{below}"
+    assert from_results(Path("/a/results")) == "results"
+    assert from_results(Path("/a/elsewhere/round_0")) == "/a/elsewhere/round_0"
 
 
 def test_a_level_builds_a_path_and_reads_it_back():

@@ -26,6 +26,7 @@ from workflow_scripts.workflow.paths import (
     read_back,
     whole,
 )
+from workflow_scripts.workflow.usage import read_usage
 
 DRAWN = ("rank_1", "default", "untrained")
 
@@ -94,11 +95,7 @@ class Run:
 
     def usage(self) -> dict[str, float]:
         """What the process took: s, max_rss (MiB), cpu_time (s); empty where nobody noted it."""
-        for path in self.folder.glob("*.tsv"):
-            head, *rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
-            if rows:
-                return {name: float(value) for name, value in zip(head, rows[0], strict=True)}
-        return {}
+        return next(map(read_usage, self.folder.glob("*.tsv")), {})
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def what_it_took(sweep: Sweep, market: Market) -> list[tuple[str, Any]]:
 
 def cpu_seconds(runs: list[Run]) -> float | None:
     """Return the CPU seconds of runs; none where no run noted them."""
-    noted = [usage["cpu_time"] for run in runs if "cpu_time" in (usage := run.usage())]
+    noted = [usage["cpu_time"] for run in runs if (usage := run.usage())]
     return sum(noted) if noted else None
 
 

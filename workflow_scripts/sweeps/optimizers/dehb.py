@@ -35,7 +35,7 @@ class Dehb(Hyperband):
         from dehb import DEHB
 
         from workflow_scripts.sweeps.history import costs
-        from workflow_scripts.sweeps.search_space import allowed, without_prior
+        from workflow_scripts.sweeps.search_space import allowed, without_integer_prior
 
         if request.history:
             costs(request.history)
@@ -43,7 +43,8 @@ class Dehb(Hyperband):
         rungs = [(rung.size, rung.runs if by_runs else rung.budget) for rung in request.rounds]
         most = request.runs if by_runs else self.budget
         free = ConfigurationSpace(seed=request.seed)
-        free.add([without_prior(entry) for entry in request.space.values()])  # it rounds no others to whole numbers
+        # DEHB rounds no others to whole numbers.
+        free.add([without_integer_prior(entry) for entry in request.space.values()])
         told = iter(request.history)
         with tempfile.TemporaryDirectory() as folder:
             optimizer = DEHB(
