@@ -17,6 +17,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The name keeps the suffix, so that writers that look at it behave alike. What a killed process left beside the path
     is removed.
+
+    Raises:
+        OSError: the file cannot be written, on a full disk say; names ``path``, which such an error alone does not.
+
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_behind in path.parent.glob(f".{path.stem}.*{path.suffix}"):
@@ -27,6 +31,10 @@ def whole_file(path: Path) -> Iterator[Path]:
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 """Proposed rounds are decisions: while a round's manifest holds, no rule proposes its configurations again."""
 
 import hashlib
+import json
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,14 @@ def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> 
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    manifest = read_json(path)
+    try:
+        manifest, reason = json.loads(path.read_text(encoding="utf-8")), "it lacks settings or trials"
+    except ValueError as error:
+        manifest, reason = None, str(error)
     match manifest:
         case {"settings": Mapping(), "trials": list() as trials} if all(isinstance(each, Mapping) for each in trials):
             return dict(manifest)
-    raise ValueError(f"{path} is no manifest of a round: restore it, or delete the rounds from this one on")
+    raise ValueError(f"{path} is no manifest of a round ({reason}): restore it, or delete the rounds from this one on")
 
 
 def _config(round_: Path, trial: int) -> Path:

@@ -1,5 +1,7 @@
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,14 @@ def test_a_file_that_could_not_be_written_whole_is_not_there(tmp_path):
     with pytest.raises(OSError, match="disk full"), whole_file(path) as beside:
         beside.write_text("half")
         raise OSError("disk full")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_said_with_the_file_that_it_has_no_room_for(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.bin'") as refusal, whole_file(path):
+        Path("/dev/full").write_bytes(b"a" * 100_000)
+    assert refusal.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
 
 
