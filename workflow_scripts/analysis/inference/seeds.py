@@ -68,6 +68,12 @@ def mean_over_seeds(values: Array, influences: Array) -> MeanOverSeeds:
     Cox's (1950) critical value, (1 − w) t_B + w t_{S−1} with w = s²/S / (V + W) ≤ 1: 5.8 % at two. It holds for more
     seeds too, but rejects 2.8 % in the median at three, where s²/S gives 4.8 %.
 
+    Where the days explain what parts the seeds, W is near 0 beside an s²/S that is not, and the degrees fall far below
+    one: Student's quantile is then a million standard errors. The variance V + s²/S with its own degrees counts some
+    days twice but is never so unsure. Of the two the one with the shorter 95 % interval is taken. On 40,000 draws per
+    cell that leaves the largest share of rejected true nulls as it is, 7.6, 5.9 and 5.3 % at 3, 5 and 10 seeds, and
+    moves the median over the cells from 3.9, 3.8 and 4.3 to 4.1, 4.1 and 4.3 %.
+
     One seed has no W: the answer is then about that policy, not about its configuration.
 
     Args:
@@ -90,4 +96,8 @@ def mean_over_seeds(values: Array, influences: Array) -> MeanOverSeeds:
     if seeds == 2:
         return MeanOverSeeds(mean, math.sqrt(variance), cosines, min(1.0, between / seeds / variance))
     spread = of_days**2 / cosines + (between / seeds) ** 2 / (seeds - 1)
-    return MeanOverSeeds(mean, math.sqrt(variance), min(cosines, variance**2 / spread))
+    either = [
+        MeanOverSeeds(mean, math.sqrt(each), min(cosines, each**2 / spread))
+        for each in (of_days + between / seeds, variance)
+    ]
+    return min(either, key=lambda result: result.critical_value(0.05) * result.standard_error)

@@ -148,6 +148,17 @@ def test_seeds_that_differ_in_skill_leave_their_spread_however_many_the_days():
     assert result.degrees == pytest.approx(2, rel=0.1)  # three seeds less one
 
 
+def test_seeds_that_differ_by_the_luck_of_days_have_an_interval_of_the_size_of_that_luck():
+    # What parts these seeds from each other their mean does not keep: W is 0, and V is small beside s².
+    apart = np.random.default_rng(8).normal(0, 1, (2, 500))
+    influences = np.stack([*apart, -apart.sum(axis=0)]) + np.random.default_rng(9).normal(0, 0.1, 500)
+    result = mean_over_seeds(np.array([-0.04, 0.0, 0.04]), influences)
+    of_seeds = 0.04 / np.sqrt(3)
+    low, high = result.interval(0.95)
+    assert (high - low) / 2 < student.isf(0.025, 2) * of_seeds * 1.1
+    assert result.standard_error > of_seeds
+
+
 def test_two_seeds_that_differ_are_judged_by_students_t_of_one_degree():
     result = MeanOverSeeds(1.0, 0.1, 25.0, seed_weight=1.0)
     assert result.interval(0.95)[0] == pytest.approx(1 - 12.7062 * 0.1, abs=1e-4)
