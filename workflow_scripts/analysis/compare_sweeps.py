@@ -36,15 +36,17 @@ def compare_sweeps(sweeps: str, scores: tuple[Path, ...], num_envs: int, table: 
     with whole_file(table) as beside:
         board.to_csv(beside, index=False)
     objectives = {sweep.objective for sweep in compared}
+    alike = len({(sweep.market, sweep.scores[0].periods_per_year) for sweep in compared}) == 1
     score = label(*objectives) if len(objectives) == 1 else "score by each sweep's objective"
     with figure(plot, height=5, legend_columns=3) as axes:
         axes.set_title(f"Best validation {score} so far, over cost")
         for place, sweep in enumerate(compared):
             curve = anytime(sweep.scores)
-            drawn = LINES[place // 10 % len(LINES)]
+            drawn = LINES[place % len(LINES)]  # sweeps that end at the same trial show beside each other
             colour = plt.get_cmap("tab10")(place % 10)
             where = f"{sweep.market}, {sweep.scores[0].periods_per_year} periods per year"
-            axes.step(curve.steps, curve.best, drawn, where="post", color=colour, label=f"{sweep.name} ({where})")
+            named = sweep.name if alike else f"{sweep.name} ({where})"
+            axes.step(curve.steps, curve.best, drawn, where="post", color=colour, label=named)
             axes.plot(curve.steps.iloc[-1], curve.best.iloc[-1], "o", color=colour)
         axes.set_xlabel(f"vector steps of all runs (one is {num_envs} env-steps)")
         years = " or ".join(map(str, sorted({sweep.scores[0].periods_per_year for sweep in compared})))
