@@ -98,10 +98,10 @@ def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame
         name: bars.pivot(index="date", columns="ticker", values=name).reindex(index=days, columns=traded.columns)
         for name in bars.columns.drop(["date", "ticker"])
     }
-    held = ~traded.reindex(index=days).to_numpy()
-    if HELD in wide:
-        held |= (wide[HELD] == 1).to_numpy()
-    close = wide["close"].mask(held).ffill()
+    gone = ~traded.reindex(index=days).to_numpy()
+    # A row that stands still already has its last close, which these days may begin after.
+    held = gone | (wide[HELD] == 1).to_numpy() if HELD in wide else gone
+    close = wide["close"].mask(gone).ffill()
     columns = {}
     for name, values in wide.items():
         if name in PRICES:
@@ -110,7 +110,7 @@ def stand_still(bars: pd.DataFrame, days: pd.DatetimeIndex, traded: pd.DataFrame
             of_market = bars.groupby("date")[name].first().reindex(days).to_numpy()
             columns[name] = pd.DataFrame(dict.fromkeys(traded.columns, of_market), days)
         else:
-            columns[name] = values.mask(held, 0.0) if name == "volume" else values.mask(held).ffill()
+            columns[name] = values.mask(held, 0.0) if name == "volume" else values.mask(gone).ffill()
     columns[HELD] = pd.DataFrame(held.astype(np.float64), days, traded.columns)
     index = pd.MultiIndex.from_product([days, traded.columns], names=["date", "ticker"])
     table = pd.DataFrame({name: values.to_numpy().ravel() for name, values in columns.items()}, index=index)

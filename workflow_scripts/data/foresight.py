@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from workflow_scripts.data.bars import COLUMNS, HELD, INDEX, MEMBER, VOLATILITY
+from workflow_scripts.data.bars import COLUMNS, HELD, INDEX, MEMBER
 
 # Correlation of a column with the next bar's return, over all bars and tickers. The signal of a strong planted market
 # has .15; an average of the five days around a day has .6, one of 21 days .4.
@@ -27,7 +27,7 @@ def foresight(bars: pd.DataFrame) -> Iterator[str]:
         bars: those before the test days.
 
     """
-    names = [name for name in map(str, bars) if name not in KNOWN and not name.startswith((INDEX, VOLATILITY))]
+    names = [name for name in map(str, bars) if name not in KNOWN and not name.startswith(INDEX)]
     if not names:
         return
     close = bars.pivot(index="date", columns="ticker", values="close")

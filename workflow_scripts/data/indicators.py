@@ -73,6 +73,7 @@ def _indicators(bars: pd.DataFrame) -> Array:
     from stockstats import StockDataFrame
 
     traded = bars[HELD].to_numpy() == 0 if HELD in bars else np.ones(len(bars), dtype=bool)
+    traded[0] = True  # where days begin while it stands still, its last close
     frame = StockDataFrame.retype(bars.loc[traded, COLUMNS].reset_index(drop=True).copy())
     indicators: Array = np.asarray(frame[list(INDICATORS)], dtype=np.float64)
     return np.take(indicators, traded.cumsum() - 1, axis=0)

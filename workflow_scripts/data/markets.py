@@ -12,7 +12,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from workflow_scripts.data.bars import INDEX, VOLATILITY, arrange_bars, when
 from workflow_scripts.data.calendars import fill_missing
-from workflow_scripts.data.memberships import AVAILABLE, available, mark_members, read_universe
+from workflow_scripts.data.memberships import AVAILABLE, available, mark_members, read_universe, within_bars
 from workflow_scripts.data.periods import PERIODS_PER_YEAR
 from workflow_scripts.data.sources.base import Findings, Source, source_of
 from workflow_scripts.data.ticker_lists import LISTS, survivorship
@@ -81,9 +81,11 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
         "volatility_ticker": (source.volatility_ticker, VOLATILITY, "the basket's realised volatility"),
         "index_ticker": (source.index_ticker, INDEX, "no index"),
     }
+    beside_bars: list[str] = []
     for key, (ticker, prefix, instead) in beside.items():
         if ticker:
-            bars = _as_column(bars, ticker, prefix, key, f"{key}: null for {instead}", source.missing == "hold")
+            bars, held = _as_column(bars, ticker, prefix, key, f"{key}: null for {instead}", source.missing == "hold")
+            beside_bars += held
     first = bars["date"].min()
     warnings = [survivorship(name, first)] if name else []
     if source.start and first - pd.Timestamp(source.start) > LONGEST_HOLIDAYS:
@@ -92,22 +94,39 @@ def load_market(source: Source, parts: Path | None = None) -> Loaded:
     if source.universe == AVAILABLE:
         bars = mark_members(bars, available(bars), "take missing: hold")
     elif universe is not None:
-        bars = mark_members(bars, universe[universe["ticker"].isin(bars["ticker"])])
+        universe = universe[universe["ticker"].isin(bars["ticker"])]
+        if source.missing == "hold":
+            universe, longer = within_bars(universe, bars)
+            notices += longer
+        bars = mark_members(bars, universe)
     counted, calendar = periods_by_calendar(pd.DatetimeIndex(bars["date"]))
     bars.attrs[PERIODS_PER_YEAR] = source.periods_per_year or counted
-    said = (*found.warnings, *warnings, *notices)
+    said = (*found.warnings, *warnings, *beside_bars, *notices)
     return Loaded(bars, note, said, LISTS[name] if name else None, found.details, calendar)
 
 
 def members_between(source: Source, path: Path) -> pd.DataFrame:
-    """Return the memberships of a universe that reach into a market's days."""
+    """Return the memberships of a universe that reach into a market's days.
+
+    Raises:
+        ValueError: see ``read_universe``, or there is none.
+
+    """
     universe = read_universe(path)
     after = universe["to"] >= pd.Timestamp(source.start or pd.Timestamp.min)
-    return universe[after & (universe["from"] <= pd.Timestamp(source.end or pd.Timestamp.max))]
+    members = universe[after & (universe["from"] <= pd.Timestamp(source.end or pd.Timestamp.max))]
+    if members.empty:
+        days = f"from {source.start or 'its first day'} to {source.end or 'its last'}"
+        raise ValueError(f"the universe {path} has no member on the market's days, {days}: it has {len(universe)} rows")
+    return members
 
 
-def _as_column(bars: pd.DataFrame, ticker: str, prefix: str, key: str, instead: str, hold: bool) -> pd.DataFrame:
+def _as_column(
+    bars: pd.DataFrame, ticker: str, prefix: str, key: str, instead: str, hold: bool
+) -> tuple[pd.DataFrame, list[str]]:
     """Return bars in which a ticker's close is a column of all others, such as the market's volatility, and no row.
+
+    Beside shorter bars a day's close is known from the next day on. The second part says where a last close stands.
 
     Raises:
         ValueError: the ticker lacks a day that the others have, and its last close is not to be held.
@@ -116,6 +135,9 @@ def _as_column(bars: pd.DataFrame, ticker: str, prefix: str, key: str, instead: 
     others = bars[bars["ticker"] != ticker].reset_index(drop=True)
     own = bars[bars["ticker"] == ticker].drop_duplicates("date").set_index("date")["close"].dropna()
     days = pd.DatetimeIndex(np.sort(others["date"].unique()))
+    beside_shorter = not _is_daily(days) and _is_daily(pd.DatetimeIndex(own.index))
+    if beside_shorter:
+        own.index += pd.Timedelta(days=1)
     by_day = own.reindex(days, method="ffill" if hold else None)
     if len(lacking := days[by_day.isna()]):
         raise ValueError(
@@ -124,7 +146,19 @@ def _as_column(bars: pd.DataFrame, ticker: str, prefix: str, key: str, instead: 
             f"{f'run from {own.index[0]:%Y-%m-%d} to {own.index[-1]:%Y-%m-%d}' if len(own) else 'are none'}: start the "
             f"market later, take missing: hold, or set {instead}"
         )
-    return others.assign(**{f"{prefix}{ticker}": others["date"].map(by_day)})
+    repeated, said = days.difference(pd.DatetimeIndex(own.index)), []
+    if beside_shorter:
+        said = [f"{ticker}, the {key}, has one bar a day: the market's bars have its close of the day before"]
+    elif len(repeated):
+        said = [
+            f"{ticker}, the {key}, repeats its last close on {len(repeated)} of {len(days)} days, from "
+            f"{when(repeated[0])} to {when(repeated[-1])}"
+        ]
+    return others.assign(**{f"{prefix}{ticker}": others["date"].map(by_day)}), said
+
+
+def _is_daily(days: pd.DatetimeIndex) -> bool:
+    return bool((days == days.normalize()).all())
 
 
 def _select(bars: pd.DataFrame, source: Source) -> pd.DataFrame:

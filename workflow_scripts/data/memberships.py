@@ -10,10 +10,11 @@ from workflow_scripts.workflow.files import first_line
 
 # In place of a file: a ticker is a member as long as it has bars.
 AVAILABLE = "available"
+SHOWN = 5
 
 
 def read_universe(path: Path) -> pd.DataFrame:
-    """Read a universe: a row a ticker and membership, with ``from`` and ``to``, its first and last day (none: open).
+    """Read a universe: a row a ticker and membership, with ``from`` and ``to``, its first and last day (empty: open).
 
     Raises:
         ValueError: it is not such a table, or two memberships of a ticker overlap; names file, ticker and days.
@@ -25,8 +26,12 @@ def read_universe(path: Path) -> pd.DataFrame:
         if missing := [name for name in ("ticker", "from", "to") if name not in table]:
             raise ValueError(f"it has no column {', '.join(missing)}, and its columns are {', '.join(table.columns)}")
         table = table[["ticker", "from", "to"]].apply(lambda column: column.str.strip())
-        table["from"] = pd.to_datetime(table["from"], format="%Y-%m-%d")
-        table["to"] = pd.to_datetime(table["to"].replace("", "2262-01-01"), format="%Y-%m-%d")
+        for end, open_end in (("from", "1700-01-01"), ("to", "2262-01-01")):
+            days = pd.to_datetime(table[end].replace("", open_end), format="%Y-%m-%d", errors="coerce")
+            if (bad := days.isna()).any():
+                row = table[bad].iloc[0]
+                raise ValueError(f"{row['ticker']}: {end} is {row[end]!r}, and a day is 2024-01-31, or empty for open")
+            table[end] = days
     except (ValueError, OSError) as error:
         raise ValueError(f"the universe {path} cannot be read: {first_line(error)}") from error
     table = table.sort_values(["ticker", "from"], ignore_index=True)
@@ -51,6 +56,21 @@ def available(bars: pd.DataFrame) -> pd.DataFrame:
     own = bars.groupby("ticker")["date"].agg(["min", "max"]).reset_index()
     own.columns = pd.Index(["ticker", "from", "to"])
     return own
+
+
+def within_bars(universe: pd.DataFrame, bars: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return memberships that begin and end with their tickers' bars at the latest, and which were longer."""
+    own = bars.groupby("ticker")["date"].agg(["min", "max"]).reindex(universe["ticker"]).set_axis(universe.index)
+    first, last = (own[end].dt.normalize() for end in ("min", "max"))
+    days = bars["date"].dt.normalize()
+    longer = (universe["from"].clip(lower=days.min()) < first) | (universe["to"].clip(upper=days.max()) > last)
+    said = [
+        f"{row['ticker']} has bars from {when(first[at])} to {when(last[at])}, and is a member on these days alone"
+        for at, row in universe[longer].iterrows()
+    ]
+    more = [f"{len(said) - SHOWN} more memberships end with their tickers' bars"] if len(said) > SHOWN else []
+    clipped = universe.assign(**{"from": universe["from"].clip(lower=first), "to": universe["to"].clip(upper=last)})
+    return clipped, said[:SHOWN] + more
 
 
 def mark_members(

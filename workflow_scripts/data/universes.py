@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from workflow_scripts.data.bars import MEMBER, when
+from workflow_scripts.data.bars import HELD, MEMBER, when
 from workflow_scripts.data.calendars import stand_still
 from workflow_scripts.data.features import (
     BARS_DATE,
@@ -110,8 +110,9 @@ class MarketFeatures:
         """Return the features that a fold is cut from, and the fold's days as positions in them.
 
         With a universe the fold has the tickers that are members on its last training day, which is when somebody
-        would have begun to trade, and that have bars on all days up to it. One that leaves later, or whose bars end,
-        leaves at its last close: from there to the fold's end its price stands still, as its proceeds would in cash.
+        would have begun to trade, that trade on it, and that have bars on all days up to it. One that leaves later, or
+        whose bars end, leaves at its last close: from there to the fold's end its price stands still, as its proceeds
+        would in cash.
 
         Raises:
             ValueError: fewer than two tickers are left.
@@ -126,10 +127,18 @@ class MarketFeatures:
         window = self.bars[self.bars["date"].isin(days)]
         present = window.pivot(index="date", columns="ticker", values=MEMBER).reindex(days)
         known = present.iloc[: last_training + 1]
-        chosen = [ticker for ticker in present if known[ticker].iloc[-1] == 1 and known[ticker].notna().all()]
+        on_sale = (known.iloc[-1] == 1) & known.notna().all()
+        if HELD in window:  # one that is suspended may come back or not, which nobody knows on that day
+            held = window.pivot(index="date", columns="ticker", values=HELD)
+            on_sale &= held.reindex(days).iloc[last_training] == 0
+        chosen = list(present.columns[on_sale])
         if len(chosen) < 2:
             members = known.columns[known.iloc[-1] == 1]
-            late = [f"{name} lacks {known[name].isna().sum()}" for name in members if name not in chosen]
+            late = [
+                f"{name} lacks {known[name].isna().sum()}" if known[name].isna().any() else f"{name} did not trade"
+                for name in members
+                if name not in chosen
+            ]
             more = f", … ({len(late)} tickers)" if len(late) > SHOWN else ""
             raise ValueError(
                 f"the universe has {len(members)} members on {when(days[last_training])}, the last training day of a "

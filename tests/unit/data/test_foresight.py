@@ -46,6 +46,15 @@ def test_a_column_that_looks_ahead_is_named(made):
     assert warning.startswith("column mine may know the future: mine")
 
 
+def test_a_volatility_that_looks_ahead_is_named():
+    bars = market()
+    basket = bars.groupby("date")["close"].mean().pct_change()
+    late, early = ({"volatility:VIX": bars["date"].map(20 - 100 * basket.shift(-days))} for days in (0, 1))
+    assert list(foresight(bars.assign(**late))) == []
+    (warning,) = foresight(bars.assign(**early))
+    assert warning.startswith("column volatility:VIX may know the future")
+
+
 @pytest.mark.parametrize("made", BEHIND.values(), ids=BEHIND.keys())
 def test_a_column_that_looks_back_is_not(made):
     assert list(foresight(with_column(market(), made))) == []

@@ -232,3 +232,33 @@ def test_yahoo_is_asked_for_the_interval_and_says_that_dividends_are_not_in_it(m
     moments = stamps("2024-03-07", 3)
     assert bars["date"].unique().tolist() == moments.as_unit("ns").tolist()
     np.testing.assert_allclose(bars.loc[bars["ticker"] == "BBB", "close"], table["BBB"]["close"].iloc[: 3 * 7])
+
+
+def test_a_daily_volatility_beside_hours_is_that_of_the_day_before(tmp_path):
+    moments = stamps("2024-01-02", 4)
+    write_closes(tmp_path / "bars.csv", moments)
+    days = pd.bdate_range("2024-01-01", periods=5)
+    pd.Series([10.0, 11, 12, 13, 14], days, name="close").rename_axis("date").to_csv(tmp_path / "VIX.csv")
+    loaded = load_market(market(tmp_path, missing="hold", volatility_ticker="VIX"))
+    seen = loaded.bars.groupby(loaded.bars["date"].dt.normalize())["volatility:VIX"].unique()
+    assert [values.tolist() for values in seen] == [[10], [11], [12], [13]]
+    assert any("VIX, the volatility_ticker, has one bar a day" in said for said in loaded.warnings)
+
+
+def test_a_volatility_that_ends_early_is_said(tmp_path):
+    days = pd.bdate_range("2024-01-02", periods=30)
+    write_closes(tmp_path / "bars.csv", days)
+    pd.Series(range(10, 30), days[:20], name="close").rename_axis("date").to_csv(tmp_path / "VIX.csv")
+    said = load_market(market(tmp_path, interval="1d", missing="hold", volatility_ticker="VIX")).warnings
+    line = "VIX, the volatility_ticker, repeats its last close on 10 of 30 days, from 2024-01-30 to 2024-02-12"
+    assert line in said
+
+
+def test_two_exchanges_are_not_laid_on_each_other_by_their_clocks(tmp_path):
+    moments = stamps("2024-03-07", 40)
+    for name, zone in (("AAPL", "America/New_York"), ("7203", "Asia/Tokyo")):
+        table = pd.Series(closes(name, len(moments)), moments.tz_localize(zone), name="close")
+        table.rename_axis("datetime").to_csv(tmp_path / f"{name}.csv")
+    with pytest.raises(ValueError, match=r"2024-03-07 the clock of 7203 is \+9 h .* AAPL is -5 h .* timezone: UTC"):
+        load_market(market(tmp_path))
+    assert len(load_market(market(tmp_path, timezone="UTC", missing="hold", universe="available")).bars)

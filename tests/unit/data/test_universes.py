@@ -150,7 +150,7 @@ def test_hold_fills_what_lies_between_a_tickers_own_days(market):
             [("S1", "2000-01-03", "2000-02-01"), ("S1", "2000-02-01", "")],
             "S1, from 2000-02-01, begins before the membership before it ends",
         ),
-        ([("S1", "3 Jan 2000", "")], 'time data "3 Jan 2000" doesn\'t match format "%Y-%m-%d"'),
+        ([("S1", "3 Jan 2000", "")], "S1: from is '3 Jan 2000', and a day is 2024-01-31"),
     ],
 )
 def test_a_universe_that_makes_no_sense_is_refused_with_its_ticker(tmp_path, rows, message):
@@ -266,3 +266,50 @@ def test_a_fold_of_too_few_tickers_names_those_that_it_leaves_out(market):
         ValueError, match=r"the universe has 2 members on .*: S3 lacks 49: a fold needs two: let the mar"
     ):
         MarketFeatures.of(bars, turbulence_days=60).of_fold(Fold(range(1, 40), range(45, 60)))
+
+
+def held(market, *lacking, last=None):
+    """The market's tickers as they are available, with days held that one lacks; up to a day."""
+    table = pd.read_csv(market.path)
+    for ticker, first, stop in lacking:
+        table = table[(table["ticker"] != ticker) | ~table["date"].between(day(first), day(stop - 1))]
+    table[table["date"] <= day(last or len(DAYS) - 1)].to_csv(market.path, index=False)
+    return load_market(Csv(source="csv", path=market.path, universe="available", missing="hold")).bars
+
+
+def test_a_fold_may_begin_on_a_day_on_which_a_ticker_stands_still(market):
+    features = MarketFeatures.of(held(market, ("S2", 15, 17)), turbulence_days=60)
+    later, sooner = (features.of_fold(Fold(range(first, 80), range(85, 95)))[0] for first in (15, 16))
+    assert "S2" in later.tickers
+    # Days 76 and 77 of the market are 61 behind those on which the two folds begin.
+    np.testing.assert_array_equal(later.close[62:], sooner.close[61:])
+    assert np.isfinite(later.indicators).all()
+
+
+def test_a_ticker_suspended_on_the_last_training_day_is_in_no_fold_whether_or_not_it_comes_back(market, tmp_path):
+    fold = Fold(range(60), range(60, 65))  # the last training day is 120
+    back = MarketFeatures.of(held(market, ("S2", 115, 140)), 60).of_fold(fold)[0]
+    gone = MarketFeatures.of(held(market, ("S2", 115, 140), last=130), 60).of_fold(fold)[0]
+    assert back.tickers == gone.tickers == ("S1", "S4", "S5")
+
+
+def test_an_open_membership_is_written_as_nothing_and_as_nothing_else(market):
+    write_universe(market.universe, ("S1", "", ""), ("S2", day(0), ""))
+    assert load_market(market).bars.groupby("ticker")[MEMBER].sum().to_dict() == {"S1": 240, "S2": 240}
+    for row in (("S2", "NaT", ""), ("S2", day(0), "nan")):
+        write_universe(market.universe, ("S1", "", ""), row)
+        with pytest.raises(ValueError, match=r"S2: (from|to) is '(NaT|nan)', and a day is 2024-01-31, or empty"):
+            load_market(market)
+    write_universe(market.universe, ("S1", "1990-01-01", "1991-01-01"))
+    with pytest.raises(ValueError, match=r"has no member on the market's days, from 2000-01-03 to its last"):
+        load_market(Csv(source="csv", path=market.path, universe=market.universe, start=day(0)))
+
+
+def test_with_hold_a_membership_ends_with_the_last_bar(market):
+    write_universe(market.universe, ("S1", "", ""), ("S3", "", ""), ("S4", day(0), ""))
+    loaded = load_market(Csv(source="csv", path=market.path, universe=market.universe, missing="hold"))
+    assert loaded.bars.groupby("ticker")[MEMBER].sum().to_dict() == {"S1": 240, "S3": 190, "S4": 170}
+    assert [said for said in loaded.warnings if "member" in said] == [
+        f"S3 has bars from {day(50)} to {day(239)}, and is a member on these days alone",
+        f"S4 has bars from {day(0)} to {day(169)}, and is a member on these days alone",
+    ]

@@ -1,13 +1,14 @@
 """Days of a file's rows: one format for the whole file, and the exchange's day where time stamps have a zone."""
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from workflow_scripts.data.doors.tables import Table
 from workflow_scripts.data.periods import DAILY, Interval
@@ -35,10 +36,26 @@ YEARS = (1800, 2200)
 KEY = 'set date_format, such as date_format: "%d/%m/%Y"'
 
 
+class Moments(NamedTuple):
+    """The moments of a table's rows.
+
+    Attributes:
+        wall: on the exchange's clock.
+        how: how they were read.
+        offset: minutes by which that clock is ahead of UTC; none where a bar's day is all that counts, or no zone or
+            the key ``timezone`` says it.
+
+    """
+
+    wall: pd.DatetimeIndex
+    how: str
+    offset: NDArray[np.float64] | None = None
+
+
 def read_moments(
     table: Table, place: int, date_format: str | None, timezone: str | None, interval: Interval = DAILY
-) -> tuple[pd.DatetimeIndex, str]:
-    """Return the moment of each row on the exchange's clock, whose day is the row's, and how it was read.
+) -> Moments:
+    """Return the moment of each row on the exchange's clock, whose day is the row's.
 
     Args:
         table: the table.
@@ -60,11 +77,14 @@ def read_moments(
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         moments = pd.DatetimeIndex(column.to_pandas())
         if moments.tz is None:
-            return moments, ""
+            _refuse_idle_zone(table, place, moments, zone)
+            return Moments(_not_to_come(table, moments, np.arange(len(moments)), date_format), "")
         wall = moments.tz_localize(None)
         utc = moments.tz_convert("UTC").tz_localize(None)
+        _not_to_come(table, utc, np.arange(len(utc)), date_format)
         _require_clock(table, place, wall, utc, zone, interval)
-        return _on_exchange(table, place, np.arange(len(wall)), wall, utc, zone, interval)
+        there, how = _on_exchange(table, place, np.arange(len(wall)), wall, utc, zone, interval)
+        return Moments(there, how, _offset(wall, utc) if zone is None and interval != DAILY else None)
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         column = column.cast(pa.int64(), safe=False).cast(pa.string())
     if not pa.types.is_string(column.type):
@@ -82,11 +102,49 @@ def read_moments(
             f"{table.at(int(first[one]))}: the date {texts[one]!r} is of the year {wall[one].year}, which no bar is "
             f"of: mend the row, or {KEY}"
         )
-    if instants is not None:
-        _require_clock(table, place, wall, instants, zone, interval)
-        wall, said = _on_exchange(table, place, first, wall, instants, zone, interval)
-        how = ", ".join(filter(None, [how, said]))
-    return wall[codes], how
+    _not_to_come(table, wall if instants is None else instants, first, date_format)
+    if instants is None:
+        _refuse_idle_zone(table, place, wall, zone)
+        return Moments(wall[codes], how)
+    _require_clock(table, place, wall, instants, zone, interval)
+    there, said = _on_exchange(table, place, first, wall, instants, zone, interval)
+    offset = _offset(wall, instants)[codes] if zone is None and interval != DAILY else None
+    return Moments(there[codes], ", ".join(filter(None, [how, said])), offset)
+
+
+def _offset(wall: pd.DatetimeIndex, instants: pd.DatetimeIndex) -> NDArray[np.float64]:
+    """Return the minutes by which clocks are ahead of UTC."""
+    return np.asarray((wall - instants) / pd.Timedelta(minutes=1), dtype=np.float64)
+
+
+def _refuse_idle_zone(table: Table, place: int, wall: pd.DatetimeIndex, zone: ZoneInfo | None) -> None:
+    """Refuse times of a day without a zone beside ``timezone``, which would be taken for one of theirs or for none."""
+    if zone is not None and len(timed := np.flatnonzero(wall != wall.normalize())):
+        one = wall[timed[0]]
+        raise ValueError(
+            f"{table.name}: {table.names[place]} has times without a zone, such as {one:%Y-%m-%d %H:%M}, so that "
+            f"timezone: {zone.key} cannot say whose they are: write {one:%Y-%m-%d %H:%M}Z where it is UTC, or leave "
+            f"timezone out where it is the exchange's clock"
+        )
+
+
+def _not_to_come(table: Table, moments: pd.DatetimeIndex, first: Any, date_format: str | None) -> pd.DatetimeIndex:
+    """Return moments, none of which is later than a day from now.
+
+    Raises:
+        ValueError: one is; names file, row and day.
+
+    """
+    now = pd.Timestamp.now("UTC").tz_localize(None)
+    to_come = np.flatnonzero(moments > now + pd.Timedelta(days=1))
+    if len(to_come):
+        one = int(to_come[np.argmin(first[to_come])])
+        two_digits = f"; {date_format} has years of two digits" if date_format and "%y" in date_format else ""
+        raise ValueError(
+            f"{table.at(int(first[one]))}: {moments[one]:%Y-%m-%d} is to come, today is {now:%Y-%m-%d}: mend the row"
+            f"{two_digits}"
+        )
+    return moments
 
 
 def _zone(timezone: str | None) -> ZoneInfo | None:

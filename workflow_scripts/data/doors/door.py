@@ -111,6 +111,7 @@ def read_door(
     frame = frame.sort_values(["date", "ticker"], ignore_index=True, kind="stable")
     asked = pd.Series(True, frame.index) if wanted is None else wanted(frame)
     aside, frame = frame[~asked], frame[asked].reset_index(drop=True)
+    _refuse_several_clocks(frame, where)
     _refuse_repeated(frame, where)
     frame, repaired = mend_ticks(frame, repair, where)
     if repaired:
@@ -118,7 +119,9 @@ def read_door(
         warnings.append(f"{sum(repaired.values())} rows {what}: {_few(repaired)}")
     if asked.any() and not len(frame):
         raise ValueError(f"{path.name}: repair: drop leaves no row")
-    bars = arrange_bars(pd.concat([frame, aside]).drop(columns=["moment", "position", "table"]), path.name, interval)
+    bars = arrange_bars(
+        pd.concat([frame, aside]).drop(columns=["moment", "offset", "position", "table"]), path.name, interval
+    )
     features = tuple(bars.columns[7:])
     left = tuple(dict.fromkeys(name for rows in read for name in rows.left))
     return Door(bars, _say(read, bars, features, left), features, left, tuple(unread), repaired, tuple(warnings))
@@ -133,6 +136,28 @@ def _table_of_prices(part: Part, alone: bool) -> Table | None:
             raise
         return None
     return table if alone or is_of_prices(table) else None
+
+
+def _refuse_several_clocks(frame: pd.DataFrame, where: Callable[[int], str]) -> None:
+    """Refuse stamps of several exchanges, whose bars of one hour would be hours apart.
+
+    On the days on which a zone sets its clocks, twice a year, it has two offsets by itself.
+    """
+    days = frame["moment"].dt.normalize()
+    several = frame["offset"].groupby(days).transform("nunique") > 1
+    if days[several].nunique() <= 1 + days.nunique() // 100:
+        return
+    of_day = np.flatnonzero(days == days[several].iloc[0])
+    first = of_day[0]
+    second = next(place for place in of_day if frame["offset"].iloc[place] != frame["offset"].iloc[first])
+    said = [
+        f"{frame['ticker'].iloc[place]} is {frame['offset'].iloc[place] / 60:+g} h from UTC"
+        for place in (first, second)
+    ]
+    raise ValueError(
+        f"{where(int(second))}: on {when(days.iloc[first])} the clock of {' and that of '.join(said)}: bars at one "
+        f"time of two clocks are hours apart: name one for all, such as timezone: UTC"
+    )
 
 
 def _refuse_repeated(frame: pd.DataFrame, where: Callable[[int], str]) -> None:

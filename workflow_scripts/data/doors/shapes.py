@@ -64,7 +64,8 @@ class Rows:
     """A table's rows of bars.
 
     Attributes:
-        frame: moment, ticker, the prices, volume, features, and ``position``, each row's in the table.
+        frame: moment, ``offset`` (see ``Moments``), ticker, the prices, volume, features, and ``position``, each
+            row's in the table.
         kind: what the format is called.
         notes: how dates, numbers and prices were understood.
         left: names of columns that nothing reads.
@@ -99,7 +100,7 @@ def read_rows(table: Table, wishes: Wishes) -> Rows:
     if wishes.interval != DAILY:
         table = join_clock(table)
     columns = understand(table, wishes)
-    moments, how = read_moments(table, columns.date, wishes.date_format, wishes.timezone, wishes.interval)
+    moments = read_moments(table, columns.date, wishes.date_format, wishes.timezone, wishes.interval)
     places = [place for fields in columns.fields.values() for place in fields.values()]
     wanted = [*places, *columns.features.values()]
     lettered = columns.fields.get("", {}).get("volume")
@@ -111,18 +112,20 @@ def read_rows(table: Table, wishes: Wishes) -> Rows:
     for ticker, fields in columns.fields.items():
         piece = pd.DataFrame(
             {
-                "moment": moments,
+                "moment": moments.wall,
+                "offset": np.nan if moments.offset is None else moments.offset,
                 "ticker": tickers
                 if columns.ticker is not None
-                else pd.Series(ticker or table.stem, range(len(moments))),
+                else pd.Series(ticker or table.stem, range(len(moments.wall))),
                 **{name: by_place[fields[name]] for name in NUMBERS if name in fields},
                 **{name: by_place[place] for name, place in columns.features.items()},
-                "position": np.arange(len(moments)),
+                "position": np.arange(len(moments.wall)),
             }
         )
         pieces.append(piece)
     frame = pd.concat(pieces, ignore_index=True)
-    notes = [how, "decimal comma" if sign == "," else "", "no volume (0 in its place)" if "volume" not in frame else ""]
+    no_volume = "" if "volume" in frame else "no volume (0 in its place)"
+    notes = [moments.how, "decimal comma" if sign == "," else "", no_volume]
     return _prices(table, frame, columns, wishes.adjusted, notes)
 
 
@@ -173,7 +176,7 @@ def _prices(table: Table, frame: pd.DataFrame, columns: Columns, adjusted: bool,
         frame = _apply(table, frame, "cfacpr", 1 / frame["divisor"])
         notes.append("splits applied by CFACPR")
         warnings.append(f"{table.name}: CFACPR has splits and no dividends, so that returns lack dividends")
-    kept = ["moment", "ticker", *PRICES, "volume", *columns.features, "position"]
+    kept = ["moment", "offset", "ticker", *PRICES, "volume", *columns.features, "position"]
     applied = "adjusted" in factors and not adjusted
     return Rows(frame[kept], columns.kind, list(filter(None, notes)), list(dict.fromkeys(left)), warnings, applied)
 
@@ -247,7 +250,7 @@ def _date_place(table: Table, wishes: Wishes) -> int:
         ]
         if len(found) > 1:
             days = [
-                read_moments(table, place, wishes.date_format, wishes.timezone, wishes.interval)[0].normalize()
+                read_moments(table, place, wishes.date_format, wishes.timezone, wishes.interval).wall.normalize()
                 for place in found
             ]
             if not all((other == days[0]).all() for other in days[1:]):

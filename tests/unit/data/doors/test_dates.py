@@ -180,3 +180,19 @@ def test_a_column_of_the_day_comes_before_one_of_the_time(tmp_path):
     assert days(door(tmp_path, text)) == ["2024-01-02"]
     same = "timestamp,datetime,close\n1704153600,2024-01-02,1\n"
     assert days(door(tmp_path, same)) == ["2024-01-02"]
+
+
+def test_times_without_a_zone_and_a_timezone_contradict_each_other(tmp_path):
+    with pytest.raises(ValueError, match=r"times without a zone, such as 2024-01-02 15:00, so that timezone: Asia/Tok"):
+        door(tmp_path, closes("2024-01-02 15:00:00", "2024-01-03 15:00:00"), timezone="Asia/Tokyo")
+    assert days(door(tmp_path, closes("2024-01-02", "2024-01-03"), timezone="Asia/Tokyo")) == [
+        "2024-01-02",
+        "2024-01-03",
+    ]
+
+
+def test_a_day_to_come_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"row 3: 2142-01-03 is to come, today is 20"):
+        door(tmp_path, closes("2024-01-02", "2142-01-03"))
+    with pytest.raises(ValueError, match=r"2062-01-03 is to come, .*: mend the row; %d/%m/%y has years of two digits"):
+        door(tmp_path, closes("02/01/24", "03/01/62"), date_format="%d/%m/%y")
