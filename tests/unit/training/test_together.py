@@ -7,7 +7,7 @@ import socket
 import tempfile
 import threading
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -28,7 +28,7 @@ from workflow_scripts.training.run.devices import CPU, Device
 from workflow_scripts.training.run.memory import CONTEXT_BYTES, training_bytes
 from workflow_scripts.training.run.runs import Run
 from workflow_scripts.training.run.settings import TrainingSettings
-from workflow_scripts.training.run.train import build
+from workflow_scripts.training.run.train import build, rounds
 from workflow_scripts.training.together import client, trainer
 from workflow_scripts.training.together.client import find_company
 from workflow_scripts.training.together.meeting import Desk, Request, kinship, packed, unpacked
@@ -300,6 +300,38 @@ def test_a_job_is_given_the_state_that_it_asks_for_and_another_goes_on_from_it(f
     again = Table([Request(runs[1], told["state"], 32)])
     again.train()
     torch.testing.assert_close(weights_told(again.said(0)), weights_told(told), rtol=0, atol=TOLERANCE)
+
+
+def test_a_run_of_which_nothing_is_left_to_train_comes_back_as_it_is(fold):
+    untrained = [request_of(fold, seed, budget=0) for seed in (0, 1)]
+    table = Table([Request(run, None, 0) for run in untrained])
+    table.train()
+    for place, run in enumerate(untrained):
+        agent, _ = build(run, CPU, 4, logging.getLogger(), compiled=False)
+        assert torch.equal(weights_told(table.said(place)), weights_of(agent))
+    at_its_end = Table([state_after(fold, request_of(fold, budget=64), 2)])
+    at_its_end.train()
+    assert "trained" in at_its_end.said(0)
+
+
+@pytest.mark.parametrize("agent", ["ppo", "sac"])
+def test_phases_with_other_batches_train_as_they_do_alone(fold, agent):
+    """As a population's incumbent is trained anew: batches and updates are those of each phase."""
+    first, second = {**small(agent), "batch_size": 64}, {**small(agent), "batch_size": 16}
+    trial = Trial("sweep", agent, 0, 0, 128, second, None, [{"budget": 64, "configuration": first}])
+    training = TrainingSettings(num_envs=4, device="cpu", together=2)
+    runs = [Run.of(trial, fold, seed, EnvironmentSettings(), training) for seed in (0, 1)]
+    table = Table([Request(run, None, 0) for run in runs])
+    table.train()
+    for place, run in enumerate(runs):
+        alone, env = build(run, CPU, 4, logging.getLogger(), compiled=False)
+        course = rounds(run, alone, 0, lambda done: None, logging.getLogger())
+        steps = next(course)
+        with suppress(StopIteration):
+            while True:
+                steps = course.send(alone.make_round(env, steps))
+        apart = (weights_told(table.said(place)) - weights_of(alone)).abs()
+        assert (apart < TOLERANCE).float().mean() > AT_LEAST
 
 
 def test_runs_that_find_no_memory_together_are_tried_by_half_and_one_alone_says_so(fold, monkeypatch):

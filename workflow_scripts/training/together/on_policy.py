@@ -47,7 +47,9 @@ class StackedPolicyGradient(Stack):
 
     def learn(self, steps: int) -> list[dict[str, float]]:
         """Collect ``steps`` vector steps of each run, make the updates that follow, and return what each says."""
-        if steps != self.steps:
+        settings = self.agents[0].settings
+        asked = max(1, settings.updates(steps)), settings.batch_size
+        if steps != self.steps or (len(self.drawn), self.drawn.shape[2]) != asked:
             self.allot(steps)
         self.explore(steps)
         values = self.judge_rollout()

@@ -27,17 +27,21 @@ class StackedSAC(Stack):
 
     def prepare(self) -> None:
         """Take critics, targets, temperatures and buffers, and what updates work with."""
-        first, runs, device = self.agents[0], len(self.agents), self.device
+        runs, device = len(self.agents), self.device
         self.cri, self.aims = self.network("cri"), self.network("cri_target")
         self.temperature: StackedAdamW = self.optimizers["alpha_optimizer"]
         (self.alpha_log,) = self.temperature.leaves  # (runs, 1)
         self.buffer = StackedReplay([agent.buffer for agent in self.agents])
-        batch, actions = first.settings.batch_size, first.action_dim
-        self.drawn = torch.zeros(DRAWN_AT_ONCE, runs, batch, dtype=torch.long, device=device)
-        self.noise = torch.zeros(DRAWN_AT_ONCE, 2, runs, batch, actions, device=device)
         self.at, self.next = (torch.tensor([place], device=device) for place in (0, 1))
         self.losses, self.entropy = torch.zeros(runs, device=device), torch.zeros(runs, device=device)
-        self.update = Replayed(self._update, device)
+        self.batch = 0
+
+    def allot_updates(self, batch: int) -> None:
+        """Make what updates of ``batch`` transitions draw."""
+        runs, device, actions = len(self.agents), self.device, self.agents[0].action_dim
+        self.drawn = torch.zeros(DRAWN_AT_ONCE, runs, batch, dtype=torch.long, device=device)
+        self.noise = torch.zeros(DRAWN_AT_ONCE, 2, runs, batch, actions, device=device)
+        self.update, self.batch = Replayed(self._update, device), batch
 
     def allot(self, steps: int) -> None:
         """Make the tensors of rounds of ``steps`` vector steps."""
@@ -53,6 +57,8 @@ class StackedSAC(Stack):
         """Collect ``steps`` vector steps of each run, make the updates that follow, and return what each says."""
         if steps != self.steps:
             self.allot(steps)
+        if (batch := self.agents[0].settings.batch_size) != self.batch:
+            self.allot_updates(batch)
         self.explore(steps)
         updates = max(1, self.agents[0].settings.updates(steps))
         self.losses.zero_()

@@ -187,7 +187,11 @@ class Trainer:
             after = partial(self._after, job, agent, env)
             done = 0 if job.request is None else job.request.done
             courses[job] = rounds(job.run, agent, done, after, job.log)
-        steps = max([next(course) for course in courses.values()])
+        steps = max([next(course, 0) for course in courses.values()])
+        if not steps:  # all of a group have as far to go: nothing is left of any
+            for job, agent in zip(group, agents, strict=True):
+                job.say("trained", packed(outcome(agent)))
+            return
         listened = time.monotonic()
         while courses:
             stack.refresh()
