@@ -25,8 +25,7 @@ from workflow_scripts.data.synthetic import synthetic_bars
 from workflow_scripts.training.agents.base import agent_of
 from workflow_scripts.training.compiled.choice import choose_learner
 from workflow_scripts.training.environment.baselines import run_baseline
-from workflow_scripts.training.environment.kernels import DEAD_ZONE
-from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.settings import DEAD_ZONE, EnvironmentSettings
 from workflow_scripts.training.environment.trading_env import make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.run.judge import evaluate_policy

@@ -28,7 +28,7 @@ from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.accounts import OrderSettings
 from workflow_scripts.training.agents.base import PACKAGE as AGENTS
 from workflow_scripts.training.agents.base import Agent
-from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.settings import DEAD_ZONE, EnvironmentSettings
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.model import SettingError, Settings, shown_number, unknown_key
@@ -433,9 +433,12 @@ def _below(*path: str | int) -> Iterator[None]:
 
 def _find(key: str, package: str, name: str, kind: type[Kind]) -> type[Kind]:
     try:
-        return registry.find(package, name, kind)
+        found = registry.find(package, name, kind)
     except ValueError as error:
         raise SettingError((key,), str(error)) from None
+    if missing := getattr(found, "__abstractmethods__", None):
+        raise SettingError((key,), f"{name} lacks {' and '.join(sorted(missing))}, which each {key} defines for itself")
+    return found
 
 
 def _market(keys: Mapping[str, Any], environment: EnvironmentSettings) -> Market:
@@ -457,8 +460,11 @@ def _market(keys: Mapping[str, Any], environment: EnvironmentSettings) -> Market
             raise SettingError(
                 (key,), f"{day} is not {'after' if follows else 'before'} test_start {market.test_start}"
             )
-    lot, most = market.environment.lot_size, market.environment.max_stock * market.environment.action_scale
-    if market.environment.action_mode == "shares" and most < lot:
+    lot, scale = market.environment.lot, market.environment.action_scale
+    if market.environment.action_mode == "shares" and scale < DEAD_ZONE:
+        reason = f"the largest action, {scale:g}, is less than {DEAD_ZONE:g}, below which none orders"
+        raise SettingError(("action_scale",), f"{reason}: no order would ever fill")
+    if market.environment.action_mode == "shares" and (most := market.environment.max_stock * scale) < lot:
         raise SettingError(
             ("lot_size",),
             f"the largest order of {most:g} shares (environment.max_stock × action_scale) is less than a lot of {lot}: "

@@ -94,6 +94,17 @@ def change(config, path, value):
             {"action_mode": "shares", "lot_size": 500},
             "config.yaml, markets.toy.lot_size: the largest order of 100 shares (environment.max_stock × action_scale)",
         ),
+        (
+            "environment",
+            {"action_mode": "shares", "action_scale": 0.5, "max_stock": 1},
+            "config.yaml, markets.toy.lot_size: the largest order of 0.5 shares (environment.max_stock × action_scale) "
+            "is less than a lot of 1",
+        ),
+        (
+            "environment",
+            {"action_mode": "shares", "action_scale": 0.05},
+            "config.yaml, markets.toy.action_scale: the largest action, 0.05, is less than 0.1, below which",
+        ),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of auto, cpu or cuda"),
     ],
 )
@@ -109,6 +120,20 @@ def read(config, folder, monkeypatch):
     monkeypatch.chdir(folder)
     write_config(folder, config)
     return read_config({key: value for key, value in config.items() if key != "search_spaces"})
+
+
+@pytest.mark.parametrize(
+    ("base", "lacks"), [("on_policy:OnPolicy", "lacks objective"), ("off_policy:OffPolicy", "lacks learner")]
+)
+def test_an_own_agent_that_lacks_what_it_learns_by_is_one_line(tmp_path, monkeypatch, base, lacks):
+    module, _, kind = base.partition(":")
+    source = f"from workflow_scripts.training.agents.kinds.{module} import {kind}\n\n\nclass Bare({kind}):\n    pass\n"
+    (tmp_path / f"bare_{module}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    config = copy.deepcopy(CONFIG)
+    next(iter(config["sweeps"].values()))["agent"] = f"bare_{module}:Bare"
+    with pytest.raises(SettingError, match=f"bare_{module}:Bare {lacks}, which each agent defines for itself"):
+        read(config, tmp_path, monkeypatch)
 
 
 def test_what_the_command_line_says_in_text_is_what_it_means(tmp_path, monkeypatch):

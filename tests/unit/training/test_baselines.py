@@ -119,3 +119,15 @@ def test_a_baseline_that_can_buy_nothing_is_refused_in_numbers(planted, name):
     _, fold, _ = planted
     with pytest.raises(ValueError, match=rf"{name} cannot buy a single lot: of 100000 .* initial_cash is 1,000,000"):
         run_baseline(name, fold.validation, EnvironmentSettings(lot_size=100_000))
+
+
+def test_in_whole_shares_the_baselines_buy_whole_ones_as_an_agent_must(planted):
+    _, fold, _ = planted
+    poor = {"initial_cash": 2000, "start": "benchmark"}
+    whole, lots, parts = (
+        [run_baseline(name, fold.validation, EnvironmentSettings(**poor, **how)).weights for name in BASELINES[1:]]
+        for how in ({"action_mode": "shares"}, {"action_mode": "shares", "lot_size": 1}, {})
+    )
+    for in_shares, in_lots, in_parts in zip(whole, lots, parts, strict=True):
+        np.testing.assert_array_equal(in_shares, in_lots)
+        assert np.abs(in_shares - in_parts).max() > 1e-3

@@ -4,16 +4,21 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from tests.unit.training.test_runs import CONFIGURATION
 from tests.unit.training.whole_run import FILES, whole_run
+from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.training.run import train as training_step
+from workflow_scripts.training.run.runs import Run
 from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.training.sharpe import read_result
 from workflow_scripts.training.trials import Trial
+from workflow_scripts.workflow import code_digest
 
 LONG = Trial("toy", "ppo", 0, 0, 6000, CONFIGURATION)
 TRAINING = TrainingSettings(num_envs=4, device="cpu", checkpoint_minutes=0)
@@ -58,6 +63,32 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed
     assert "resumed after" in said
     assert {name: (tmp_path / name).read_bytes() for name in FILES.values()} == undisturbed
     assert not (tmp_path / "checkpoint.pt").exists()
+
+
+OWN_AGENT = """
+from workflow_scripts.training.agents.ppo import PPO
+
+def worth():
+    return {worth}
+
+class Mine(PPO):
+    def objective(self, logprob, collected, advantage):
+        return worth() * logprob * advantage
+"""
+
+
+def test_a_checkpoint_of_ones_own_agent_belongs_to_all_of_its_module(tmp_path, fold, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = []
+    for worth in (1, 1, 2):
+        Path("my_agents.py").write_text(OWN_AGENT.format(worth=worth), encoding="utf-8")
+        own = replace(LONG, agent="my_agents:Mine")
+        code_digest._parsed.cache_clear()
+        sys.modules.pop("my_agents", None)
+        run = Run.of(own, fold, 0, EnvironmentSettings(), TRAINING)
+        keys.append(training_step._key_of(run)())
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_a_run_that_is_neither_resumed_nor_saved_digests_no_data(tmp_path, fold, monkeypatch):

@@ -8,6 +8,7 @@ import torch
 from tests.unit.training.test_every_agent import small
 from tests.unit.training.whole_run import whole_run
 from workflow_scripts.training.run.settings import TrainingSettings
+from workflow_scripts.training.sharpe import read_result
 from workflow_scripts.training.trials import Trial, read_trial
 
 TRAINING = TrainingSettings(num_envs=4, device="cpu")
@@ -68,6 +69,26 @@ def test_a_run_whose_parent_had_the_full_budget_is_the_parents(tmp_path, fold):
     again = run(tmp_path / "again", fold, replace(trial, round=1, parent=0), parent=tmp_path / "state.pt")
     for name in ("sharpe.json", "returns.parquet"):
         assert (again / name).read_bytes() == (first / name).read_bytes()
+
+
+def test_what_continues_a_run_that_ran_out_of_time_goes_on_from_where_that_ended(tmp_path, fold):
+    trial = Trial("toy", "ppo", 0, 0, 32_000, small("ppo"))
+    hurried = TRAINING.model_copy(update={"limit_minutes": 0.005})
+    failed = whole_run(tmp_path / "failed", trial, fold, hurried, state=tmp_path / "state.pt")
+    assert "out of time" in read_result(failed / "sharpe.json").reason
+    done = torch.load(tmp_path / "state.pt", weights_only=True)["done"]
+    assert 0 <= done < 32_000
+    assert done % trial.configuration["horizon_len"] == 0
+
+
+def test_a_run_whose_parent_had_the_full_budget_chooses_among_the_parents_policies(tmp_path, fold):
+    trial = Trial("toy", "ppo", 0, 0, 320, {**small("ppo"), "learning_rate": 0.2})
+    best = TRAINING.model_copy(update={"snapshot": "best_in_training"})
+    first = whole_run(tmp_path / "first", trial, fold, best, state=tmp_path / "state.pt")
+    again = whole_run(tmp_path / "again", replace(trial, round=1, parent=0), fold, best, parent=tmp_path / "state.pt")
+    assert (again / "sharpe.json").read_bytes() == (first / "sharpe.json").read_bytes()
+    last = whole_run(tmp_path / "last", trial, fold, TRAINING)
+    assert (last / "sharpe.json").read_bytes() != (first / "sharpe.json").read_bytes()
 
 
 def test_a_damaged_state_is_named(tmp_path, fold):

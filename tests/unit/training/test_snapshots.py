@@ -97,7 +97,9 @@ def test_seams_stay_where_they_are_and_bars_of_a_day_stay_together(fold):
     assert (len(train.dates), len(held.dates)) == (13 * 4, 5 * 4)
 
 
-@pytest.mark.parametrize(("share", "purge_days", "left"), [(0.01, 5, "74 .* and 1 "), (0.9, 8, "0 .* and 72 ")])
+@pytest.mark.parametrize(
+    ("share", "purge_days", "left"), [(0.01, 5, "74 .* and 1 "), (0.025, 5, "73 .* and 2 "), (0.9, 8, "0 .* and 72 ")]
+)
 def test_a_window_that_is_too_short_to_hold_days_out_is_refused(fold, share, purge_days, left):
     with pytest.raises(ValueError, match=f"leave {left}held out"):
         hold_out(fold.train, share, purge_days)

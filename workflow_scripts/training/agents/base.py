@@ -1,5 +1,6 @@
 """What all agents have: their hyperparameters, with bounds and defaults, and what decides how often they update."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -18,13 +19,22 @@ LearningRate = Annotated[float, Field(gt=0, le=1, description="step size of Adam
 Gamma = Annotated[float, Field(ge=0, le=1, description="discount factor per day")]
 Width = Annotated[int, Field(ge=1, le=2**14, description="width of a hidden layer")]
 BatchSize = Annotated[int, Field(ge=1, le=2**20, description="transitions that an update draws")]
-HorizonLen = Annotated[int, Field(ge=1, le=2**20, description="vector steps collected between updates")]
-RepeatTimes = Annotated[float, Field(gt=0, le=10_000, description="how often updates repeat what was collected")]
+HorizonLen = Annotated[
+    int, Field(ge=1, le=2**20, description="vector steps collected between updates, at most as many as the budget")
+]
+RepeatTimes = Annotated[
+    float,
+    Field(
+        gt=0,
+        le=10_000,
+        description="transitions drawn per vector step; a transition is drawn repeat_times / num_envs times",
+    ),
+]
 # What decides whether an update follows a collection.
 UPDATE_TERMS = ("batch_size", "horizon_len", "repeat_times")
 
 
-class Agent(Settings):
+class Agent(Settings, ABC):
     """An agent: its hyperparameters as fields, and what learns by them.
 
     Attributes:
@@ -73,9 +83,9 @@ class Agent(Settings):
         return int(self.update_count(steps, self.repeat_times, self.batch_size))
 
     @staticmethod
+    @abstractmethod
     def update_count(steps: Any, repeat_times: Any, batch_size: Any) -> Any:
         """Return how many updates follow ``steps`` vector steps, before it is rounded down; of numbers or of arrays."""
-        raise NotImplementedError
 
     @classmethod
     def leaves_update(cls, values: Mapping[str, Any]) -> Any:
@@ -88,18 +98,18 @@ class Agent(Settings):
         batch, horizon, repeat = (values.get(term, cls.model_fields[term].default) for term in UPDATE_TERMS)
         return cls.update_count(horizon, repeat, batch) >= 1
 
+    @abstractmethod
     def without_updates(self) -> str:
         """Say why these hyperparameters leave no update."""
-        raise NotImplementedError
 
     @classmethod
     def is_shipped(cls) -> bool:
         """Return whether the agent is one of this package, and not a user's own that derives from it."""
         return cls.__module__.rpartition(".")[0] == PACKAGE
 
+    @abstractmethod
     def learner(self) -> "type[TradingAgent]":
         """Return what learns by these hyperparameters; torch is imported here."""
-        raise NotImplementedError
 
     def compiled_learner(self, architecture: "Architecture") -> "type[TradingAgent] | None":
         """Return what learns the same, compiled, with such networks on a CPU; none where there is none."""

@@ -24,7 +24,8 @@ class SAC(OffPolicy):
         default=0.01,
         gt=0,
         le=1000,
-        description="temperature at the start, the weight of the entropy, which is then adjusted by itself",
+        description="temperature at the start, the weight of the entropy, which is then adjusted by itself, up to "
+        "e² (7.4)",
     )
     target_entropy: float = Field(
         default=0.4,

@@ -110,7 +110,7 @@ def run_baseline(name: str, segment: Segment, environment: EnvironmentSettings) 
         raise ValueError(f"no baseline {name!r}: there are {', '.join(BASELINES)}")
     if name == "benchmark":
         return run_benchmark(segment, environment)
-    daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0})
+    daily = environment.model_copy(update={"action_mode": "tilt", "rebalance_rate": 1.0, "lot_size": environment.lot})
     tickers = segment.close.shape[1]
     equal = torch.zeros(1, tickers)
     if name == "equal_weight":

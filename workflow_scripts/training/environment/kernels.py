@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-DEAD_ZONE = 0.1
+from workflow_scripts.training.environment.settings import DEAD_ZONE
+
 LARGEST_TILT = 3.0
 LEAST_GROWTH = 0.01  # of a day, as a reward counts it: a lost account has no logarithm
 NEWTON_STEPS = 4

@@ -8,6 +8,8 @@ from workflow_scripts.workflow.model import Settings
 
 ActionMode = Literal["tilt", "weights", "shares", "long_short"]
 Start = Literal["cash", "benchmark"]
+# Elegantrl's: a scaled action of `shares` below it orders nothing.
+DEAD_ZONE = 0.1
 # The neutral action by the agents' own mechanism, against which skill is judged, and what anybody can buy.
 BASELINES = ("benchmark", "equal_weight", "buy_and_hold")
 

@@ -29,7 +29,6 @@ from workflow_scripts.training.environment import kernels
 from workflow_scripts.training.environment.kernels import (
     ABOVE_ONE,
     CASH_SCALE,
-    DEAD_ZONE,
     LARGEST_TILT,
     LEAST_GROWTH,
     LOG_RETURN_SCALE,
@@ -40,7 +39,7 @@ from workflow_scripts.training.environment.kernels import (
     WIDE_BLOCK,
     Floats,
 )
-from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.training.environment.settings import DEAD_ZONE, EnvironmentSettings
 from workflow_scripts.training.networks.shape import Architecture
 
 # What ElegantRL shows of whole shares from 0 on.

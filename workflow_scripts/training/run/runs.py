@@ -77,7 +77,7 @@ def hold_out(window: Segment, share: float, purge_days: int) -> tuple[Segment, S
     A row is a bar, and a day may have many: days are held out and dropped as a whole.
 
     Raises:
-        ValueError: one of the two has fewer than two bars; says how many.
+        ValueError: there are fewer than two bars to train on, or than three held out; says how many.
 
     """
     days = np.unique(window.dates.astype("U10"), return_index=True)[1]
@@ -85,12 +85,12 @@ def hold_out(window: Segment, share: float, purge_days: int) -> tuple[Segment, S
     first = int(days[-held]) if held else len(window.dates)
     stop = int(days[max(0, len(days) - held - purge_days)]) if held + purge_days else first
     train, holdout = window.between(0, stop), window.between(first, len(window.dates))
-    for part in (train, holdout):
-        if min(len(run.dates) for run in part.runs()) < 2:
+    for part, least in ((train, 2), (holdout, 3)):  # two returns, of which a Sharpe ratio can be
+        if min(len(run.dates) for run in part.runs()) < least:
             raise ValueError(
                 f"training.holdout_share {share:g} of {len(days)} training days, and {purge_days} days dropped before "
                 f"them, leave {len(train.dates)} bars to train on and {len(holdout.dates)} held out, and each run of "
-                "days needs 2: take another share, or lower training.holdout_purge_days"
+                "days needs 2, and 3 where it is held out: take another share, or lower training.holdout_purge_days"
             )
     return train, holdout
 

@@ -1,7 +1,6 @@
 """The first step of a run: train a trial with a seed on the training window."""
 
 import hashlib
-import inspect
 import logging
 import signal
 import time
@@ -40,6 +39,7 @@ class Trained:
         agent: the agent; untrained where there was no memory to train it.
         env: its environment.
         device: where it computes, leased as long as this object lives.
+        done: vector steps that it has been trained for.
         reason: why the training failed; none where it did not.
 
     """
@@ -47,6 +47,7 @@ class Trained:
     agent: TradingAgent
     env: TradingEnv
     device: Device
+    done: int
     reason: str | None = None
 
 
@@ -83,7 +84,7 @@ def train(
     set_arithmetic(device.name, run.training.precision, run.training.deterministic)
     saved = Checkpoint(checkpoint, _key_of(run), run.training.checkpoint_minutes * 60, log)
     built: tuple[TradingAgent, TradingEnv] | None = None
-    reason = None
+    done, reason = 0, None
     try:
         with out_of_memory_is_a_failure(last_attempt):
             require_memory(run, device.memory)
@@ -101,7 +102,9 @@ def train(
         reason = str(error)
     # No memory for the portfolios, which the networks do not depend on: the policy stays untrained.
     agent, env = built or build(run, device, 1, log)
-    return Trained(agent, env, device, reason)
+    if agent.curves:
+        done = int(agent.curves[-1]["vector_steps"])
+    return Trained(agent, env, device, done, reason)
 
 
 def _key_of(run: Run) -> Callable[[], str]:
@@ -113,7 +116,7 @@ def _key_of(run: Run) -> Callable[[], str]:
     for kind in type(run.phases[-1].agent).__mro__:
         if issubclass(kind, Agent):
             shipped = kind.__module__.startswith(f"{PACKAGE}.")
-            codes.append(code_digest(kind.__module__.partition(".")[2]) if shipped else inspect.getsource(kind))
+            codes.append(code_digest(kind.__module__.partition(".")[2] if shipped else kind.__module__))
     settings = run.environment.model_dump(), run.training.on_results()
     return cache(lambda: checkpoint_key(run.trial.to_dict(), _digest(run.data), run.seed, *settings, codes))
 
@@ -174,7 +177,8 @@ def _time_limit(minutes: float | None) -> Iterator[None]:
 
 
 def _update(run: Run, agent: TradingAgent, env: TradingEnv, saved: Checkpoint, log: logging.Logger, done: int) -> None:
-    agent.snapshots.clear()  # those of a run that this one continues
+    if done < run.trial.budget:
+        agent.snapshots.clear()  # those of a run that this one continues
     agent.curves.clear()
     done = saved.resume(agent, env) or done
     course = rounds(run, agent, done, partial(saved.after_updates, agent, env), log)

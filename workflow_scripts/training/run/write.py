@@ -26,8 +26,7 @@ def write(
     if state is not None:
         if agent.snapshots:  # whatever the result, the training goes on from its end
             agent.act.load_state_dict(agent.snapshots[-1])
-            agent.snapshots.clear()
-        write_state(state, agent, trained.env, run.trial.budget)
+        write_state(state, agent, trained.env, trained.done)
     write_returns(judged.episode, outputs.returns, run.data.validation.periods_per_year)
     write_weights(judged.episode, run.data.tickers, outputs.weights)
     write_curves(agent.curves, outputs.curves)

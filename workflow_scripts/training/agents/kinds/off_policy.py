@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from workflow_scripts.training.agents.base import Agent, BatchSize, Gamma, HorizonLen, LearningRate, RepeatTimes
+from workflow_scripts.training.agents.base import Agent, BatchSize, Gamma, HorizonLen, LearningRate
 
 
 class OffPolicy(Agent):
@@ -23,7 +23,7 @@ class OffPolicy(Agent):
     gamma: Gamma = 0.95
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
-    repeat_times: RepeatTimes = 0.5
+    repeat_times: float = Field(default=0.5, gt=0, le=10_000, description="updates per vector step")
     buffer_size: int = Field(default=8192, ge=1, le=2**24, description="vector steps that the buffer remembers")
     soft_update_tau: float = Field(
         default=0.05, ge=0, le=1, description="how far a target network follows its network at every update"

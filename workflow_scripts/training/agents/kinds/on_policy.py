@@ -1,5 +1,6 @@
 """What the agents have that learn from what their present policy collected."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -50,6 +51,7 @@ class OnPolicy(Agent):
         """Return lambda of the generalised advantage estimate; none: no critic, an advantage is the plain return."""
         return None
 
+    @abstractmethod
     def objective(self, logprob: "Tensor", collected: "Tensor", advantage: "Tensor") -> "Tensor":
         """Return what an update climbs, (batch,), of transitions.
 
@@ -59,4 +61,3 @@ class OnPolicy(Agent):
             advantage: how much better the actions were than the others of the rollout, standardised.
 
         """
-        raise NotImplementedError
