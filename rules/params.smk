@@ -55,13 +55,14 @@ def training_flags(wildcards):
 
 @cache
 def trials_made_on(market):
-    """How many trials were ever made on a market: of its sweeps, and of those that results/ holds of earlier ones."""
+    """How many trials were ever made on a market: of its sweeps, and of what results/ holds of earlier or longer ones."""
     here = [
         sweep.trials
         for sweep in settings.sweeps.values()
         if whole(sweep.keys.market) == market
     ]
-    return sum(here) + trials_kept(market, settings.sweeps, ROOT)
+    planned = {name: len(sweep.schedule) for name, sweep in settings.sweeps.items()}
+    return sum(here) + trials_kept(market, planned, ROOT)
 
 
 def megabytes(files):

@@ -9,6 +9,7 @@ from typing import Any
 import tyro
 import yaml
 
+from workflow_scripts.analysis.counted import counted_backtest, counted_scores
 from workflow_scripts.analysis.openings import together
 from workflow_scripts.analysis.verdicts import judge
 from workflow_scripts.analysis.windows import TUNED, Window, read_window
@@ -24,13 +25,11 @@ from workflow_scripts.workflow.files import first_line, read_json
 from workflow_scripts.workflow.jobs import command_line
 from workflow_scripts.workflow.paths import (
     BACKTEST,
-    BACKTEST_RUN,
     BASELINE_RETURNS,
     FEATURES,
     OPENINGS,
     PREREGISTRATION,
     SWEEP,
-    TRIAL,
     folders,
     run_of,
 )
@@ -82,32 +81,35 @@ def _disagreements(folder: Path, root: Path) -> Iterator[str]:
 
 def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
     """Return what the files of a sweep say of its test days."""
-    backtest = root / BACKTEST.format(sweep=sweep)
+    backtest, scores = root / BACKTEST.format(sweep=sweep), counted_scores(root / SWEEP.format(sweep=sweep))
     return read_window(
         sweep,
         market,
-        _scores(sweep, root),
-        [path / "returns.parquet" for path in folders(BACKTEST_RUN, root, sweep=sweep)],
+        scores,
+        [path / "returns.parquet" for path in counted_backtest(root / SWEEP.format(sweep=sweep))],
         [path for name in (*BASELINES, "index") if (path := backtest / name / "returns.parquet").exists()],
-        folders(BASELINE_RETURNS, root, market=market),
+        _benchmarks(scores, market, root),
         root / PREREGISTRATION.format(sweep=sweep),
         root / OPENINGS.format(market=whole),
         root / f"{FEATURES}.json".format(market=market),
     )
 
 
-def _scores(sweep: str, root: Path) -> list[Path]:
-    paths = [trial / "score.json" for trial in folders(TRIAL, root, sweep=sweep)]
-    return [path for path in paths if path.exists()]
+def _benchmarks(scores: list[Path], market: str, root: Path) -> list[Path]:
+    """Return what the baselines earned on the validation days of each fold that judged trials."""
+    judging = {str(run["fold"]) for path in scores for run in read_score(path).runs}
+    found = folders(BASELINE_RETURNS, root, market=market)
+    return [path for path in found if path.stem.removeprefix("fold_") in judging]
 
 
 def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
     """Yield what below a sweep's folder does not follow from the returns."""
-    sweep, benchmarks = folder.name, folders(BASELINE_RETURNS, root, market=market)
+    paths = counted_scores(folder)
+    benchmarks = _benchmarks(paths, market, root)
     if not benchmarks:
         raise FileNotFoundError(f"the baselines' returns are lost, {BASELINE_RETURNS.format(market=market, fold='*')}")
     scores: list[Score] = []
-    for path in _scores(sweep, root):
+    for path in paths:
         kept = read_score(path)
         runs = [run_of(path.parent, run["fold"], run["seed"]) / "sharpe.json" for run in kept.runs]
         for run in runs:
@@ -125,7 +127,7 @@ def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
     listed = yaml.safe_load((folder / "incumbent.yaml").read_text(encoding="utf-8"))[0]
     if listed["configuration"] != best.configuration:
         yield f"{folder / 'incumbent.yaml'} begins with another configuration than the best trial's"
-    for path in folders(BACKTEST_RUN, root, sweep=sweep):
+    for path in counted_backtest(folder):
         yield from _of_sharpe(path / "sharpe.json")
 
 

@@ -37,8 +37,11 @@ def write_report(results: Path, report: Path, sweeps: tuple[str, ...] = ()) -> N
     found = read_sweeps(root_of(results), sweeps)
     if not found:
         raise ValueError(f"{results} holds no sweep: run Snakemake first")
-    names = sorted({sweep.market for sweep in found if not sweep.windows})
-    markets = [read_market(root_of(results), name) for name in names]
+    judging: dict[str, set[int]] = {}
+    for sweep in found:
+        if not sweep.windows:
+            judging.setdefault(sweep.market, set()).update(sweep.folds)
+    markets = [read_market(root_of(results), name, judging[name]) for name in sorted(judging)]
     parts = [_part(sweep) for sweep in found]
     if truth := truth_part(results):
         parts.append(truth)
@@ -72,7 +75,7 @@ def _summary(sweeps: list[Sweep]) -> Table | None:
 
 
 def _part(sweep: Sweep) -> Part:
-    market = read_market(sweep.root, sweep.market)
+    market = read_market(sweep.root, sweep.market, sweep.folds)
     if sweep.windows:
         return Part(f"{sweep.name} on {sweep.market}", sweep.name, [verdict_section(sweep, market)])
     sections = [

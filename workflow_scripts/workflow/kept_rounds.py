@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +42,19 @@ def lost_trials(round_: Path) -> list[int]:
     ]
 
 
-def trials_kept(market: str, leave_out: Container[str], root: Path = Path()) -> int:
+def trials_kept(market: str, planned: Mapping[str, int], root: Path = Path()) -> int:
     """Return how many trials the results hold of sweeps on a market, those before a window of its test days as well.
 
     Args:
         market: name of the market.
-        leave_out: names of sweeps that are not to be counted.
+        planned: rounds of sweeps that are counted elsewhere; only rounds that they have beyond these are counted here.
         root: the working folder.
 
     """
     kept = [
         _read_manifest(path / MANIFEST)
         for path in folders(ROUND, root)
-        if read_back(ROUND, path)["sweep"] not in leave_out and (path / MANIFEST).exists()
+        if int((at := read_back(ROUND, path))["round"]) >= planned.get(at["sweep"], 0) and (path / MANIFEST).exists()
     ]
     return sum(len(manifest["trials"]) for manifest in kept if whole(manifest["settings"]["market"]) == market)
 

@@ -209,6 +209,7 @@ class MadeUp:
         lock = read_json(market / "data.lock.json")
         settings = {"environment": {"action_mode": "tilt", "cost_pct": 0.001}, "training": {"num_envs": 16}}
         stated = {"sweep": name, "seeds": list(seeds), "settings": settings, "data": lock["sha256"], "code": "c" * 64}
+        stated["candidates"] = {candidate: {} for candidate in rows}
         write_json(folder / "preregistration.json", stated)
         year = {"days_a_year": self.periods_per_year}
         skill = skill_answer(rows["rank_1"], move, **year).as_json()

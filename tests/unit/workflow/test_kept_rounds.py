@@ -91,4 +91,5 @@ def test_trials_on_a_market_are_those_before_its_windows_too(tmp_path):
     for sweep, market in {"ppo": "toy", "sac_window_1": "toy_window_1", "a2c": "toy_window", "now": "toy"}.items():
         content = {"settings": {"market": market}, "trials": [{}, {}, {}]}
         write_json(tmp_path / f"results/sweeps/{sweep}/round_0/proposals.json", content)
-    assert trials_kept("toy", {"now"}, tmp_path) == 6
+    assert trials_kept("toy", {"now": 1}, tmp_path) == 6
+    assert trials_kept("toy", {"now": 0}, tmp_path) == 9  # rounds that the sweep no longer plans were made all the same

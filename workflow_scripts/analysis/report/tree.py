@@ -1,6 +1,6 @@
 """What a report reads: sweeps and markets as they lie on disk, finished, half-made or failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workflow_scripts.analysis.counted import counted_backtest, counted_scores
 from workflow_scripts.analysis.leaderboard import default_trial, incumbent
 from workflow_scripts.sweeps.daily import Daily, read_daily
 from workflow_scripts.sweeps.history import Score
@@ -21,7 +22,6 @@ from workflow_scripts.workflow.paths import (
     ROUND,
     RUN,
     SWEEP,
-    TRIAL,
     folders,
     read_back,
     whole,
@@ -38,11 +38,13 @@ class Market:
     Attributes:
         name: its name.
         folder: where it lies.
+        judging: the folds that count; empty where all do.
 
     """
 
     name: str
     folder: Path
+    judging: Set[int] = frozenset()
 
     @property
     def _shared(self) -> Path:
@@ -62,8 +64,7 @@ class Market:
     @cached_property
     def folds(self) -> list[dict[str, Any]]:
         """What describes each fold, in their order."""
-        paths = sorted(self.folder.glob("folds/fold_*.json"), key=lambda path: int(path.stem.removeprefix("fold_")))
-        return [read_json(path) for path in paths]
+        return [read_json(path) for path in self._of_folds("folds/fold_*.json")]
 
     @cached_property
     def sealed(self) -> dict[str, Any]:
@@ -73,9 +74,12 @@ class Market:
     @cached_property
     def baselines(self) -> list[Path]:
         """Daily returns of the baselines on each fold's validation days."""
-        return sorted(
-            self.folder.glob("baselines/fold_*.parquet"), key=lambda path: int(path.stem.removeprefix("fold_"))
-        )
+        return self._of_folds("baselines/fold_*.parquet")
+
+    def _of_folds(self, pattern: str) -> list[Path]:
+        """Return a file of each fold that counts, in their order."""
+        found = {int(path.stem.removeprefix("fold_")): path for path in self.folder.glob(pattern)}
+        return [found[number] for number in sorted(found) if not self.judging or number in self.judging]
 
     @cached_property
     def openings(self) -> int:
@@ -124,8 +128,12 @@ class Sweep:
     @cached_property
     def scores(self) -> list[Score]:
         """Its trials that were scored, in the order of proposal."""
-        trials = folders(TRIAL, self.root, sweep=self.name)
-        return read_scores(path / "score.json" for path in trials if (path / "score.json").exists())
+        return read_scores(counted_scores(self.folder))
+
+    @property
+    def folds(self) -> set[int]:
+        """The folds that judged its trials."""
+        return {run["fold"] for score in self.scores for run in score.runs}
 
     @cached_property
     def default(self) -> dict[str, Any]:
@@ -185,19 +193,25 @@ class Sweep:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Its runs on validation days that have a result."""
+        """Its runs on validation days that have a result; of a trial with a score those of the score."""
+        scored = {
+            (score.round, score.trial): {(run["fold"], run["seed"]) for run in score.runs} for score in self.scores
+        }
         found = []
         for folder in folders(RUN, self.root, sweep=self.name):
-            if (folder / "sharpe.json").exists():
-                at = {name: int(value) for name, value in read_back(RUN, folder).items() if name != "sweep"}
-                found.append(Run(folder, at["seed"], at["fold"], (at["round"], at["trial"])))
+            at = {name: int(value) for name, value in read_back(RUN, folder).items() if name != "sweep"}
+            trial = at["round"], at["trial"]
+            has_ended = (folder.parents[1] / "score.json").exists()
+            counts = (at["fold"], at["seed"]) in scored.get(trial, ()) if has_ended else True
+            if counts and (folder / "sharpe.json").exists():
+                found.append(Run(folder, at["seed"], at["fold"], trial))
         return found
 
     @cached_property
     def backtests(self) -> dict[str, list[Run]]:
         """Its runs on the test days that have a result, by candidate."""
         found: dict[str, list[Run]] = {}
-        for folder in folders(BACKTEST_RUN, self.root, sweep=self.name):
+        for folder in counted_backtest(self.folder):
             if (folder / "sharpe.json").exists():
                 at = read_back(BACKTEST_RUN, folder)
                 found.setdefault(at["candidate"], []).append(Run(folder, int(at["seed"])))
@@ -232,9 +246,9 @@ def read_sweeps(root: Path, names: Sequence[str] = ()) -> list[Sweep]:
     return [Sweep(folder.name, folder, root) for folder in folders(SWEEP, root)]
 
 
-def read_market(root: Path, name: str) -> Market:
-    """Return a market of a working folder."""
-    return Market(name, root / MARKET.format(market=name))
+def read_market(root: Path, name: str, judging: Set[int] = frozenset()) -> Market:
+    """Return a market of a working folder; ``judging`` are the folds that count, all of them where it is empty."""
+    return Market(name, root / MARKET.format(market=name), judging)
 
 
 def _json(path: Path) -> Any:
