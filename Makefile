@@ -59,7 +59,8 @@ explain: setup ## how many jobs of each rule would run, and why; starts nothing
 # Removes the stale lock that the dead process left.
 resume: setup ## go on after a kill
 	@for pid in $$(pgrep -f '(^|/| -m )[s]nakemake( |$$)'); do \
-		if [ "$$(readlink /proc/$$pid/cwd)" = "$$(pwd -P)" ]; then \
+		if [ "$$(readlink /proc/$$pid/cwd)" = "$$(pwd -P)" ] \
+			&& tr '\0' '\n' < /proc/$$pid/cmdline | head -n 3 | grep -qE '(^|/)snakemake$$'; then \
 			echo "resume: process $$pid is a Snakemake that still works in this folder: wait for it, or stop it first"; \
 			exit 1; \
 		fi; \

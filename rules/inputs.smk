@@ -53,11 +53,15 @@ def of_whole_market(path):
 
 def oracle_of_sweep(wildcards):
     """Return what the oracle earned on the test days of a sweep's market, where something is planted in it."""
-    sweep = settings.sweeps.get(wildcards.sweep)
-    market = None if sweep is None else sweep.keys.market
-    if market is None or not settings.markets[market].source.planted:
-        return []
-    return f"{MARKET}/oracle.parquet".format(market=market)
+    parts = settings.judged.get(wildcards.sweep, [wildcards.sweep])
+    markets = [
+        settings.sweeps[part].keys.market for part in parts if part in settings.sweeps
+    ]
+    return [
+        f"{MARKET}/oracle.parquet".format(market=market)
+        for market in markets
+        if settings.markets[market].source.planted
+    ]
 
 
 def of_windows(files):

@@ -33,6 +33,9 @@ OF_ITSELF = re.compile(
 RESTART = re.compile(r"Trying to restart job (\d+)\.$")
 RESTART_OF_GROUP = re.compile(r"Trying to restart job [-0-9a-f]{36}\.$")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
+ENDED = "it ended with exit status {} and no error"
+# How jobs end that Ctrl-C ends, which who pressed it knows: in Python, at once, or with a checkpoint.
+STOPPED = ("KeyboardInterrupt", "killed by SIGINT", ENDED.format(130))
 HOW_IT_ENDED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (\d+)")
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ (.*)")
 # File and line of the rule that raised an error say nothing of what is wrong with a configuration.
@@ -366,7 +369,7 @@ class Screen:
 
     def _show_failure(self, what: str, logs: list[str], otherwise: str) -> None:
         reason = _reason(logs) or otherwise or "it ended without a word"
-        if reason == "KeyboardInterrupt":  # who pressed Ctrl-C knows
+        if reason in STOPPED:
             return
         self.failed += 1
         self._say(f"failed  {what}: {reason}", BAD)
@@ -377,7 +380,7 @@ class Screen:
         text = record.getMessage().strip()
         if found := HOW_IT_ENDED.search(text):
             signal, status = found.groups()
-            self.how_it_ended = f"killed by {signal}" if signal else f"it ended with exit status {status} and no error"
+            self.how_it_ended = f"killed by {signal}" if signal else ENDED.format(status)
             return
         self.stopped = True
         if RAISED_BY_A_RULE.match(text):

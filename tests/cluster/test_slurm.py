@@ -158,7 +158,7 @@ def test_a_run_past_its_time_limit_is_no_result_and_goes_on_from_its_checkpoint_
     process = snakemake(unfinished, f"{BACKTEST}/sharpe.json")
     log = unfinished.folder / BACKTEST / "backtest_incumbent.log"
     job = await_(lambda: training(cluster, unfinished), 180, unfinished)
-    stopped = re.compile(r"terminated after (\d+) vector steps; the next start goes on from there")
+    stopped = re.compile(r"stopped after (\d+) vector steps; the next start goes on from there")
     steps = await_(lambda: stopped.search(text(log)), 150, unfinished)[1]
     await_(lambda: f"resumed after {steps} vector steps" in text(log), 120, unfinished)
     assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said(unfinished)

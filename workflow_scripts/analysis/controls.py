@@ -83,10 +83,12 @@ def _counted(rows: pd.DataFrame, confidence: float, by_kind: bool = True) -> dic
         },
     }
     if rows["oracle_sharpe"].notna().any():
-        gain = rows["oracle_sharpe"] - rows["benchmark_sharpe"]
+        # Of what is no gain there are no shares.
+        oracle = rows["oracle_sharpe"].where(rows["oracle_sharpe"] > 0)
+        gain = (rows["oracle_sharpe"] - rows["benchmark_sharpe"]).where(lambda each: each > 0)
         counted |= {
             "oracle_sharpe": _median(rows["oracle_sharpe"]),
-            "share_of_oracle": _median(rows["tuned_sharpe"] / rows["oracle_sharpe"]),
+            "share_of_oracle": _median(rows["tuned_sharpe"] / oracle),
             "share_of_oracles_gain": _median((rows["tuned_sharpe"] - rows["benchmark_sharpe"]) / gain),
         }
     if by_kind:
@@ -104,11 +106,12 @@ def sentences(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"Nothing to find: {_claimed(noise)}. {_tuned(noise['tuner'])}."
     for strength, planted in content["planted"].items():
         of_oracle = ""
-        if (share := planted.get("share_of_oracle")) is not None:
-            of_oracle = (
-                f"; in the median the oracle has Sharpe {planted['oracle_sharpe']:.2f}, and the tuned agent "
-                f"{share:.0%} of that, {planted['share_of_oracles_gain']:.0%} of its gain over the benchmark"
-            )
+        if (sharpe := planted.get("oracle_sharpe")) is not None:
+            of_oracle = f"; in the median the oracle has Sharpe {sharpe:.2f}"
+            share, of_gain = planted["share_of_oracle"], planted["share_of_oracles_gain"]
+            shares = [] if share is None else [f"{share:.0%} of that"]
+            shares += [] if of_gain is None else [f"{of_gain:.0%} of its gain over the benchmark"]
+            of_oracle += f", and the tuned agent {', '.join(shares)}" if shares else ""
         yield f"Planted, {strength}: {_claimed(planted)}{of_oracle}. {_tuned(planted['tuner'])}."
     yield f"{content['cpu_hours']:.2f} CPU hours."
 

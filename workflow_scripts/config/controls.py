@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -48,13 +48,18 @@ class Controls(Settings):
     )
 
 
+# Options of Snakemake after which a word is a file or folder of the user's, whatever it is called.
+NAME_A_FILE = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--profile", "--report")
+
+
 def asked_for(words: Sequence[str]) -> bool:
     """Return whether a command line of Snakemake asks for controls, or is that of a job of theirs.
 
     A job on another machine reads the workflow again, and its command line names the job (``--target-jobs``).
     """
     of_job = re.compile(rf"\w*_{TARGET}:|\w*{NAMES}\w*:|\w+:(?:.*,)?(?:market|sweep)={NAMES}(?:_window_[0-9]+)?(?:,|$)")
-    return any(word == TARGET or word.startswith(f"{FOLDER}/") or of_job.match(word) for word in words)
+    named = [word for before, word in pairwise(("", *words)) if before not in NAME_A_FILE]
+    return any(word == TARGET or word.startswith(f"{FOLDER}/") or of_job.match(word) for word in named)
 
 
 def refuse_names_of_controls(group: str, names: Mapping[str, object]) -> None:

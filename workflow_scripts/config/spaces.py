@@ -143,7 +143,7 @@ def find_space(name: str) -> Path:
     else:
         candidates = [Path("search_spaces") / f"{name}.yaml", SHIPPED / f"{name}.yaml"]
     for path in candidates:
-        if path.exists():
+        if path.is_file():
             return path
     shipped = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
     raise FileNotFoundError(f"there is no search space {name}: write {candidates[0]}, or name one of {shipped}")

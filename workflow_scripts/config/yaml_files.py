@@ -31,6 +31,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _as_written(_loader: _Loader, node: yaml.ScalarNode) -> str:
+    """Return a day as text, which is checked where its key is read."""
+    return str(node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_written)
+
+
 def load_yaml(path: Path) -> Any:
     """Return what a YAML file holds.
 

@@ -110,6 +110,13 @@ def test_plots_are_drawn_from_the_table_also_where_there_is_no_noise(table, tmp_
         assert "<svg" in p_values.read_text()
 
 
+def test_where_the_oracle_gains_nothing_there_is_no_share_of_it(table):
+    said = list(sentences(summary(table.assign(oracle_sharpe=-0.2, benchmark_sharpe=0.1), 0.95)))
+    planted = [line for line in said if line.startswith("Planted")]
+    assert planted
+    assert all("the oracle has Sharpe -0.20. " in line for line in planted)
+
+
 def test_cpu_seconds_are_those_of_all_jobs_that_say_them(tmp_path):
     (tmp_path / "seed_0").mkdir()
     (tmp_path / "seed_0/train_agent.tsv").write_text("s\tmax_rss\tcpu_time\n9.0\t300\t4.25\n")

@@ -22,6 +22,14 @@ def config(tmp_path, monkeypatch):
     return config
 
 
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [("controls", True), ("-n --cores 2 controls", True), ("--directory controls", False), ("-d controls -n", False)],
+)
+def test_a_folder_that_is_called_controls_asks_for_none(line, asked):
+    assert asked_for(line.split()) == asked
+
+
 def test_a_sweep_runs_on_every_kind_strength_and_seed_and_on_no_market_of_the_user(config):
     read = read_controls(config)
     names = [f"control_{kind}_{of}_{n}" for kind in ("gaussian", "own") for of in ("none", "strong") for n in (0, 1)]

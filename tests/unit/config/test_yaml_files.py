@@ -26,3 +26,9 @@ def test_names_in_quotes_are_text(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("sweeps: {'2024': {on_time: yes}}\n", encoding="utf-8")
     assert load_yaml(path) == {"sweeps": {"2024": {"on_time": True}}}
+
+
+def test_a_day_that_the_calendar_lacks_is_text_for_its_key_to_refuse(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: 2002-13-01\nb: 2002-01-03\n", encoding="utf-8")
+    assert load_yaml(path) == {"a": "2002-13-01", "b": "2002-01-03"}

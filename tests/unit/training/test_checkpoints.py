@@ -47,7 +47,7 @@ def undisturbed(fold_file, tmp_path_factory):
     return {name: (folder / name).read_bytes() for name in FILES.values()}
 
 
-@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["SIGKILL", "SIGTERM", "Ctrl-C"])
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed, kill):
     process = start(tmp_path, fold_file)
     while not (tmp_path / "checkpoint.pt").exists():
@@ -55,7 +55,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, fold_file, undisturbed
         time.sleep(0.01)
     process.send_signal(kill)
     _, said = process.communicate()
-    assert process.returncode == (-signal.SIGKILL if kill == signal.SIGKILL else 128 + signal.SIGTERM)
+    assert process.returncode == (-kill if kill == signal.SIGKILL else 128 + kill)
     assert not (tmp_path / "sharpe.json").exists()
     again = start(tmp_path, fold_file)
     _, said = again.communicate()
@@ -82,10 +82,10 @@ def test_a_checkpoint_of_ones_own_agent_belongs_to_all_of_its_module(tmp_path, f
     monkeypatch.syspath_prepend(tmp_path)
     keys = []
     for worth in (1, 1, 2):
-        Path("my_agents.py").write_text(OWN_AGENT.format(worth=worth), encoding="utf-8")
-        own = replace(LONG, agent="my_agents:Mine")
+        Path("own_agents.py").write_text(OWN_AGENT.format(worth=worth), encoding="utf-8")
+        own = replace(LONG, agent="own_agents:Mine")
         code_digest._parsed.cache_clear()
-        sys.modules.pop("my_agents", None)
+        sys.modules.pop("own_agents", None)
         run = Run.of(own, fold, 0, EnvironmentSettings(), TRAINING)
         keys.append(training_step._key_of(run)())
     assert keys[0] == keys[1] != keys[2]

@@ -3,6 +3,7 @@
 import logging
 import math
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -431,7 +432,7 @@ def told(fold, tmp_path, monkeypatch):
     saved = Checkpoint(tmp_path / "checkpoint.pt", lambda: "key", 0.0, log)
 
     def tell(*messages, terminated=False):
-        saved.terminated = terminated
+        saved.stopped_by = signal.SIGTERM if terminated else None
         own, end = Pipe()
         monkeypatch.setattr(client, "connect", lambda desk, request: own)
         for message in messages:

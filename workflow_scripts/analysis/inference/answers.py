@@ -250,8 +250,9 @@ def pooled_selection(answers: Sequence[Answer], confidence: float = 0.95) -> Ans
     The windows' validation days overlap, so that their answers depend on each other. Rüger's p-value holds however they
     do: of N p-values the k-th smallest times N/k, with k half of N rounded up (Rüger 1978, "Das maximale
     Signifikanzniveau des Tests: Lehne H₀ ab, wenn k unter n gegebenen Tests zur Ablehnung führen"). So a yes says that
-    half of the sweeps or more chose by more than luck. Estimate and interval are the windows' means; an interval of
-    errors that are alike in all windows is as wide as that, and any other is narrower.
+    half of the sweeps or more chose by more than luck, and that what the others lost does not outweigh it: the interval
+    lies above zero too. Estimate and interval are the windows' means; an interval of errors that are alike in all
+    windows is as wide as that, and any other is narrower.
 
     Args:
         answers: the answer of each window; one alone stays as it is.
@@ -267,8 +268,10 @@ def pooled_selection(answers: Sequence[Answer], confidence: float = 0.95) -> Ans
     p_values = sorted(1.0 if each.p_value is None else each.p_value for each in answers)
     half = (count + 1) // 2
     p_value = min(1.0, count / half * p_values[half - 1])
-    answer: Verdict = "yes" if p_value < 1 - confidence else "no" if p_values[half - 1] >= 0.5 else "unknown"
     low, high = np.mean([each.interval or (0.0, 0.0) for each in answers], axis=0)
+    answer: Verdict = "no" if p_values[half - 1] >= 0.5 else "unknown"
+    if p_value < 1 - confidence and low > 0:
+        answer = "yes"
     estimate = float(np.mean([each.estimate or 0.0 for each in answers]))
     shown = sum(each.answer == "yes" for each in answers)
     return Answer(

@@ -184,8 +184,12 @@ def superior_ability(
         test.compute()
         return test
 
+    def told(test: SPA) -> float:
+        """Return the share of resamples with so large a mean; with the data themselves no less than one is."""
+        return max(float(test.pvalues["consistent"]), 1 / (resamples + 1))
+
     test, errors = tested(gains), np.sqrt(long_run_variance(gains))
-    p_value = float(test.pvalues["consistent"])
+    p_value = told(test)
     low, median, high = (float(test.critical_values(tail)["consistent"]) for tail in (1 - size, 0.5, size))
     left = np.ones(len(gains), dtype=np.bool_)
     while left.any():
@@ -197,7 +201,7 @@ def superior_ability(
         left[found] = False
     return SuperiorAbility(
         p_value=p_value,
-        studentised_p_value=float(tested(gains / errors[:, None]).pvalues["consistent"]),
+        studentised_p_value=told(tested(gains / errors[:, None])),
         best=float(gains.mean(axis=1).max()),
         median_of_luck=median,
         low_of_luck=low,

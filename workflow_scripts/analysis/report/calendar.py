@@ -1,6 +1,7 @@
 """The calendar of a market: which days warm up, train, are dropped, validate, test."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from workflow_scripts.analysis.report.elements import Figure, Note, Section, Table, axis, layout
@@ -27,9 +28,16 @@ def calendar_section(market: Market) -> Section:
     for label, fold in rows:
         train, judged = fold["train"], fold["validation"]
         last = "test" if label == "backtest" else "validation"
-        spans["training"].append((label, train["first_day"], train["last_day"]))
-        spans["purged"].append((label, train["last_day"], judged["first_day"]))
-        spans[last].append((label, judged["first_day"], judged["last_day"]))
+        runs = sorted(
+            (run["first_day"], run["last_day"], name)
+            for name, window in (("training", train), (last, judged))
+            for run in window.get("runs", [window])
+        )
+        for first_day, last_day, name in runs:
+            spans[name].append((label, first_day, last_day))
+        for (_, before, one), (after, _, other) in pairwise(runs):
+            if one != other:
+                spans["purged"].append((label, before, after))
         if market.lock and market.lock["first_day"] < train["first_day"]:
             first = min(fold["train"]["first_day"] for fold in market.folds)
             spans["warm-up"].append((label, market.lock["first_day"], first))

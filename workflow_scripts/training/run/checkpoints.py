@@ -1,4 +1,4 @@
-"""A run that was killed goes on where it was: its state every few minutes, and on SIGTERM, in a file of its own."""
+"""A run that was killed goes on where it was: its state every few minutes, and at a stop, in a file of its own."""
 
 import hashlib
 import io
@@ -91,7 +91,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.last = time.monotonic()
-        self.terminated = False
+        self.stopped_by: int | None = None
 
     def resume(self, agent: TradingAgent, env: TradingEnv) -> int:
         """Restore what a killed process left; return the vector steps done, 0 where there is nothing to resume."""
@@ -115,35 +115,42 @@ class Checkpoint:
         return state
 
     def after_updates(self, agent: TradingAgent, env: TradingEnv, done: int) -> None:
-        """Save if it is time to; after SIGTERM save and end the process."""
+        """Save if it is time to; where the process is to stop, save and end it."""
         if self.due:
             self.save(training_state(agent, env, done))
 
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return self.terminated or time.monotonic() - self.last >= self.every_seconds
+        return self.stopped_by is not None or time.monotonic() - self.last >= self.every_seconds
 
     def save(self, state: dict[str, Any]) -> None:
-        """Save what ``training_state`` returned; after SIGTERM end the process."""
+        """Save what ``training_state`` returned; end a process that is to stop."""
         content = io.BytesIO()
         torch.save({"key": self.key(), "state": state}, content)
         write_bytes(self.path, content.getvalue())
         self.last = time.monotonic()
-        if self.terminated:
-            self.log.warning(f"terminated after {state['done']} vector steps; the next start goes on from there")
-            sys.exit(128 + signal.SIGTERM)
+        if self.stopped_by is not None:
+            self.log.warning(f"stopped after {state['done']} vector steps; the next start goes on from there")
+            sys.exit(128 + self.stopped_by)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Turn SIGTERM into a checkpoint at the next chance; remove the checkpoint of a training that ended."""
+        """Turn SIGTERM and Ctrl-C into a checkpoint at the next chance; remove that of a training that ended.
 
-        def terminate(_signal: int, _frame: FrameType | None) -> None:
-            self.terminated = True
+        A second Ctrl-C does not wait for it.
+        """
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-        before = signal.signal(signal.SIGTERM, terminate)
+        def stop(number: int, _frame: FrameType | None) -> None:
+            self.stopped_by = number
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
+
+        for number in before:
+            signal.signal(number, stop)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         self.path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -72,8 +71,8 @@ class Company:
         with connect(self.desk, request) as connection, ExitStack() as limited:
             while True:
                 if not connection.poll(LOOK_SECONDS):
-                    if saved.terminated and not begun:
-                        sys.exit(128 + signal.SIGTERM)
+                    if saved.stopped_by is not None and not begun:
+                        sys.exit(128 + saved.stopped_by)
                     if saved.due and begun and not asked:
                         with suppress(OSError):  # it is gone, and that is what is received next
                             connection.send(STATE)
