@@ -99,7 +99,7 @@ rule diff_market:
         bars=lambda wildcards: f"{MARKET}/bars.parquet".format(**wildcards),
         lock=lambda wildcards: f"{MARKET}/data.lock.json".format(**wildcards),
         market=market_settings,
-        test_start=test_start_of_market,
+        test_start=starts_of_windows,
         turbulence_days=settings.top.features.turbulence_days,
         settings=flags(settings=settings.top.folds.of_form()),
     shell:

@@ -85,6 +85,16 @@ def test_start_of_market(wildcards):
     return market_of(wildcards).test_start
 
 
+def starts_of_windows(wildcards):
+    """First test day of a market, or of each window into which its test days are cut."""
+    windows = [
+        market.test_start
+        for name, market in settings.markets.items()
+        if name != wildcards.market and whole(name) == wildcards.market
+    ]
+    return windows or [market_of(wildcards).test_start]
+
+
 def config_of_run(wildcards):
     """The configuration of a run; a policy of that run that cannot be whole is removed on the way."""
     without_damaged_policy(RUN.format(**wildcards))

@@ -24,11 +24,14 @@ def export_results(
         sweeps: names of the sweeps; none takes all that have a trial with a score.
 
     Raises:
-        ValueError: there is nothing to export, or the tool's package is not installed.
+        ValueError: there is nothing to export, there is no such sweep, or the tool's package is not installed.
 
     """
     log = start_job("export_results")
-    found = [sweep for sweep in read_sweeps(root_of(results), sweeps) if sweep.scores]
+    there = [sweep.name for sweep in read_sweeps(root_of(results))]
+    if unknown := sorted({*sweeps} - {*there}):
+        raise ValueError(f"{results} has no sweep {', '.join(unknown)}: there are {', '.join(there) or 'none'}")
+    found = [sweep for sweep in read_sweeps(root_of(results), tuple(dict.fromkeys(sweeps))) if sweep.scores]
     if not found:
         raise ValueError(f"{results} holds no trial with a score: run Snakemake first")
     where = import_module(f"workflow_scripts.analysis.exports.{to}").export(found, results / "exports")

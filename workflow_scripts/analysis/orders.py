@@ -12,12 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from workflow_scripts.data.bars import HELD, MEMBER
-from workflow_scripts.training.accounts import Account, fees
+from workflow_scripts.training.accounts import ORDER_COLUMNS, Account, fees
 from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow.files import read_json
 from workflow_scripts.workflow.wording import several
 
-COLUMNS = ("ticker", "weight_now", "target_weight", "shares", "price", "notional", "fee")
 # A scaler that has moved by less than this part of its standard deviation has met no other prices.
 SAME_SCALER = 1e-6
 
@@ -145,16 +144,18 @@ def order_rows(
         notional,
         fees(notional, environment),
     )
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(ORDER_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def orders_text(said: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return orders.csv: lines of comment, then the table."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, ORDER_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: value if isinstance(value, str) else f"{value:.12g}" for name, value in row.items()})
+        told = {name: value if isinstance(value, str) else f"{value:.12g}" for name, value in row.items()}
+        # To the last digit: a sale of all is of what is held.
+        writer.writerow(told | {"shares": np.format_float_positional(row["shares"], trim="-")})
     return "".join(f"# {line}\n" for line in said) + table.getvalue()
 
 

@@ -3,19 +3,20 @@
 import csv
 import os
 from collections.abc import Callable
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from workflow_scripts.training.accounts import CASH, HEAD
+from workflow_scripts.training.accounts import CASH, HEAD, ORDER_COLUMNS
 from workflow_scripts.workflow.extras import extra
 from workflow_scripts.workflow.files import first_line, sha256, write_text
 from workflow_scripts.workflow.jobs import command_line, start_job
 
-PAPER, LIVE = "https://paper-api.alpaca.markets", "//api.alpaca.markets"
+PAPER, LIVE = "https://paper-api.alpaca.markets", "api.alpaca.markets"
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
-LEAST_NOTIONAL = 1.0  # dollars of an order of a fraction of a share
+LEAST_NOTIONAL = 1  # dollars of an order of a fraction of a share
 SMALLEST_QUANTITY = Decimal("1e-9")
 
 
@@ -40,7 +41,7 @@ def paper_trade(
 
     """
     log = start_job("paper_trade")
-    if LIVE in address:
+    if urlsplit(address if "//" in address else f"//{address}").hostname == LIVE:
         raise ValueError(f"{address} trades real money, which this example does not: leave --address out")
     if holdings is not None:
         client = _client(address)
@@ -56,13 +57,27 @@ def paper_trade(
 
 
 def read_orders(path: Path) -> list[dict[str, str]]:
-    """Return the orders of a file as Alpaca takes them, sales first; what is less than it takes is left out."""
+    """Return the orders of a file as Alpaca takes them, sales first; what is less than it takes is left out.
+
+    Raises:
+        ValueError: the file is no orders.csv, or a number of it is none; names the row.
+
+    """
     file, orders = sha256(path)[:16], []
     with path.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(line for line in lines if not line.startswith("#")):
-            shares = Decimal(row["shares"])
+        table = csv.DictReader(line for line in lines if not line.startswith("#"))
+        if lacking := [name for name in ORDER_COLUMNS if name not in (table.fieldnames or ())]:
+            raise ValueError(f"{path} is no orders.csv: it has no column {', '.join(lacking)}")
+        for row in table:
+            try:
+                shares, notional = Decimal(row["shares"]), Decimal(row["notional"])
+                if not (shares.is_finite() and notional.is_finite()):
+                    raise InvalidOperation
+            except (InvalidOperation, TypeError, ValueError):
+                said = f"shares {row['shares']!r} and notional {row['notional']!r}"
+                raise ValueError(f"{path}: {row['ticker']} has {said}, which are not two numbers") from None
             whole = shares == shares.to_integral_value()
-            if not shares or (not whole and abs(float(row["notional"])) < LEAST_NOTIONAL):
+            if not shares or (not whole and abs(notional) < LEAST_NOTIONAL):
                 continue
             orders.append(
                 {

@@ -19,7 +19,7 @@ def diff_market(
     market: SourceFlag,
     bars: Path,
     lock: Path,
-    test_start: str,
+    test_start: tuple[str, ...],
     turbulence_days: int,
     settings: FoldSettings,
     diff: Path,
@@ -30,7 +30,7 @@ def diff_market(
         market: where the bars come from, and which to keep.
         bars: the market's bars.
         lock: their lock.
-        test_start: first test day (YYYY-MM-DD).
+        test_start: first test day (YYYY-MM-DD), of each window of the test days where there are several.
         turbulence_days: look-back of turbulence in days.
         settings: how the folds are cut.
         diff: the JSON file to write: per ticker the days added, removed and revised, and the folds that they touch.
@@ -54,14 +54,19 @@ def diff_market(
     known = [old, new]
     if settings.scheme == "combinatorial":
         known = [MarketFeatures.of(table, turbulence_days, by_run=True) for table in (before, after)]
-    folds = touched_folds(known[0].before(test_start), known[1].before(test_start), settings)
-    sealed = [fold_bytes(sealed_of_market(each, test_start, settings.dropped_days)[0]) for each in (old, new)]
-    backtest = sealed[0] != sealed[1]
+    folds: list[int] = []
+    backtest = False
+    for first in test_start:
+        folds += touched_folds(known[0].before(first), known[1].before(first), settings)
+        sealed = [fold_bytes(sealed_of_market(each, first, settings.dropped_days)[0]) for each in (old, new)]
+        backtest |= sealed[0] != sealed[1]
+    folds = sorted(set(folds))
     write_json(diff, {**revisions.describe(), "folds": folds, "backtest": backtest})
     rmtree(parts, ignore_errors=True)
     log.info(
         f"a download now would make anew: the runs of {f'folds {folds}' if folds else 'no fold'}, and "
         f"{'the' if backtest else 'no'} backtest"
+        + (f", of one of {len(test_start)} windows at least" if len(test_start) > 1 and (folds or backtest) else "")
     )
 
 

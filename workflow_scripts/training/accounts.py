@@ -16,6 +16,8 @@ from workflow_scripts.workflow.model import Settings
 
 CASH = "cash"
 HEAD = ("ticker", "shares")
+# Of orders.csv.
+ORDER_COLUMNS = ("ticker", "weight_now", "target_weight", "shares", "price", "notional", "fee")
 
 
 class OrderSettings(Settings):

@@ -173,3 +173,9 @@ def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(results
 def test_without_a_score_there_is_nothing_to_export(tmp_path):
     with pytest.raises(ValueError, match="holds no trial with a score: run Snakemake first"):
         export_results("deepcave", tmp_path / "results")
+
+
+def test_a_sweep_that_is_not_there_is_named_and_one_named_twice_is_written_once(results):
+    with pytest.raises(ValueError, match=r"has no sweep secnd: there are .*ppo_smac"):
+        export_results("deepcave", results, ("ppo_smac", "secnd"))
+    export_results("optuna", results, ("ppo_smac", "ppo_smac"))

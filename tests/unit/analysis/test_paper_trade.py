@@ -109,8 +109,9 @@ def test_what_the_account_holds_is_a_file_that_orders_read(alpaca, tmp_path):
 
 
 def test_real_money_missing_keys_and_wrong_keys_are_refused_in_one_line(alpaca, orders, monkeypatch):
-    with pytest.raises(ValueError, match="trades real money"):
-        paper_trade(orders, send=True, address="https://api.alpaca.markets")
+    for address in ("https://api.alpaca.markets", "https://API.ALPACA.markets/v2", "api.alpaca.markets"):
+        with pytest.raises(ValueError, match="trades real money"):
+            paper_trade(orders, send=True, address=address)
     monkeypatch.setenv("APCA_API_SECRET_KEY", "wr0ng-secret")
     with pytest.raises(ConnectionError, match=r"no such key …") as caught:
         paper_trade(orders, send=True, address=alpaca[0])
@@ -125,3 +126,16 @@ def test_nobody_at_the_address_is_one_line(orders, monkeypatch):
     monkeypatch.setenv("APCA_API_SECRET_KEY", SECRET)
     with pytest.raises(ConnectionError, match="3 of 3 orders were not taken"):
         paper_trade(orders, send=True, address="http://127.0.0.1:9")
+
+
+def test_a_file_that_is_no_orders_csv_sends_nothing(orders, tmp_path):
+    (tmp_path / "holdings.csv").write_text("ticker,shares\nAAPL,120\ncash,18250\n", encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=r"holdings\.csv is no orders\.csv: it has no column weight_now, target_weight"
+    ):
+        paper_trade(tmp_path / "holdings.csv")
+    for cell in ("nan", "", "1_0x"):
+        broken = ",".join([ORDERS.splitlines()[-1].split(",")[0], "0", "0", cell, "1", "1", "0"])
+        orders.write_text(f"{ORDERS}{broken}\n", encoding="utf-8")
+        with pytest.raises(ValueError, match="which are not two numbers"):
+            read_orders(orders)

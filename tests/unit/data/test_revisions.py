@@ -117,7 +117,7 @@ def test_the_verb_compares_with_the_lock_and_leaves_the_bars_alone(tmp_path, mon
         diff_market(
             market,
             **paths,
-            test_start=TEST_START,
+            test_start=(TEST_START,),
             turbulence_days=60,
             settings=FOLDS,
             diff=tmp_path / "data.diff.json",
@@ -147,12 +147,25 @@ def test_a_download_over_bars_says_what_it_revises(tmp_path, bars, capsys):
     ]
 
 
+def test_a_revision_in_the_test_days_touches_the_folds_before_the_next_window(tmp_path, bars):
+    paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
+    market = Csv(source="csv", path=tmp_path / "prices.csv")
+    bars.to_csv(tmp_path / "prices.csv", index=False)
+    download_bars(market, **paths)
+    revise(bars, "S2", [215], 1.02).to_csv(tmp_path / "prices.csv", index=False)
+    latest = FOLDS.model_copy(update={"anchor": "end"})
+    for windows, folds in (((TEST_START,), []), ((TEST_START, f"{DAYS[225]:%Y-%m-%d}"), [1])):
+        diff = tmp_path / "data.diff.json"
+        diff_market(market, **paths, test_start=windows, turbulence_days=60, settings=latest, diff=diff)
+        assert json.loads(diff.read_text(encoding="utf-8"))["folds"] == folds
+
+
 def test_bars_that_are_not_the_locks_are_refused(tmp_path, bars):
     bars.to_csv(tmp_path / "prices.csv", index=False)
     market = Csv(source="csv", path=tmp_path / "prices.csv")
     paths = {"bars": tmp_path / "bars.parquet", "lock": tmp_path / "data.lock.json"}
     rest = {
-        "test_start": TEST_START,
+        "test_start": (TEST_START,),
         "turbulence_days": 60,
         "settings": FOLDS,
         "diff": tmp_path / "d.json",

@@ -94,7 +94,9 @@ def test_a_status_is_named_with_ticker_and_days_after_four_attempts(server, tmp_
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_is_named_after_the_client_has_tried_another_cookie(server, tmp_path, status):
     server.fault = of_bars(Answer(status, '{"finance": {"result": null, "error": {"code": "Unauthorized"}}}'))
-    assert f"no bars of AAA from 2020-01-01 to 2020-12-31 (status {status})" in refused(tmp_path)
+    said = refused(tmp_path)
+    assert f"Yahoo refuses bars of AAA from 2020-01-01 to 2020-12-31 (status {status})" in said
+    assert "spelling" not in said
 
 
 def test_a_passing_fault_is_waited_for(server, tmp_path):
@@ -121,12 +123,17 @@ def test_a_page_in_place_of_bars_is_refused(server, tmp_path):
         '{"chart": {"result": [{"meta": {}, "indicators": {"quote": [{}]}}], "error": null}}',
         "{}",
         "not json",
-        "",
     ],
 )
 def test_an_answer_without_bars_is_an_error(server, tmp_path, body):
     server.fault = of_bars(Answer(200, body))
     assert "no bars of AAA from 2020-01-01 to 2020-12-31" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(("status", "body", "said"), [(200, "", "200 and not a word"), (999, "busy", "999 (busy)")])
+def test_an_answer_that_says_nothing_is_no_misspelt_ticker(server, tmp_path, status, body, said):
+    server.fault = of_bars(Answer(status, body))
+    assert f"Yahoo answered with status {said} for AAA from 2020-01-01 to 2020-12-31" in refused(tmp_path)
 
 
 def test_an_empty_frame_is_an_error(server, tmp_path):

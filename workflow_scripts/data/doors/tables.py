@@ -189,7 +189,10 @@ def _sniff(name: str, content: bytes) -> tuple[str, int]:
 
 def _split(lines: list[str], delimiter: str) -> list[list[str]]:
     """Return the cells of each line; a line alone, since a quotation that one leaves open would swallow the next."""
-    return [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+    try:
+        return [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+    except csv.Error as error:
+        raise NoTableError(f"no table of columns: {error}") from None
 
 
 def _ragged(name: str, content: bytes, delimiter: str, header: int, width: int, reason: str) -> str:

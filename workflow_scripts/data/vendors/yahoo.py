@@ -29,7 +29,8 @@ from workflow_scripts.workflow.files import first_line
 
 ADDRESS = "YAHOO_FINANCE_URL"
 PRICES = {"Open": "open", "High": "high", "Low": "low", "Close": "close"}
-PASSING = (429, 500, 502, 503, 504)
+PASSING = (429, 500, 502, 503, 504, 999)
+REFUSED = (401, 403)  # after which yfinance tries another cookie by itself
 
 
 def fetch_yahoo(
@@ -88,6 +89,11 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
     except _RefusedError as error:
         raise ConnectionError(f"{error} for {asked}; run again later: the tickers that came are kept") from None
     except Exception as error:  # yfinance raises whatever its parsing met, from KeyError to AttributeError
+        if session.status in REFUSED:
+            raise ConnectionError(
+                f"Yahoo refuses bars of {asked} (status {session.status}): it has its days; run again later: the "
+                "tickers that came are kept"
+            ) from None
         raise ValueError(
             f"Yahoo has no bars of {asked} (status {session.status}): {type(error).__name__}: "
             f"{excerpt(first_line(error))}; check the spelling (BRK-B, not BRK.B) and the days"
@@ -136,6 +142,8 @@ class _Session(curl.Session):  # type: ignore[misc]
             self.status = answer.status_code
             if self.status in PASSING:
                 raise _RefusedError(f"Yahoo answered with status {self.status} ({excerpt(answer.text)})")
+            if not answer.text.strip():
+                raise _RefusedError(f"Yahoo answered with status {self.status} and not a word")
             if answer.text.lstrip()[:1] == "<":
                 raise _RefusedError(f"Yahoo answered with status {self.status} and a page: {excerpt(answer.text)!r}")
             return answer

@@ -129,3 +129,13 @@ def test_naming_the_files_and_the_keys_takes_no_pandas(request):
     command = [sys.executable, "-c", show]
     read = subprocess.run(command, cwd=request.config.rootpath, capture_output=True, text=True, check=True).stdout
     assert {"pandas", "pyarrow", "numpy"} & set(read.split()) == set()
+
+
+def test_a_text_of_one_endless_line_is_no_table(tmp_path):
+    (tmp_path / "prices.csv").write_text('"' + "x" * 200_000, encoding="utf-8")
+    with pytest.raises(ValueError, match="no table of columns: field larger than field limit"):
+        read_door(tmp_path / "prices.csv")
+    (tmp_path / "prices.csv").rename(tmp_path / "notes.txt")
+    for ticker in ("AAA", "BBB"):
+        (tmp_path / f"{ticker}.csv").write_text(ONE.format(close=10), encoding="utf-8")
+    assert read_door(tmp_path).unread == ("notes.txt",)
