@@ -226,9 +226,10 @@ def _flat(features: Features) -> NDArray[np.float64]:
 
 
 def _spelled(dates: pd.DatetimeIndex) -> NDArray[np.str_]:
-    """Return dates in ISO 8601, with their time where a bar is shorter than a day."""
-    daily = bool((dates == dates.normalize()).all())
-    return np.asarray(dates.strftime("%Y-%m-%d" if daily else "%Y-%m-%dT%H:%M"), dtype=np.str_)
+    """Return dates in ISO 8601, with their time, as far as it counts, where a bar is shorter than a day."""
+    forms = {"%Y-%m-%d": dates.normalize(), "%Y-%m-%dT%H:%M": dates.floor("min")}
+    form = next((form for form, rounded in forms.items() if (dates == rounded).all()), "%Y-%m-%dT%H:%M:%S")
+    return np.asarray(dates.strftime(form), dtype=np.str_)
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,11 @@ class Settings(BaseModel):
         """Pydantic takes true for 1."""
         for key, value in values.items() if isinstance(values, Mapping) else ():
             field = cls.model_fields.get(key)
-            if isinstance(value, bool) and field is not None and "bool" not in str(field.annotation):
-                raise SettingError((key,), f"{str(value).lower()} is not a number or a text")
+            if field is None or any(kind in str(field.annotation) for kind in ("bool", "Any")):
+                continue
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, bool):
+                    raise SettingError((key,), f"{str(one).lower()} is not a number or a text")
         return values
 
     @classmethod

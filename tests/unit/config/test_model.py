@@ -105,6 +105,7 @@ def change(config, path, value):
             {"action_mode": "shares", "action_scale": 0.05},
             "config.yaml, markets.toy.action_scale: the largest action, 0.05, is less than 0.1, below which",
         ),
+        ("seeds/tuning", [True, 2], "config.yaml, seeds.tuning: true is not a number or a text"),
         ("training/device", "tpu", "config.yaml, training.device: 'tpu' is not one of auto, cpu or cuda"),
     ],
 )

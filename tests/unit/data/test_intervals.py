@@ -12,7 +12,7 @@ from workflow_scripts.data.bars import read_bars, write_bars
 from workflow_scripts.data.download_bars import download_bars
 from workflow_scripts.data.fold_files import read_fold, write_fold
 from workflow_scripts.data.folds import day_starts, sealed_fold
-from workflow_scripts.data.market_folds import folds_of_market
+from workflow_scripts.data.market_folds import folds_of_market, sealed_of_market
 from workflow_scripts.data.markets import load_market
 from workflow_scripts.data.memberships import mark_members
 from workflow_scripts.data.revisions import compare_bars
@@ -262,3 +262,10 @@ def test_two_exchanges_are_not_laid_on_each_other_by_their_clocks(tmp_path):
     with pytest.raises(ValueError, match=r"2024-03-07 the clock of 7203 is \+9 h .* AAPL is -5 h .* timezone: UTC"):
         load_market(market(tmp_path))
     assert len(load_market(market(tmp_path, timezone="UTC", missing="hold", universe="available")).bars)
+
+
+def test_stamps_at_the_last_second_of_a_bar_keep_their_seconds(tmp_path):
+    moments = stamps("2024-01-02", 40) + pd.Timedelta(minutes=59, seconds=59)
+    features = MarketFeatures.of(load_market(market(write_closes(tmp_path / "bars.csv", moments))).bars, 60)
+    data, _ = sealed_of_market(features, "2024-02-12", 1)
+    assert pd.DatetimeIndex(data.validation.dates).isin(moments).all()
