@@ -124,6 +124,11 @@ def default_trial(scores: Sequence[Score], default: Mapping[str, object]) -> Sco
     return None
 
 
+def others_than_default(scores: Sequence[Score], default: Mapping[str, object]) -> int:
+    """Return how many trials could have been the one that is best beyond the default, at least one."""
+    return max(1, sum(score.configuration != default for score in scores))
+
+
 def gap(best: Score | None, reference: Score | None, others: Sequence[Score], count: int) -> Gap:
     """Return by how much the best of ``count`` trials lies beyond a reference.
 
@@ -173,8 +178,8 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
         defaults = [
             trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, rival.default)) is not None
         ]
-        tried = sum(score.configuration != sweep.default for score in sweep.scores)
-        beyond_default = gap(best, defaults[0] if defaults else None, full, max(tried, 1))
+        tried = others_than_default(sweep.scores, sweep.default)
+        beyond_default = gap(best, defaults[0] if defaults else None, full, tried)
         beyond_random = Gap()
         if search is not None:
             # Two choices, of which the one among more trials strays further.

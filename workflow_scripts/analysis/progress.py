@@ -11,7 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from workflow_scripts.analysis.leaderboard import Gap, default_trial, gap, incumbent, reach_of_incumbent
+from workflow_scripts.analysis.leaderboard import (
+    Gap,
+    default_trial,
+    gap,
+    incumbent,
+    others_than_default,
+    reach_of_incumbent,
+)
 from workflow_scripts.sweeps.history import Score, at_full_budget, read_score
 from workflow_scripts.sweeps.objectives import beside_each_other
 from workflow_scripts.workflow.files import read_json
@@ -256,7 +263,7 @@ class Results:
             rounds,
             best,
             reach_of_incumbent(scores) if best else None,
-            gap(best, rival, at_full_budget(scores), len(scores)) if rival else None,
+            gap(best, rival, at_full_budget(scores), others_than_default(scores, default)) if rival else None,
             scores[0].objective if scores else "",
             min(len(ends), plan.backtest_runs) if plan else len(ends),
             plan.backtest_runs if plan else None,

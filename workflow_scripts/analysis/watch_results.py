@@ -175,8 +175,8 @@ def headline(progress: Progress, now: float) -> Text:
         said += f", {progress.runs_a_minute:.2g} end per minute" if progress.runs_a_minute else ""
         said += f", about {spell(progress.seconds_left)} left" if progress.seconds_left else ""
     else:
-        left = [sweep.runs_left for sweep in progress.sweeps]
-        said = "all trainings have ended" if all(each == 0 for each in left) else "no training goes on"
+        left = [sweep.runs_left for sweep in progress.sweeps if sweep.runs_left is not None]
+        said = "all trainings have ended" if left and not any(left) else "no training goes on"
         said += f"; the last one ended at {clock(progress.last_change)}" if progress.last_change else ""
     return Text(f"{clock(now)}  {said}", style="bold")
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from workflow_scripts.analysis.progress import Plan, Results, error_of, words
-from workflow_scripts.analysis.watch_results import Page, curve, picture, watch_results
+from workflow_scripts.analysis.progress import Plan, Progress, Results, SweepProgress, error_of, words
+from workflow_scripts.analysis.watch_results import Page, curve, headline, picture, watch_results
 from workflow_scripts.analysis.write_report import write_report
 from workflow_scripts.sweeps.history import Score, write_score
 from workflow_scripts.workflow.files import write_json
@@ -317,3 +317,12 @@ def test_a_look_at_the_shipped_sweep_every_five_seconds_takes_less_than_a_hundre
     for _ in range(looks):
         shown(results.look())
     assert (process_time() - began) / looks < 0.01 * 5
+
+
+def test_a_sweep_that_no_file_plans_keeps_nothing_from_having_ended():
+    """As that of an ablation, whose configuration is another."""
+    ended, unplanned = (
+        SweepProgress("a", "", [], None, None, None, "", done, runs, None) for done, runs in ((3, 3), (2, None))
+    )
+    for sweeps, said in (([ended, unplanned], "all trainings have ended"), ([unplanned], "no training goes on")):
+        assert said in headline(Progress(sweeps, [], [], [], None, None, None), 0.0).plain
