@@ -245,4 +245,5 @@ def test_a_truncated_manifest_is_named_before_anything_runs(finished, tmp_path):
     damaged_copy(finished, Path(SWEEP) / "round_1/proposals.json", toy.folder, 300)
     done = toy.snakemake("-n")
     assert done.returncode != 0
-    assert "round_1/proposals.json is no manifest of a round (Unterminated" in done.stdout
+    assert "round_1/proposals.json is no manifest of a round (" in done.stdout
+    assert "restore it, or delete the rounds from this one on" in done.stdout
