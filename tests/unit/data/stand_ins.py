@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -150,11 +151,17 @@ def alpaca(table: dict[str, pd.DataFrame]) -> Any:
     return serve(answer)
 
 
-def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0, granularity: str = "1d") -> Any:
+def yahoo(
+    table: dict[str, pd.DataFrame],
+    dividend_factor: float = 1.0,
+    granularity: str = "1d",
+    zones: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
     """Serve ``/v8/finance/chart/TICKER``, the cookie and the crumb as Yahoo does.
 
     ``dividend_factor`` is what a later dividend takes from the adjusted close of every day but the last; Yahoo
-    has no adjusted close of bars shorter than a day.
+    has no adjusted close of bars shorter than a day. The table is on New York's clock; ``zones`` are those of other
+    exchanges.
     """
 
     def answer(path: str, query: dict[str, str], headers: Mapping[str, str]) -> tuple[int, str]:
@@ -178,7 +185,7 @@ def yahoo(table: dict[str, pd.DataFrame], dividend_factor: float = 1.0, granular
             "currency": "USD",
             "symbol": ticker,
             "instrumentType": "EQUITY",
-            "exchangeTimezoneName": NEW_YORK,
+            "exchangeTimezoneName": zones.get(ticker, NEW_YORK),
             "timezone": "EST",
             "gmtoffset": -18000,
             "regularMarketTime": int(seconds[-1]),

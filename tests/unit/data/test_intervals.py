@@ -220,7 +220,7 @@ def test_yahoo_is_asked_for_the_interval_and_says_that_dividends_are_not_in_it(m
 
     YfData.cache_get.cache_clear()
     table = table_of_hours(["AAA", "BBB", "^VIX"], "2024-03-07", 4)
-    with yahoo(table, granularity="1h") as server:
+    with yahoo(table, granularity="1h", zones={"^VIX": "America/Chicago"}) as server:
         monkeypatch.setenv("YAHOO_FINANCE_URL", server.address)
         keys = {"source": "yahoo", "tickers": ["AAA", "BBB"], "start": "2024-03-07", "end": "2024-03-11"}
         download_bars(source_of({**keys, "interval": "1h"}), tmp_path / "bars.parquet", tmp_path / "data.lock.json")
@@ -231,7 +231,10 @@ def test_yahoo_is_asked_for_the_interval_and_says_that_dividends_are_not_in_it(m
     bars = read_bars(tmp_path / "bars.parquet")
     moments = stamps("2024-03-07", 3)
     assert bars["date"].unique().tolist() == moments.as_unit("ns").tolist()
-    np.testing.assert_allclose(bars.loc[bars["ticker"] == "BBB", "close"], table["BBB"]["close"].iloc[: 3 * 7])
+    own = bars[bars["ticker"] == "BBB"]
+    np.testing.assert_allclose(own["close"], table["BBB"]["close"].iloc[: 3 * 7])
+    # Chicago's clock says 8:30 when New York's says 9:30, and a bar has the volatility of its own hour.
+    np.testing.assert_allclose(own["volatility:^VIX"], table["^VIX"]["close"].iloc[: 3 * 7])
 
 
 def test_a_daily_volatility_beside_hours_is_that_of_the_day_before(tmp_path):

@@ -16,6 +16,7 @@ import yfinance
 from curl_cffi import requests as curl
 
 from workflow_scripts.data.bars import as_dates
+from workflow_scripts.data.periods import DAILY, Interval
 from workflow_scripts.data.vendors.downloads import (
     PAUSE_SECONDS,
     RETRIES,
@@ -38,9 +39,10 @@ def fetch_yahoo(
 ) -> pd.DataFrame:
     """Return bars (date, ticker, open, high, low, close, volume), adjusted for splits and, where daily, dividends.
 
-    A day that Yahoo sends without prices is a row without them, for the market's policy to judge. The environment
-    variable YAHOO_FINANCE_URL names another address than Yahoo's own, such as a proxy's. Each ticker is kept in
-    ``parts`` as soon as it is whole.
+    Bars shorter than a day are all on the clock of the first ticker's exchange: New York's where Chicago's ^VIX stands
+    beside its stocks. A day that Yahoo sends without prices is a row without them, for the market's policy to judge.
+    The environment variable YAHOO_FINANCE_URL names another address than Yahoo's own, such as a proxy's. Each ticker is
+    kept in ``parts`` as soon as it is whole.
 
     Raises:
         ConnectionError: no answer, or one with an error's status; the message names status, ticker and days.
@@ -53,15 +55,22 @@ def fetch_yahoo(
     tables = []
     for ticker in query.tickers:
         kept = parts.read(ticker)
-        if kept is None:
+        table = None if kept is None else pd.read_parquet(io.BytesIO(kept))
+        if table is None or "instant" not in table:
             table = _fetch(ticker, query, session, timeout_seconds)
             content = io.BytesIO()
             table.to_parquet(content)
             parts.write(ticker, content.getvalue())
-        else:
-            table = pd.read_parquet(io.BytesIO(kept))
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    clock = None if query.interval == DAILY else tables[0].attrs["zone"]
+    return pd.concat([_dated(table, clock, query.interval) for table in tables], ignore_index=True)
+
+
+def _dated(table: pd.DataFrame, clock: str | None, interval: Interval) -> pd.DataFrame:
+    """Return bars with their dates on a clock; without one on that of their own exchange, whose day a bar has."""
+    there = pd.DatetimeIndex(table["instant"]).tz_convert(clock or table.attrs["zone"]).tz_localize(None)
+    dates = as_dates(pd.Series(there, table.index), interval)
+    return table.drop(columns="instant").assign(date=dates)[["date", *table.columns.drop("instant")]]
 
 
 @cache
@@ -103,9 +112,10 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
     # All four by one factor, so that open and close stay within [low, high] to the last bit.
     factor = frame["Adj Close"] / frame["Close"]
     table = pd.DataFrame({name: frame[column] * factor for column, name in PRICES.items()})
-    moments = pd.Series(pd.DatetimeIndex(frame.index).tz_localize(None), frame.index)
-    table.insert(0, "date", as_dates(moments, query.interval))
+    moments = pd.DatetimeIndex(frame.index)
+    table.insert(0, "instant", moments.tz_convert("UTC"))
     table.insert(1, "ticker", ticker)
+    table.attrs["zone"] = str(moments.tz)
     return table.assign(volume=frame["Volume"].astype("float64")).reset_index(drop=True)
 
 
