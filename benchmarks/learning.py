@@ -3,8 +3,9 @@
 Each is the pipeline's own: shipped search space, `snakemake`, sealed backtest of the default configuration and of the
 incumbent on eight unseen years, beside the benchmark and an oracle. ``python benchmarks/learning.py`` writes
 ``benchmarks/learning.json``, anew with every figure, and prints a table; ``--agents``, ``--markets``, ``--trials`` and
-``--folds`` take less, ``--search-space ppo_plan`` takes the seed plan's space. PPO's four sweeps need half an hour
-on one core, those of each off-policy agent some hours. A run that was stopped goes on where it was.
+``--folds`` take less, ``--tuning-seeds 2`` judges each trial twice, ``--search-space ppo_plan`` takes the plan's space.
+PPO's four sweeps need half an hour on one core, those of each off-policy agent some hours. A run that was stopped
+goes on where it was.
 """
 
 import json
@@ -33,7 +34,7 @@ FOLDER = Path(tempfile.gettempdir()) / "foldsweep_learning"
 MARKETS = {"strong": 0.0015, "medium": 0.0007, "weak": 0.0004, "noise": 0.0}
 DAYS, DAYS_BEFORE_TEST = 6000, 4000
 FOLDS = {"count": 2, "train_days": 2000, "validation_days": 500, "purge_days": 5}
-SEEDS = {"tuning": [0], "final": [100, 101, 102, 103, 104]}
+FINAL_SEEDS = [100, 101, 102, 103, 104]
 ROUND_SIZE = 5
 AGENTS = ("ppo", "a2c", "ddpg", "td3", "sac", "modsac")
 BUDGET = 12_800
@@ -44,6 +45,7 @@ def main(
     markets: tuple[str, ...] = tuple(MARKETS),
     trials: int = 40,
     folds: int = FOLDS["count"],
+    tuning_seeds: int = 1,
     search_space: str | None = None,
     folder: Path = FOLDER,
 ) -> None:
@@ -54,6 +56,7 @@ def main(
         markets: markets to look at, by what is planted.
         trials: trials of a sweep, the default configuration among them.
         folds: folds that judge a trial.
+        tuning_seeds: seeds that judge it on each fold.
         search_space: another one than the agent's own, whose figures stand apart.
         folder: where the sweeps' results are kept.
 
@@ -63,7 +66,9 @@ def main(
     for agent in agents:
         for market in markets:
             of_agent = known.setdefault(rows[agent], {})
-            of_agent.setdefault("markets", {})[market] = learn(agent, market, trials, folds, folder, search_space)
+            of_agent.setdefault("markets", {})[market] = learn(
+                agent, market, trials, folds, folder, search_space, tuning_seeds
+            )
             of_agent |= summary(of_agent["markets"])
             known["machine"] = machine()
             RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
@@ -71,13 +76,19 @@ def main(
 
 
 def learn(
-    agent: str, market: str, trials: int, folds: int, folder: Path, search_space: str | None = None
+    agent: str,
+    market: str,
+    trials: int,
+    folds: int,
+    folder: Path,
+    search_space: str | None = None,
+    tuning_seeds: int = 1,
 ) -> dict[str, Any]:
     """Run a sweep of an agent on a market in a folder, and return its figures."""
     sweep = "_".join(filter(None, (agent, search_space, market)))
     config = folder / f"{sweep}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
-    settings = settings_of(sweep, agent, market, trials, folds)
+    settings = settings_of(sweep, agent, market, trials, folds, tuning_seeds)
     if search_space:
         settings["sweeps"][sweep]["search_space"] = search_space
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -85,7 +96,7 @@ def learn(
     return figures_of(folder / "results", sweep, market)
 
 
-def settings_of(sweep: str, agent: str, market: str, trials: int, folds: int) -> dict[str, Any]:
+def settings_of(sweep: str, agent: str, market: str, trials: int, folds: int, tuning_seeds: int = 1) -> dict[str, Any]:
     """Return the config.yaml of a sweep."""
     strength = MARKETS[market]
     days = pd.bdate_range(FIRST_DAY, periods=DAYS)
@@ -93,7 +104,7 @@ def settings_of(sweep: str, agent: str, market: str, trials: int, folds: int) ->
     return {
         "markets": {market: law | {"days": DAYS, "test_start": f"{days[DAYS_BEFORE_TEST]:%Y-%m-%d}"}},
         "folds": FOLDS | {"count": folds},
-        "seeds": SEEDS,
+        "seeds": {"tuning": list(range(tuning_seeds)), "final": FINAL_SEEDS},
         "backtest": {"top": 1},
         "sweeps": {
             sweep: {
