@@ -70,25 +70,29 @@ def check_verdict(results: tyro.conf.Positional[Path] = Path("results"), sweeps:
 def _disagreements(folder: Path, root: Path) -> Iterator[str]:
     verdict = read_json(folder / "verdict.json")
     parts = verdict.get("windows", [verdict])
+    windows = []
     for part in parts:
-        yield from _of_sweep(root / SWEEP.format(sweep=part["sweep"]), part["market"], root)
-    windows = [_window(part["sweep"], part["market"], verdict["market"], root) for part in parts]
+        sweep, market = part["sweep"], part["market"]
+        scores = counted_scores(root / SWEEP.format(sweep=sweep))
+        benchmarks = _benchmarks(scores, market, root)
+        yield from _of_sweep(root / SWEEP.format(sweep=sweep), scores, benchmarks)
+        windows.append(_window(sweep, market, verdict["market"], scores, benchmarks, root))
     yield from together([window.openings for window in windows]).problems
     environment = EnvironmentSettings.of(verdict["benchmark"]["environment"])
     anew = judge(windows, environment, verdict["trials_counted"], verdict["confidence"], verdict["resamples"])
     yield from _of_numbers(folder / "verdict.json", {key: verdict.get(key) for key in anew}, anew)
 
 
-def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
+def _window(sweep: str, market: str, whole: str, scores: list[Path], benchmarks: list[Path], root: Path) -> Window:
     """Return what the files of a sweep say of its test days."""
-    backtest, scores = root / BACKTEST.format(sweep=sweep), counted_scores(root / SWEEP.format(sweep=sweep))
+    backtest = root / BACKTEST.format(sweep=sweep)
     return read_window(
         sweep,
         market,
         scores,
         [path / "returns.parquet" for path in counted_backtest(root / SWEEP.format(sweep=sweep))],
         [path for name in (*BASELINES, "index") if (path := backtest / name / "returns.parquet").exists()],
-        _benchmarks(scores, market, root),
+        benchmarks,
         root / PREREGISTRATION.format(sweep=sweep),
         root / OPENINGS.format(market=whole),
         root / f"{FEATURES}.json".format(market=market),
@@ -96,18 +100,22 @@ def _window(sweep: str, market: str, whole: str, root: Path) -> Window:
 
 
 def _benchmarks(scores: list[Path], market: str, root: Path) -> list[Path]:
-    """Return what the baselines earned on the validation days of each fold that judged trials."""
+    """Return what the baselines earned on the validation days of each fold that judged trials.
+
+    Raises:
+        FileNotFoundError: there is nothing of it.
+
+    """
     judging = {str(run["fold"]) for path in scores for run in read_score(path).runs}
     found = folders(BASELINE_RETURNS, root, market=market)
-    return [path for path in found if path.stem.removeprefix("fold_") in judging]
-
-
-def _of_sweep(folder: Path, market: str, root: Path) -> Iterator[str]:
-    """Yield what below a sweep's folder does not follow from the returns."""
-    paths = counted_scores(folder)
-    benchmarks = _benchmarks(paths, market, root)
-    if not benchmarks:
+    kept = [path for path in found if path.stem.removeprefix("fold_") in judging]
+    if not kept:
         raise FileNotFoundError(f"the baselines' returns are lost, {BASELINE_RETURNS.format(market=market, fold='*')}")
+    return kept
+
+
+def _of_sweep(folder: Path, paths: list[Path], benchmarks: list[Path]) -> Iterator[str]:
+    """Yield what below a sweep's folder does not follow from the returns."""
     scores: list[Score] = []
     for path in paths:
         kept = read_score(path)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from workflow_scripts.analysis.windows import ENSEMBLES
 from workflow_scripts.workflow.files import read_json
-from workflow_scripts.workflow.paths import BACKTEST_RUN, SWEEP, TRIAL, below, folders, read_back
+from workflow_scripts.workflow.paths import BACKTEST_RUN, PREREGISTRATION, SWEEP, TRIAL, below, folders, read_back
 
 
 def counted_scores(sweep: Path) -> list[Path]:
@@ -28,10 +28,10 @@ def counted_scores(sweep: Path) -> list[Path]:
 
 def counted_backtest(sweep: Path) -> list[Path]:
     """Return the folders of a sweep's runs on the test days: of the candidates and seeds of its preregistration."""
-    runs = folders(below(BACKTEST_RUN, SWEEP), sweep)
-    if not (sweep / "preregistration.json").exists():
+    runs, preregistration = folders(below(BACKTEST_RUN, SWEEP), sweep), sweep / below(PREREGISTRATION, SWEEP)
+    if not preregistration.exists():
         return runs
-    stated = read_json(sweep / "preregistration.json")
+    stated = read_json(preregistration)
     members = stated.get("ensemble", 1)
     seeds = {name: set(stated["seeds"]) for name in stated["candidates"]}
     if members > 1:

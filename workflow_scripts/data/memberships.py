@@ -60,8 +60,8 @@ def available(bars: pd.DataFrame) -> pd.DataFrame:
 
 def within_bars(universe: pd.DataFrame, bars: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return memberships that begin and end with their tickers' bars at the latest, and which were longer."""
-    own = bars.groupby("ticker")["date"].agg(["min", "max"]).reindex(universe["ticker"]).set_axis(universe.index)
-    first, last = (own[end].dt.normalize() for end in ("min", "max"))
+    own = available(bars).set_index("ticker").reindex(universe["ticker"]).set_axis(universe.index)
+    first, last = (own[end].dt.normalize() for end in ("from", "to"))
     days = bars["date"].dt.normalize()
     longer = (universe["from"].clip(lower=days.min()) < first) | (universe["to"].clip(upper=days.max()) > last)
     said = [

@@ -76,15 +76,10 @@ def read_moments(
     zone = _zone(timezone)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         moments = pd.DatetimeIndex(column.to_pandas())
-        if moments.tz is None:
-            _refuse_idle_zone(table, place, moments, zone)
-            return Moments(_not_to_come(table, moments, np.arange(len(moments)), date_format), "")
         wall = moments.tz_localize(None)
-        utc = moments.tz_convert("UTC").tz_localize(None)
-        _not_to_come(table, utc, np.arange(len(utc)), date_format)
-        _require_clock(table, place, wall, utc, zone, interval)
-        there, how = _on_exchange(table, place, np.arange(len(wall)), wall, utc, zone, interval)
-        return Moments(there, how, _offset(wall, utc) if zone is None and interval != DAILY else None)
+        utc = None if moments.tz is None else moments.tz_convert("UTC").tz_localize(None)
+        _refuse_to_come(table, wall if utc is None else utc, np.arange(len(wall)), date_format)
+        return _settled(table, place, np.arange(len(wall)), wall, utc, zone, interval)
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         column = column.cast(pa.int64(), safe=False).cast(pa.string())
     if not pa.types.is_string(column.type):
@@ -102,19 +97,35 @@ def read_moments(
             f"{table.at(int(first[one]))}: the date {texts[one]!r} is of the year {wall[one].year}, which no bar is "
             f"of: mend the row, or {KEY}"
         )
-    _not_to_come(table, wall if instants is None else instants, first, date_format)
+    _refuse_to_come(table, wall if instants is None else instants, first, date_format)
+    distinct = _settled(table, place, first, wall, instants, zone, interval)
+    offset = None if distinct.offset is None else distinct.offset[codes]
+    return Moments(distinct.wall[codes], ", ".join(filter(None, [how, distinct.how])), offset)
+
+
+def _settled(
+    table: Table,
+    place: int,
+    first: Any,
+    wall: pd.DatetimeIndex,
+    instants: pd.DatetimeIndex | None,
+    zone: ZoneInfo | None,
+    interval: Interval,
+) -> Moments:
+    """Return stamps on the exchange's clock; those without a zone are on it already.
+
+    Raises:
+        ValueError: a day or a clock depends on a zone that nobody names, or ``timezone`` says nothing of the stamps.
+
+    """
     if instants is None:
         _refuse_idle_zone(table, place, wall, zone)
-        return Moments(wall[codes], how)
+        return Moments(wall, "")
     _require_clock(table, place, wall, instants, zone, interval)
-    there, said = _on_exchange(table, place, first, wall, instants, zone, interval)
-    offset = _offset(wall, instants)[codes] if zone is None and interval != DAILY else None
-    return Moments(there[codes], ", ".join(filter(None, [how, said])), offset)
-
-
-def _offset(wall: pd.DatetimeIndex, instants: pd.DatetimeIndex) -> NDArray[np.float64]:
-    """Return the minutes by which clocks are ahead of UTC."""
-    return np.asarray((wall - instants) / pd.Timedelta(minutes=1), dtype=np.float64)
+    there, how = _on_exchange(table, place, first, wall, instants, zone, interval)
+    if zone is not None or interval == DAILY:
+        return Moments(there, how)
+    return Moments(there, how, np.asarray((wall - instants) / pd.Timedelta(minutes=1), dtype=np.float64))
 
 
 def _refuse_idle_zone(table: Table, place: int, wall: pd.DatetimeIndex, zone: ZoneInfo | None) -> None:
@@ -128,13 +139,8 @@ def _refuse_idle_zone(table: Table, place: int, wall: pd.DatetimeIndex, zone: Zo
         )
 
 
-def _not_to_come(table: Table, moments: pd.DatetimeIndex, first: Any, date_format: str | None) -> pd.DatetimeIndex:
-    """Return moments, none of which is later than a day from now.
-
-    Raises:
-        ValueError: one is; names file, row and day.
-
-    """
+def _refuse_to_come(table: Table, moments: pd.DatetimeIndex, first: Any, date_format: str | None) -> None:
+    """Refuse moments later than a day from now."""
     now = pd.Timestamp.now("UTC").tz_localize(None)
     to_come = np.flatnonzero(moments > now + pd.Timedelta(days=1))
     if len(to_come):
@@ -144,7 +150,6 @@ def _not_to_come(table: Table, moments: pd.DatetimeIndex, first: Any, date_forma
             f"{table.at(int(first[one]))}: {moments[one]:%Y-%m-%d} is to come, today is {now:%Y-%m-%d}: mend the row"
             f"{two_digits}"
         )
-    return moments
 
 
 def _zone(timezone: str | None) -> ZoneInfo | None:

@@ -143,6 +143,8 @@ def _refuse_several_clocks(frame: pd.DataFrame, where: Callable[[int], str]) -> 
 
     On the days on which a zone sets its clocks, twice a year, it has two offsets by itself.
     """
+    if frame["offset"].isna().all():  # the day is all that counts, or no zone or timezone says it
+        return
     days = frame["moment"].dt.normalize()
     several = frame["offset"].groupby(days).transform("nunique") > 1
     if days[several].nunique() <= 1 + days.nunique() // 100:

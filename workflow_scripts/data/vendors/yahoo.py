@@ -100,8 +100,8 @@ def _fetch(ticker: str, query: Query, session: "_Session", timeout_seconds: floa
     except Exception as error:  # yfinance raises whatever its parsing met, from KeyError to AttributeError
         if session.status in REFUSED:
             raise ConnectionError(
-                f"Yahoo refuses bars of {asked} (status {session.status}): it has its days; run again later: the "
-                "tickers that came are kept"
+                f"Yahoo refuses bars of {asked} (status {session.status}); run again later: the tickers that came are "
+                "kept"
             ) from None
         raise ValueError(
             f"Yahoo has no bars of {asked} (status {session.status}): {type(error).__name__}: "

@@ -25,7 +25,7 @@ from workflow_scripts.training.run.devices import CPU, Device, compute_in_bfloat
 from workflow_scripts.training.run.memory import memory_shortage
 from workflow_scripts.training.run.runs import Run, out_of_memory_is_a_failure
 from workflow_scripts.training.run.threads import pin_threads
-from workflow_scripts.workflow.code_digest import PACKAGE, code_digest
+from workflow_scripts.workflow.code_digest import code_digest
 
 PROGRESS_LINES = 10
 SNAPSHOTS = 8
@@ -113,10 +113,7 @@ def _key_of(run: Run) -> Callable[[], str]:
     A run that is neither resumed nor saved need not read all its data for it.
     """
     codes = [code_digest("training.run.train")]
-    for kind in type(run.phases[-1].agent).__mro__:
-        if issubclass(kind, Agent):
-            shipped = kind.__module__.startswith(f"{PACKAGE}.")
-            codes.append(code_digest(kind.__module__.partition(".")[2] if shipped else kind.__module__))
+    codes += [code_digest(kind.__module__) for kind in type(run.phases[-1].agent).__mro__ if issubclass(kind, Agent)]
     settings = run.environment.model_dump(), run.training.on_results()
     return cache(lambda: checkpoint_key(run.trial.to_dict(), _digest(run.data), run.seed, *settings, codes))
 
