@@ -93,7 +93,13 @@ PLANTED = {
             "round_size": 4,
             "budget": 12800,
             # The default, and three that learn less in as many steps, so that the incumbent is the default.
-            "configurations": [{}, {"learning_rate": 1e-5}, {"learning_rate": 2e-5}, {"learning_rate": 4e-5}],
+            "configurations": [
+                {},
+                *(
+                    {"learning_rate": rate, "batch_size": 1024, "repeat_times": 4, "horizon_len": 256}
+                    for rate in (1e-4, 2e-4, 4e-4)
+                ),
+            ],
         }
     },
     "search_spaces": {},
