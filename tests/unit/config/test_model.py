@@ -124,16 +124,24 @@ def read(config, folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("base", "lacks"), [("on_policy:OnPolicy", "lacks objective"), ("off_policy:OffPolicy", "lacks learner")]
+    ("key", "base", "lacks"),
+    [
+        ("agent", "training.agents.kinds.on_policy:OnPolicy", "objective"),
+        ("agent", "training.agents.kinds.off_policy:OffPolicy", "learner"),
+        ("optimizer", "sweeps.optimizers.base:Optimizer", "propose and schedule"),
+        ("optimizer", "sweeps.optimizers.base:EqualRounds", "propose"),
+        ("optimizer", "sweeps.hyperband:Hyperband", "propose"),
+    ],
 )
-def test_an_own_agent_that_lacks_what_it_learns_by_is_one_line(tmp_path, monkeypatch, base, lacks):
+def test_a_class_of_ones_own_that_lacks_what_it_works_by_is_one_line(tmp_path, monkeypatch, key, base, lacks):
     module, _, kind = base.partition(":")
-    source = f"from workflow_scripts.training.agents.kinds.{module} import {kind}\n\n\nclass Bare({kind}):\n    pass\n"
-    (tmp_path / f"bare_{module}.py").write_text(source)
+    name = f"bare_{kind.lower()}"
+    source = f"from workflow_scripts.{module} import {kind}\n\n\nclass Bare({kind}):\n    pass\n"
+    (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     config = copy.deepcopy(CONFIG)
-    next(iter(config["sweeps"].values()))["agent"] = f"bare_{module}:Bare"
-    with pytest.raises(SettingError, match=f"bare_{module}:Bare {lacks}, which each agent defines for itself"):
+    next(iter(config["sweeps"].values()))[key] = f"{name}:Bare"
+    with pytest.raises(SettingError, match=f"{name}:Bare lacks {lacks}, which each {key} defines for itself"):
         read(config, tmp_path, monkeypatch)
 
 

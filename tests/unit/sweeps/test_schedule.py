@@ -2,23 +2,25 @@ import pytest
 from ConfigSpace import ConfigurationSpace, Float
 from dehb import DEHB
 
-from workflow_scripts.sweeps.hyperband import Hyperband, hyperband
-from workflow_scripts.sweeps.optimizers.base import EqualRounds, Round, pairs
+from workflow_scripts.sweeps.hyperband import hyperband
+from workflow_scripts.sweeps.optimizers.base import Round, pairs
+from workflow_scripts.sweeps.optimizers.random import Random
+from workflow_scripts.sweeps.optimizers.smac_hyperband import SmacHyperband
 from workflow_scripts.workflow.model import SettingError
 
 
 def test_most_optimizers_have_rounds_of_one_size():
-    assert EqualRounds(round_size=4, budget=100).schedule(3, 6) == [Round(4, 100, 6)] * 3
+    assert Random(round_size=4, budget=100).schedule(3, 6) == [Round(4, 100, 6)] * 3
 
 
 def test_the_rungs_of_the_plan():
-    rungs = Hyperband(min_budget=100_000, budget=1_000_000).schedule(7, 6)
+    rungs = SmacHyperband(min_budget=100_000, budget=1_000_000).schedule(7, 6)
     first = [(9, 111_111), (3, 333_333), (1, 1_000_000), (3, 333_333), (1, 1_000_000), (3, 1_000_000)]
     assert [(rung.size, rung.budget) for rung in rungs] == [*first, (9, 111_111)]
 
 
 def test_with_runs_as_fidelity_the_lowest_rung_judges_on_a_tenth_of_the_runs():
-    by_runs = Hyperband(fidelity="runs", min_runs=1, eta=10, budget=100)
+    by_runs = SmacHyperband(fidelity="runs", min_runs=1, eta=10, budget=100)
     assert by_runs.schedule(3, 10) == [Round(10, 100, 1), Round(1, 100, 10), Round(2, 100, 10)]
 
 
@@ -33,8 +35,8 @@ def test_with_runs_as_fidelity_the_lowest_rung_judges_on_a_tenth_of_the_runs():
 )
 def test_brackets_without_a_lowest_or_a_full_rung_are_refused(settings, rounds, reason):
     with pytest.raises(SettingError, match=reason):
-        Hyperband(**settings).check(rounds, 6)
-    Hyperband(budget=90, min_budget=10).check(3, 6)
+        SmacHyperband(**settings).check(rounds, 6)
+    SmacHyperband(budget=90, min_budget=10).check(3, 6)
 
 
 def test_the_first_runs_are_all_folds_with_the_first_seed():

@@ -3,6 +3,7 @@
 Snakemake's own process imports the modules of this package: they import heavy packages where they propose.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -119,7 +120,7 @@ class Request:
         return [score for score in self.history if score.round == self.number - 1]
 
 
-class Optimizer(Settings):
+class Optimizer(Settings, ABC):
     """Proposes the trials of a round from the scores of the rounds before.
 
     Each class of this kind has a module of this package, by whose name config.yaml knows it, or is the user's own. Its
@@ -139,6 +140,7 @@ class Optimizer(Settings):
         """Whether trials may go on from runs of the round before, which therefore write their state."""
         return False
 
+    @abstractmethod
     def schedule(self, rounds: int, runs: int) -> list[Round]:
         """Return the rounds of a sweep, all of them known before the first run.
 
@@ -147,7 +149,6 @@ class Optimizer(Settings):
             runs: number of (fold, seed) pairs.
 
         """
-        raise NotImplementedError
 
     def check(self, rounds: int, runs: int) -> None:
         """Check what depends on the number of rounds and runs.
@@ -171,6 +172,7 @@ class Optimizer(Settings):
         """
         return self.model_dump()
 
+    @abstractmethod
     def propose(self, request: Request) -> list[Proposal]:
         """Return the trials of the last of the request's rounds.
 
@@ -180,7 +182,6 @@ class Optimizer(Settings):
             ValueError: no trial of the history has a score.
 
         """
-        raise NotImplementedError
 
 
 class EqualRounds(Optimizer):
