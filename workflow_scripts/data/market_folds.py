@@ -80,9 +80,10 @@ def warn_of_gap(dates: pd.DatetimeIndex, settings: FoldSettings) -> str | None:
     gap = len(days) - end
     if used.anchor == "end" or gap < used.validation_days:
         return None
+    ends, moved = ("fold ends", "it") if used.count == 1 else ("folds end", f"all {used.count}")
     return (
-        f"the folds end on {days[end - 1]:%Y-%m-%d}, {gap:,} days before the test days, and none validates the days in "
-        f"between: take folds.anchor: end, which moves all {used.count} by {gap:,} days, or folds.count: "
+        f"the {ends} on {days[end - 1]:%Y-%m-%d}, {gap:,} days before the test days, and none validates the days in "
+        f"between: take folds.anchor: end, which moves {moved} by {gap:,} days, or folds.count: "
         f"{used.count + gap // used.validation_days}, or let the market start {gap:,} days later"
     )
 

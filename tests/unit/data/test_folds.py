@@ -78,6 +78,8 @@ def test_a_gap_before_the_test_days_in_which_a_fold_finds_room_is_a_warning_with
         "later"
     )
     assert warn_of_gap(days, FoldSettings(anchor="end")) is None
+    assert "the fold ends on 1974-11-06, 11,256 days before" in warn_of_gap(days, FoldSettings(count=1))
+    assert "which moves it by 11,256 days" in warn_of_gap(days, FoldSettings(count=1))
     assert warn_of_gap(days, FoldSettings(count=45)) is None
     assert warn_of_gap(days[: 1769 + 251], settings) is None
     assert "252 days before" in warn_of_gap(days[: 1769 + 252], settings)
