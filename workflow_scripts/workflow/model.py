@@ -1,6 +1,7 @@
 """Settings: typed, bounded, described, checked where they are made; all their other forms are derived from here."""
 
 import math
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -36,23 +37,31 @@ class SettingError(ValueError):
 class Settings(BaseModel):
     """A group of settings. A field states its key once: type, bounds, default, and in ``description`` its meaning.
 
-    Unknown keys are refused, and so are true and false in place of a number; settings do not change once they are made.
+    Unknown keys are refused, and so are true and false in place of a number; a whole number may be written 1e5.
+    Settings do not change once they are made.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_booleans_as_numbers(cls, values: Any) -> Any:
-        """Pydantic takes true for 1."""
-        for key, value in values.items() if isinstance(values, Mapping) else ():
-            field = cls.model_fields.get(key)
-            if field is None or any(kind in str(field.annotation) for kind in ("bool", "Any")):
-                continue
-            for one in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(one, bool):
-                    raise SettingError((key,), f"{str(one).lower()} is not a number or a text")
-        return values
+    def _read_numbers(cls, values: Any) -> Any:
+        """Refuse true, which Pydantic takes for 1, and read 1e5, which it takes for no whole number."""
+        if not isinstance(values, Mapping):
+            return values
+        return {key: cls._as_number(key, value) for key, value in values.items()}
+
+    @classmethod
+    def _as_number(cls, key: str, value: Any) -> Any:
+        kind = str(field.annotation) if (field := cls.model_fields.get(key)) else "Any"
+        if any(other in kind for other in ("bool", "Any")):
+            return value
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(one, bool):
+                raise SettingError((key,), f"{str(one).lower()} is not a number or a text")
+        if "int" not in kind or "str" in kind:
+            return value
+        return [_whole(one) for one in value] if isinstance(value, list | tuple) else _whole(value)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -75,12 +84,16 @@ class Settings(BaseModel):
             SettingError: the value is of the wrong type or out of bounds.
 
         """
-        if isinstance(value, bool) and cls.model_fields[name].annotation is not bool:
-            raise SettingError((name,), f"{str(value).lower()} is not a number or a text")
         try:
-            return _adapter(cls, name).validate_python(value)
+            return _adapter(cls, name).validate_python(cls._as_number(name, value))
         except ValidationError as error:
             raise explained(error, cls).below(name) from None
+
+
+def _whole(value: Any) -> Any:
+    """Return the whole number that a text such as 1e5 spells, which YAML leaves as text; else the value."""
+    spelled = isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE]\+?1?\d", value)
+    return int(number) if spelled and (number := float(value)).is_integer() else value
 
 
 @cache
