@@ -111,6 +111,7 @@ class Screen:
         self.left: TimeLeft | None = None
         self.how_it_ended = ""
         self.whole_log = ""
+        self.report: Path | None = None
         self.has_header = self.stopped = False
         self.bar: Progress | None = None
         self.task = TaskID(0)
@@ -148,6 +149,8 @@ class Screen:
             took, in_full = spell(self.now - self.began), f"; in full: {self.whole_log}" if self.whole_log else ""
             if not self.stopped:
                 self._say(f"done: {several(self.done, 'job')} in {took}{in_full}", GOOD)
+                if self.report is not None:
+                    self._say(f"the report, for a browser: {self.report}")
             else:
                 failed = f", {self.failed} failed" if self.failed else ""
                 self._say(
@@ -272,6 +275,9 @@ class Screen:
             self._show_market(job)
         elif job.rule == "judge_sweep":
             self._show_verdict(job)
+        elif job.rule == "write_report":
+            page = Path(job.log).with_name("report.html")
+            self.report = page if page.exists() else None  # it may have gone to a bucket
 
     def _is_brief(self) -> bool:
         """Whether only the lines are shown that tell most: a pipe keeps every line, and of several sweeps many."""

@@ -13,7 +13,8 @@ def test_a_whole_sweep_is_at_most_sixty_lines_with_one_a_trial(finished):
     places = [found[1] for line in lines if (found := re.match(r"[0-9:]{8}  ppo_smac  (\d/4 +\d +\d) ", line))]
     assert [place.split()[0] for place in places] == ["1/4", "2/4", "3/4", "4/4"]
     assert sorted(place.split()[1:] for place in places) == [["0", "0"], ["0", "1"], ["1", "0"], ["1", "1"]]
-    assert lines[-1].startswith("done: ")
+    assert lines[-2].startswith("done: ")
+    assert lines[-1] == "the report, for a browser: results/report.html"
     assert "\x1b" not in "".join(lines)
 
 

@@ -149,7 +149,7 @@ def gap(best: Score | None, reference: Score | None, others: Sequence[Score], co
         return Gap(reason="the two share no run")
     estimate, luck = float(values[0].mean() - values[1].mean()), luck_of(values)
     if luck is None:
-        return Gap(estimate, reason="one run has no interval")
+        return Gap(estimate, reason="one run")
     if luck.error == 0:
         return Gap(estimate, reason="no two trials differ from run to run")
     interval = reach_beyond_reference(luck, count, CONFIDENCE)

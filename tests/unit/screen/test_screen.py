@@ -108,6 +108,15 @@ def test_a_run_begins_with_what_there_is_to_do_and_ends_with_the_verdict_and_the
     assert not [line for line in lines if "Select jobs" in line or "reason" in line]
 
 
+def test_a_run_that_made_the_report_ends_with_its_path(results):
+    judged = next(fields for fields in recorded("ended") if fields.get("rule_name") == "judge_sweep")
+    written = judged | {"jobid": 21, "rule_name": "write_report", "wildcards": {}, "log": ["results/write_report.log"]}
+    events = [TOLD, *recorded("ended"), written, {"event": "job_finished", "created": written["created"], "job_id": 21}]
+    assert show(events)[-1].startswith("done: 21 jobs in ")
+    Path("results/report.html").touch()
+    assert show(events)[-1] == "the report, for a browser: results/report.html"
+
+
 def test_what_snakemake_says_of_files_that_were_never_there_is_left_out(results):
     said = "Cannot restore results/markets/toy/bars.parquet: no backup found."
     lines = show([{"msg": said, "levelno": logging.WARNING}, {"msg": "yours", "levelno": logging.WARNING}])
