@@ -177,7 +177,10 @@ def check_costs(settings: Mapping[str, Any]) -> None:
     """
     for name, sweep in read_config(settings).sweeps.items():
         agent = sweep.keys.agent
-        planned = sum(each.runs * each.steps for each in sweep_batches(sweep.schedule, sweep.optimizer.continues))
+        planned = sum(
+            each.runs * each.steps
+            for each in sweep_batches(sweep.schedule, sweep.optimizer.continued_rounds(sweep.schedule))
+        )
         wanted = FULL_TRIALS[agent] * sweep.runs * BUDGETS[agent]
         if abs(planned / wanted - 1) > TOLERANCE:
             raise ValueError(f"{name} costs {planned} vector steps, the other sweeps of {agent} {wanted}")

@@ -346,7 +346,9 @@ rule plan:
                         "windows": len(windows),
                         "optimizer": sweep.keys.optimizer,
                         "rounds": [asdict(round_) for round_ in sweep.schedule],
-                        "continues": sweep.optimizer.continues,
+                        "continued_rounds": sweep.optimizer.continued_rounds(
+                            sweep.schedule
+                        ),
                         "default": sweep.default,
                     }
                     for name, windows in settings.judged.items()

@@ -81,7 +81,9 @@ def memory(verb):
 # goes first, so that a round that is through is scored, and the next one proposed, before more of others is trained.
 TURNS = turns(
     {
-        name: sweep_batches(sweep.schedule, sweep.optimizer.continues)
+        name: sweep_batches(
+            sweep.schedule, sweep.optimizer.continued_rounds(sweep.schedule)
+        )
         for name, sweep in settings.sweeps.items()
     }
 )

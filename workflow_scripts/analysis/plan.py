@@ -64,7 +64,7 @@ def plan(
     for name, sweep in asked["sweeps"].items():
         laid, windows = [Round(**round_) for round_ in sweep["rounds"]], sweep["windows"]
         steps = asked["backtest_budget"] or full_budget(laid)
-        rounds, trained = sweep_batches(laid, sweep["continues"]) * windows, asked["trained"] * windows
+        rounds, trained = sweep_batches(laid, sweep["continued_rounds"]) * windows, asked["trained"] * windows
         final = Batch(trained, trained * asked["final_seeds"], steps)
         again = f", before each of {windows} windows of the test days" if windows > 1 else ""
         print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}{again}")

@@ -27,21 +27,21 @@ class Batch:
     steps: int
 
 
-def sweep_batches(rounds: Sequence[Round], continues: bool) -> list[Batch]:
+def sweep_batches(rounds: Sequence[Round], continued: int) -> list[Batch]:
     """Return the runs of each round of a sweep.
 
     A trial that goes on from the round before trains for what is new alone: the steps since, or the runs that the rung
-    below did not have. Where DEHB proposes something new on a higher rung it takes all.
+    below did not have.
 
     Args:
         rounds: the sweep's rounds.
-        continues: whether trials go on from the round before.
+        continued: in how many of them, from the first, trials go on from the round before.
 
     """
     batches = []
     for number, round_ in enumerate(rounds):
         steps, runs = round_.budget, round_.runs
-        if number and continues and (below := rounds[number - 1]).fidelity < round_.fidelity:
+        if 0 < number < continued and (below := rounds[number - 1]).fidelity < round_.fidelity:
             steps, runs = (steps - below.budget, runs) if below.budget < steps else (steps, runs - below.runs)
         batches.append(Batch(round_.size, round_.size * runs, steps))
     return batches

@@ -13,7 +13,7 @@ from workflow_scripts.workflow.seeds import derive_seed
 def remaining_design(request: Request, initial_design: int) -> list[Configuration]:
     """Return what a round still takes of the initial design, which a first round is filled with."""
     count = initial_design if request.history else max(initial_design, request.size)
-    return initial_points(request.space, count, request.seed)[len(request.history) :][: request.size]
+    return initial_points(request.space, count, request.seed)[request.fresh :][: request.size]
 
 
 def initial_points(space: ConfigurationSpace, count: int, seed: int) -> list[Configuration]:

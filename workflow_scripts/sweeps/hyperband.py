@@ -14,7 +14,11 @@ class Hyperband(Optimizer):
 
     budget: Budget = 6144
     min_budget: int | None = Field(
-        None, ge=1, le=MOST_STEPS, description="vector steps of the lowest rung; needed with `fidelity: steps`"
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="fewest vector steps of a rung, needed with `fidelity: steps`: the lowest rung has budget / eta^k, "
+        "with the largest k that leaves as many",
     )
     eta: int = Field(
         3,
@@ -30,8 +34,8 @@ class Hyperband(Optimizer):
         None,
         ge=1,
         le=10**6,
-        description="runs (fold and seed) that judge a trial of the lowest rung, all folds with the first seed first; "
-        "needed with `fidelity: runs`",
+        description="fewest runs (fold and seed) that judge a trial, needed with `fidelity: runs`: on the lowest rung "
+        "all runs / eta^k, rounded, with the largest k that leaves as many; all folds with the first seed come first",
     )
     continue_training: bool = Field(
         False,
@@ -57,7 +61,10 @@ class Hyperband(Optimizer):
         return [Round(size, budget, runs) for size, budget in rungs]
 
     def check(self, rounds: int, runs: int) -> None:
-        """Check that some trial gets the full budget."""
+        """Check that some trial gets the full budget, and that the chosen fidelity reads what is set."""
+        unread, reader = ("min_budget", "steps") if self.fidelity == "runs" else ("min_runs", "runs")
+        if getattr(self, unread) is not None:
+            raise SettingError((unread,), f"fidelity: {self.fidelity} does not read it; fidelity: {reader} would")
         if all(round_.fidelity < (self.budget, runs) for round_ in self.schedule(rounds, runs)):
             raise SettingError(
                 ("rounds",),

@@ -123,6 +123,30 @@ def beside_each_other(scores: Sequence[Score]) -> list[Score]:
     return [replace(score, score=beside_others[id(score)]) if id(score) in beside_others else score for score in scores]
 
 
+def as_if_judged_alike(scores: Sequence[Score]) -> list[Score]:
+    """Return trials that were judged by more runs or fewer, with scores that compare.
+
+    What a run brings to every trial is the least squares fit of value = trial + run, with a mean of zero over the runs:
+    a trial's score loses what its own runs bring. Else those that were judged on easy folds alone would seem the best.
+    """
+    judged = [score for score in scores if score.status == "ok" and score.score is not None]
+    if len({len(score.runs) for score in judged}) < 2:
+        return list(scores)
+    places = {run: place for place, run in enumerate(sorted({_of(run) for score in judged for run in score.runs}))}
+    rows = {id(score): [places[_of(run)] for run in score.runs] for score in judged}
+    values = {id(score): np.asarray([run["value"] for run in score.runs], dtype=np.float64) for score in judged}
+    # With the trials' part eliminated: a trial's values say how far its runs are from their mean.
+    normal, right = np.zeros((len(places), len(places))), np.zeros(len(places))
+    for trial, at in rows.items():
+        normal[np.ix_(at, at)] += np.eye(len(at)) - 1 / len(at)
+        right[at] += values[trial] - values[trial].mean()
+    brings = np.asarray(np.linalg.lstsq(normal, right)[0], dtype=np.float64)
+    return [
+        replace(score, score=_less(score, values[id(score)], brings[rows[id(score)]])) if id(score) in rows else score
+        for score in scores
+    ]
+
+
 def find(name: str) -> Objective:
     """Return the objective that a name stands for.
 
@@ -185,6 +209,18 @@ def _centred(trials: Sequence[Score]) -> list[tuple[Score, float]]:
     values = np.asarray([[run["value"] for run in runs] for runs in keyed], dtype=np.float64)
     score = OBJECTIVES[trials[0].objective].score
     return [(trial, score(row)) for trial, row in zip(trials, values - values.mean(axis=0), strict=True)]
+
+
+def _less(score: Score, values: Array, brings: Array) -> float:
+    """Return a trial's score less what its runs bring."""
+    if score.objective in OBJECTIVES and OBJECTIVES[score.objective].centred:
+        return OBJECTIVES[score.objective].score(values - brings)
+    assert score.score is not None
+    return score.score - mean(brings)
+
+
+def _of(run: Mapping[str, Any]) -> tuple[int, int]:
+    return run["fold"], run["seed"]
 
 
 def _own_value(name: str, own: Callable[[Array], float], record: Record) -> float:

@@ -12,10 +12,11 @@ from workflow_scripts.workflow.registry import find
 
 
 def laid(sweep, runs):
-    """The rounds of a sweep's settings, and whether its trials go on from the round before."""
+    """The rounds of a sweep's settings, and in how many of them trials go on from the round before."""
     settings = {key: value for key, value in sweep.items() if key not in ("optimizer", "rounds")}
     optimizer = find(PACKAGE, sweep["optimizer"], Optimizer).of(settings)
-    return optimizer.schedule(sweep["rounds"], runs), optimizer.continues
+    rounds = optimizer.schedule(sweep["rounds"], runs)
+    return rounds, optimizer.continued_rounds(rounds)
 
 
 def test_a_sweep_trains_every_trial_on_every_fold_with_every_seed():
@@ -38,6 +39,17 @@ def test_a_rung_that_continues_pays_for_what_is_new():
     ]
     by_runs = by_steps | {"fidelity": "runs", "min_runs": 1, "rounds": 3, "eta": 2}
     assert sweep_batches(*laid(by_runs, 4)) == [Batch(4, 4, 900), Batch(2, 2, 900), Batch(1, 2, 900)]
+
+
+def test_dehb_continues_in_its_first_brackets_alone_and_smac_in_all():
+    """Promotions of 100, 300 and 900 vector steps, of which evolution proposes those of a second cycle anew."""
+    by_steps = {"rounds": 12, "min_budget": 100, "budget": 900, "eta": 3, "continue_training": True}
+    steps = {
+        name: [batch.steps for batch in sweep_batches(*laid(by_steps | {"optimizer": name}, 1))]
+        for name in ("dehb", "smac_hyperband")
+    }
+    first = [100, 200, 600, 300, 600, 900]
+    assert steps == {"dehb": [*first, 100, 300, 900, 300, 900, 900], "smac_hyperband": first * 2}
 
 
 def test_a_member_of_a_population_trains_for_its_interval_alone():

@@ -10,7 +10,7 @@ from ConfigSpace import Configuration
 from dehb import DEHB
 
 from workflow_scripts.sweeps.designs import initial_points
-from workflow_scripts.sweeps.history import Score
+from workflow_scripts.sweeps.history import Score, identity
 from workflow_scripts.sweeps.optimizers.base import PACKAGE, EqualRounds, Optimizer, Request
 from workflow_scripts.sweeps.optimizers.smac_hyperband import informative
 from workflow_scripts.sweeps.propose_trials import propose_trials
@@ -178,9 +178,52 @@ def test_hyperbands_model_reads_the_highest_budget_that_has_enough_trials():
 
 def test_hyperbands_model_reads_every_configuration_where_rungs_differ_in_runs():
     configurations = build_space(SPACE, PPO).sample_configuration(9)
-    low = [replace(score, runs=[{}]) for score in judged(configurations, 0, 90)]
-    high = [replace(score, runs=[{}] * 3) for score in judged(configurations[:3], 1, 90)]
-    assert informative(low + high, 4) == high + low[3:]
+    low = [on_folds(score, 0.0) for score in judged(configurations, 0, 90)]
+    high = [on_folds(score, 0.0, 0.0, 0.0) for score in judged(configurations[:3], 1, 90)]
+    assert [(each.configuration, len(each.runs)) for each in informative(low + high, 4)] == [
+        (each.configuration, len(each.runs)) for each in high + low[3:]
+    ]
+
+
+def test_hyperbands_model_ranks_trials_of_few_runs_beside_those_of_many_however_folds_differ():
+    """The first fold is easy: a trial that it alone judged seems to be better than one that all three judged."""
+    configurations = build_space(SPACE, PPO).sample_configuration(9)
+    low = [on_folds(score, 1.5) for score in judged(configurations, 0, 90)]
+    high = [on_folds(score, 1.5, -0.5, -1.0) for score in judged(configurations[:3], 1, 90)]
+    assert min(score.score for score in low) > max(score.score for score in high)
+    for read in informative(low + high, 4):
+        assert read.score == pytest.approx(1e3 * read.configuration["learning_rate"])
+
+
+def on_folds(score, *levels):
+    """A trial whose run on each fold has the fold's level beyond the trial's own score."""
+    runs = [{"fold": fold, "seed": 0, "value": score.score + level} for fold, level in enumerate(levels)]
+    return replace(score, runs=runs, score=score.score + sum(levels) / len(levels))
+
+
+def test_hyperband_takes_its_initial_design_once_and_promotes_the_best():
+    """Rungs of 3, 1 and 2 trials: what a design of 5 holds beyond the first three is proposed on the third alone."""
+    optimizer = optimizer_of("smac_hyperband", min_budget=30, initial_design=5)
+    rounds = optimizer.schedule(6, 1)
+    assert [(rung.size, rung.budget) for rung in rounds] == [(3, 30), (1, 90), (2, 90)] * 2
+    space, history = build_space(SPACE, PPO), []
+    for number, rung in enumerate(rounds):
+        asked = [each.configuration for each in optimizer.propose(Request(space, history, rounds[: number + 1], 0))]
+        if rung.budget == 90 and rung.size == 1:
+            assert to_dict(asked[0]) == max(history[-3:], key=lambda score: score.score).configuration
+        elif number < 3:
+            assert asked == initial_points(space, 5, 0)[(0, None, 3)[number] :][: rung.size]
+        else:
+            assert not {identity(to_dict(each)) for each in asked} & {identity(each.configuration) for each in history}
+        history += judged(asked, number, rung.budget)
+
+
+def test_dehb_lays_out_the_rungs_that_were_planned_however_they_round():
+    """23 runs and eta 2 are five rungs; the lowest has 23/16 runs, of which one is left."""
+    optimizer = optimizer_of("dehb", fidelity="runs", eta=2, min_runs=1)
+    request = Request(build_space(SPACE, PPO), [], optimizer.schedule(1, 23), 0, runs=23)
+    assert request.rounds[0].runs == 1
+    assert len(optimizer.propose(request)) == request.size
 
 
 def test_dehb_proposes_what_its_own_live_loop_does(tmp_path):

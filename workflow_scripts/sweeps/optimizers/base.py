@@ -102,7 +102,15 @@ class Request:
     @property
     def is_promotion(self) -> bool:
         """Whether the round takes up trials of the round before, at a higher fidelity."""
-        return self.number > 0 and self.rounds[-2].fidelity < self.rounds[-1].fidelity
+        return self._promotes(self.number)
+
+    @property
+    def fresh(self) -> int:
+        """How many trials the rounds before proposed that they did not take from a rung below."""
+        return sum(round_.size for number, round_ in enumerate(self.rounds[:-1]) if not self._promotes(number))
+
+    def _promotes(self, number: int) -> bool:
+        return number > 0 and self.rounds[number - 1].fidelity < self.rounds[number].fidelity
 
     @property
     def taken(self) -> set["Identity"]:
@@ -139,6 +147,10 @@ class Optimizer(Settings, ABC):
     def continues(self) -> bool:
         """Whether trials may go on from runs of the round before, which therefore write their state."""
         return False
+
+    def continued_rounds(self, rounds: Sequence[Round]) -> int:
+        """Return in how many of the rounds, from the first, trials go on from the round before, as far as is known."""
+        return len(rounds) if self.continues else 0
 
     @abstractmethod
     def schedule(self, rounds: int, runs: int) -> list[Round]:

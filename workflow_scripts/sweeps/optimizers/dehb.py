@@ -5,12 +5,12 @@ places; then it is asked for the next rung. Where a kept round holds another con
 scores changed since), the kept one is put in its place: what was decided is what was scored.
 """
 
-import math
 import tempfile
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.sweeps.hyperband import Hyperband
-from workflow_scripts.sweeps.optimizers.base import Proposal, Request
+from workflow_scripts.sweeps.hyperband import Hyperband, rung_count
+from workflow_scripts.sweeps.optimizers.base import Proposal, Request, Round
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -23,6 +23,11 @@ CRASH = 1e6
 
 class Dehb(Hyperband):
     """Differential evolution on Hyperband's rungs."""
+
+    def continued_rounds(self, rounds: Sequence[Round]) -> int:
+        """Return the rounds of the first brackets: on the higher rungs of later ones evolution proposes anew."""
+        lowest = [number for number, round_ in enumerate(rounds) if round_.fidelity == rounds[0].fidelity]
+        return super().continued_rounds(rounds[: lowest[1]] if len(lowest) > 1 else rounds)
 
     def propose(self, request: Request) -> list[Proposal]:
         """Return the configurations of a rung.
@@ -41,7 +46,7 @@ class Dehb(Hyperband):
             costs(request.history)
         by_runs = self.fidelity == "runs"
         rungs = [(rung.size, rung.runs if by_runs else rung.budget) for rung in request.rounds]
-        most = request.runs if by_runs else self.budget
+        least, most = self._span(request.runs)
         free = ConfigurationSpace(seed=request.seed)
         # DEHB rounds no others to whole numbers.
         free.add([without_integer_prior(entry) for entry in request.space.values()])
@@ -50,7 +55,7 @@ class Dehb(Hyperband):
             optimizer = DEHB(
                 cs=free,
                 f=lambda *_: None,
-                min_fidelity=_just_below(rungs[0][1], most, self.eta),
+                min_fidelity=_just_below(least, most, self.eta),
                 max_fidelity=most,
                 eta=self.eta,
                 seed=request.seed,
@@ -66,8 +71,7 @@ class Dehb(Hyperband):
 
 def _just_below(least: int, most: int, eta: int) -> float:
     """Return a smallest fidelity whose logarithm the package rounds down to as many rungs as are meant."""
-    steps = round(math.log(most / least, eta))
-    return float(most / eta**steps) * (1 - 1e-9)
+    return float(most / eta ** (rung_count(least, most, eta) - 1)) * (1 - 1e-9)
 
 
 def _ask(optimizer: "DEHB", size: int, resource: int) -> list[dict[str, Any]]:

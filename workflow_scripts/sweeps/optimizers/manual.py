@@ -14,7 +14,9 @@ class Manual(EqualRounds):
     takes_warm_start: ClassVar[bool] = False
 
     configurations: list[dict[str, StrictInt | StrictFloat | StrictStr]] = Field(
-        [], description="configurations to judge, in order; a hyperparameter left out keeps its default"
+        [],
+        description="configurations to judge, in order; a hyperparameter left out keeps its default. The list may "
+        "grow later, with `rounds`",
     )
 
     def check(self, rounds: int, runs: int) -> None:

@@ -1,7 +1,8 @@
 """SMAC with Hyperband's rungs, as in its MultiFidelityFacade (Lindauer et al. 2022, BOHB's scheme), in static rounds.
 
 SMAC fills the lowest rung of a bracket; every rung above takes the best of the one below. As in SMAC, its forest reads
-the trials at the highest budget that has enough of them, and where rungs differ in runs alone every configuration.
+the trials at the highest budget that has enough of them, and where rungs differ in runs alone every configuration, its
+score less what its runs bring to all trials: a rung that is judged on easy folds alone would seem the best.
 """
 
 from collections.abc import Sequence
@@ -38,12 +39,14 @@ def informative(history: Sequence["Score"], enough: int) -> list["Score"]:
     """Return the trials that the model reads.
 
     Scores at several budgets have several means: those of the highest budget at which ``enough`` have a score, else of
-    that with the most. Scores of fewer runs are but noisier: every configuration's score of the most runs.
+    that with the most. Where runs differ every configuration is read, with its score of the most runs.
     """
+    from workflow_scripts.sweeps.objectives import as_if_judged_alike
+
     budgets = sorted({score.budget for score in history}, reverse=True)
     at = {budget: [score for score in history if score.budget == budget] for budget in budgets}
     scored = {budget: sum(score.status == "ok" for score in at[budget]) for budget in budgets}
     full = [budget for budget in budgets if scored[budget] >= enough]
     read = at[full[0] if full else max(budgets, key=lambda budget: scored[budget])] if budgets else []
     by_runs = sorted(read, key=lambda score: len(score.runs))
-    return list({frozenset(score.configuration.items()): score for score in by_runs}.values())
+    return as_if_judged_alike(list({frozenset(score.configuration.items()): score for score in by_runs}.values()))
