@@ -35,13 +35,23 @@ def scored_trials(sweep: Sweep) -> list[Score]:
     return [score for score in (at_full_budget(sweep.scores) if sweep.scores else ()) if score.score is not None]
 
 
+def why_no_path(sweep: Sweep) -> str | None:
+    """Return why there is no path; none where there is one."""
+    best, scored = sweep.incumbent, len(scored_trials(sweep))
+    if best is None or scored < FEWEST:
+        return f"it takes {FEWEST} trials at full budget with a score, and there are {scored}"
+    if any(phase["configuration"] != best.configuration for phase in best.phases):
+        return "the incumbent is a schedule of several configurations"
+    return "the incumbent is the default" if best.configuration == sweep.default else None
+
+
 def ablation_path(sweep: Sweep) -> list[Step]:
     """Return the path, from what the sweep's trials say and what was trained of it on request.
 
-    It is empty where there is none: too few trials, an incumbent that is the default, or a schedule.
+    It is empty where ``why_no_path`` has a reason.
     """
     best, scored, varying = sweep.incumbent, scored_trials(sweep), tuned(sweep.space)
-    if best is None or best.phases or len(scored) < FEWEST or best.configuration == sweep.default:
+    if best is None or why_no_path(sweep):
         return []
     trained = [
         *scored,

@@ -61,13 +61,14 @@ def fanova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Ent
 def ped_anova(configurations: pd.DataFrame, scores: NDArray[np.float64], space: Entries, seed: int) -> dict[str, float]:
     """Return each hyperparameter's importance for reaching the best quarter (Watanabe et al. 2023), from Optuna.
 
-    Optuna's number is γ² D, with D the Pearson divergence between the densities of the best quarter γ and of all, which
-    has no largest value. It is returned as D / (1 + D): the part of the mean square of the densities' ratio that is
-    variation.
+    Optuna's number is γ² D, with γ the share of the best, a quarter or with ties more, and D the Pearson divergence
+    between their density and that of all, which has no largest value. It is returned as D / (1 + D): the part of the
+    mean square of the densities' ratio that is variation.
     """
     evaluator = PedAnovaImportanceEvaluator(target_quantile=PED_ANOVA_QUANTILE)
     found = _through_optuna(evaluator, configurations, scores, space)
-    return {name: value / (PED_ANOVA_QUANTILE**2 + value) for name, value in found.items()}
+    best = -scores <= np.quantile(-scores, PED_ANOVA_QUANTILE, method="inverted_cdf")
+    return {name: value / (best.mean() ** 2 + value) for name, value in found.items()}
 
 
 def local_importance(
@@ -271,19 +272,19 @@ def distribution(entry: Mapping[str, Any], values: Sequence[Any]) -> BaseDistrib
 
 def _python(value: Any, entry: Mapping[str, Any]) -> Any:
     if entry["type"] == "categorical":
-        return entry["choices"][_place(value, entry)]
+        return entry["choices"][place_among(value, entry["choices"])]
     return int(value) if entry["type"] == "int" else float(value)
 
 
-def _place(value: Any, entry: Mapping[str, Any]) -> int:
+def place_among(value: Any, choices: Sequence[Any]) -> int:
     """Return a value's place among the choices; a table may have made 256.0 of 256, and a text of a number."""
-    return next(place for place, choice in enumerate(entry["choices"]) if choice == value or str(choice) == str(value))
+    return next(place for place, choice in enumerate(choices) if choice == value or str(choice) == str(value))
 
 
 def _encode(column: pd.Series, entry: Mapping[str, Any]) -> NDArray[np.float64]:
     """Return a hyperparameter's values as numbers: positions in its range, or among its choices."""
     if entry["type"] == "categorical":
-        return np.asarray([_place(value, entry) for value in column], dtype=np.float64)
+        return np.asarray([place_among(value, entry["choices"]) for value in column], dtype=np.float64)
     values, bounds = column.to_numpy(dtype=np.float64), np.asarray([entry["lower"], entry["upper"]], dtype=np.float64)
     if entry["log"]:
         values, bounds = np.log(values), np.log(bounds)

@@ -173,13 +173,16 @@ def compare(sweeps: Sequence[Sweep]) -> pd.DataFrame:
             for rival in sweeps
             if (rival.optimizer, rival.agent, rival.market, rival.objective)
             == ("random", sweep.agent, sweep.market, sweep.objective)
+            and at_full_budget(rival.scores)[0].fidelity == full[0].fidelity
         ]
         search = rivals[0] if rivals and rivals[0] is not sweep else None
         defaults = [
-            trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, rival.default)) is not None
+            trial for rival in (sweep, *rivals) if (trial := default_trial(rival.scores, sweep.default)) is not None
         ]
         tried = others_than_default(sweep.scores, sweep.default)
         beyond_default = gap(best, defaults[0] if defaults else None, full, tried)
+        if best is not None and not defaults:
+            beyond_default = Gap(reason="the default was not judged at the full budget")
         beyond_random = Gap()
         if search is not None:
             # Two choices, of which the one among more trials strays further.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from workflow_scripts.analysis.ablation import FEWEST, SUFFIX, ablation_path
+from workflow_scripts.analysis.ablation import SUFFIX, ablation_path, why_no_path
 from workflow_scripts.analysis.report.tree import read_sweeps
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.sweeps.search_space import build_space, is_forbidden
@@ -37,11 +37,9 @@ def write_ablation(
     if (windows := settings.get("test", {}).get("windows", 1)) > 1:
         sys.exit(f"{sweep} has an incumbent before each of {windows} windows of the test days: there is no one path")
     (found,) = read_sweeps(root_of(results), [sweep])
+    if reason := why_no_path(found):
+        sys.exit(f"{sweep} has no path from its default to its incumbent: {reason}")
     path = ablation_path(found)
-    if not path:
-        sys.exit(
-            f"{sweep} has no path: it takes {FEWEST} trials with a score, and an incumbent that is not the default"
-        )
     agent = agent_of(settings["sweeps"][sweep]["agent"])
     space = build_space(found.space, agent)
     steps = [step.configuration for step in path if step.score is None]

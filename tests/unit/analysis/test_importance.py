@@ -1,11 +1,20 @@
 import json
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 
 from workflow_scripts.analysis.estimate_importance import estimate_importance
-from workflow_scripts.analysis.importance import METHODS, Importance, TooFewTrialsError, conclude, estimate, fanova
+from workflow_scripts.analysis.importance import (
+    METHODS,
+    Importance,
+    TooFewTrialsError,
+    conclude,
+    distribution,
+    estimate,
+    fanova,
+)
 from workflow_scripts.analysis.plot_importance import plot_importance
 
 SPACE = {
@@ -113,6 +122,41 @@ def test_the_conclusion_stands_in_the_file_and_under_the_plot(tmp_path):
     assert content["trials"] == 6
     plot_importance("toy", tmp_path / "importance.json", tmp_path / "importance.svg")
     assert "6 trials show large effects alone" in (tmp_path / "importance.svg").read_text(encoding="utf-8")
+
+
+def test_of_several_budgets_the_largest_with_enough_trials_is_looked_at_and_named(tmp_path):
+    """The first hyperparameter matters on short trainings alone."""
+    short, long = trials(40).assign(budget=100), trials(46).assign(budget=900)
+    long = long[long.trial >= 40].assign(value=0.0)
+
+    def said(table):
+        table.to_csv(tmp_path / "trials.csv", index=False)
+        estimate_importance(tmp_path / "trials.csv", json.dumps(SPACE), 3, 19, tmp_path / "importance.json")
+        return json.loads((tmp_path / "importance.json").read_text(encoding="utf-8"))
+
+    few = said(pd.concat([short, long]))
+    assert (few["budget"], few["full_budget"], few["trials"]) == (100, 900, 40)
+    assert few["conclusion"].startswith("At 100 vector steps, while the incumbent is chosen at 900: More than with")
+    many = said(pd.concat([short.assign(round=1), trials(30).assign(budget=900)]))
+    assert (many["budget"], many["trials"]) == (900, 30)
+    assert many["conclusion"].startswith("More than with")
+
+
+@pytest.mark.parametrize(("count", "best"), [(5, 2), (9, 3), (16, 4)])
+def test_ped_anova_is_the_divergence_of_as_many_trials_as_are_the_best(count, best):
+    """A quarter of five trials is two of them: 2/5, whose square Optuna's number is a multiple of."""
+    table = trials(count)
+    configurations = table.groupby("trial")[["matters", "dead", "idle"]].first()
+    scores = table.groupby("trial").value.mean().to_numpy()
+    space = {name: SPACE[name] for name in configurations}
+    study = optuna.create_study(direction="maximize")
+    distributions = {name: distribution(entry, configurations[name]) for name, entry in space.items()}
+    for values, score in zip(configurations.to_dict("records"), scores, strict=True):
+        study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=score))
+    theirs = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=best / count).evaluate(study)
+    divergence = {name: value / (best / count) ** 2 for name, value in theirs.items()}
+    ours = METHODS["ped_anova"](configurations, scores, space, 0)
+    assert ours == pytest.approx({name: value / (1 + value) for name, value in divergence.items()})
 
 
 def test_a_choice_may_be_a_word_that_stands_for_nothing_elsewhere(tmp_path):

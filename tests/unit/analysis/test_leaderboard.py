@@ -64,6 +64,18 @@ def test_random_search_on_another_market_is_no_rival():
     assert board.beyond_random.isna().all()
 
 
+def test_what_was_judged_at_another_budget_or_beside_another_default_is_no_rival():
+    long = sweep("a", "dehb", [trial(0, [2.0, 1.0], budget=900), trial(1, [3.0, 2.5], budget=900)])
+    short = sweep("b", "random", [trial(0, [0.0, 1.0], gamma=0.9), trial(1, [0.5, 1.0])])
+    other = replace(sweep("c", "smac", [trial(0, [2.0, 1.0]), trial(1, [3.0, 2.5])]), default={"gamma": 0.99})
+    board = compare([long, short, other]).set_index("sweep")
+    assert np.isnan(board.loc["a"].beyond_random)
+    assert board.loc["c"].beyond_random == pytest.approx(2.0)
+    for name in ("a", "c"):
+        assert np.isnan(board.loc[name].beyond_default)
+        assert board.loc[name].reason == "the default was not judged at the full budget"
+
+
 def test_values_of_unlike_objectives_do_not_compare():
     calmar = sweep("a", "smac", [trial(0, [9.0, 9.0], objective="calmar")])
     sharpe = sweep("b", "random", [trial(0, [0.0, 1.0])])
@@ -127,7 +139,9 @@ def test_folds_are_what_trials_vary_over_and_the_seeds_of_a_single_fold_are_wher
     assert value_table([replace(trial(0, [0.0]), runs=by_fold)]).tolist() == [[0.5, 10.5]]
     assert value_table([replace(trial(0, [0.0]), runs=by_fold[:2])]).tolist() == [[0.0, 1.0]]
     alone = [replace(trial(0, [0.0]), runs=[run | {"value": run["value"] + k} for run in by_fold[:2]]) for k in (0, 1)]
-    assert compare([sweep("a", "smac", alone)]).reason.tolist() == ["one fold: the intervals are of its seeds alone"]
+    assert compare([sweep("a", "smac", alone)]).reason.tolist() == [
+        "the default was not judged at the full budget; one fold: the intervals are of its seeds alone"
+    ]
 
 
 def test_one_run_has_no_interval():

@@ -9,7 +9,7 @@ import yaml
 
 from tests.unit.analysis.made_up_results import MadeUp
 from tests.workflow.toy import ROOT
-from workflow_scripts.analysis.ablation import ablation_path
+from workflow_scripts.analysis.ablation import ablation_path, why_no_path
 from workflow_scripts.analysis.report.elements import numbers, shown, span
 from workflow_scripts.analysis.report.market import data_section
 from workflow_scripts.analysis.report.page import packed, unpacked
@@ -255,6 +255,15 @@ def test_the_path_to_the_incumbent_takes_what_pays_most_first():
     assert surface.ablation(end, end) == [("", last)]
 
 
+def test_a_choice_is_found_by_its_value():
+    """ConfigSpace makes 1.0 of 1 beside 0.5, in rounds that an earlier version proposed."""
+    space = {"gamma": {"type": "categorical", "choices": [0, 0.5, 1], "default": 1}}
+    scores = [
+        Score("s", 0, place, 9, "ok", None, gamma, None, {"gamma": gamma}) for place, gamma in enumerate([0.5, 1.0])
+    ]
+    assert Surface.of(scores, space).rows.tolist() == [[1.0], [2.0]]
+
+
 def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(results, tmp_path, monkeypatch):
     folder = tmp_path / "results/sweeps/ppo_smac"
     shutil.copytree(results / "sweeps/ppo_smac", folder, ignore=shutil.ignore_patterns("fold_*", "backtest"))
@@ -264,6 +273,13 @@ def test_a_path_has_what_was_trained_of_it_and_make_ablation_trains_the_rest(res
     (folder / "round_0/trial_0/score.json").write_text(json.dumps(worse | {"score": worse["score"] - 5}))
     (sweep,) = read_sweeps(tmp_path, ["ppo_smac"])
     path = ablation_path(sweep)
+    # Its rung below had the same configuration: it is one all the same. A schedule of several has no path.
+    (best,) = (each for each in sweep.scores if each is sweep.incumbent)
+    best.phases[:] = [{"budget": 1, "configuration": best.configuration}]
+    assert ablation_path(sweep) == path
+    best.phases[:] = [{"budget": 1, "configuration": sweep.default}]
+    assert why_no_path(sweep) == "the incumbent is a schedule of several configurations"
+    best.phases.clear()
     assert (path[0].changed, path[0].configuration) == (None, sweep.default)
     assert path[-1].configuration == sweep.incumbent.configuration
     assert path[-1].score == sweep.incumbent.score

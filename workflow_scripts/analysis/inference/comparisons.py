@@ -69,10 +69,10 @@ def beyond_by_luck(statistic: float, count: int, degrees: float, shared: bool = 
     """
     scales, weights = _scales(degrees)
     if not shared:
-        return 1 - float(weights @ ndtr(statistic * scales) ** count)
+        return max(0.0, 1 - float(weights @ ndtr(statistic * scales) ** count))
     nodes, masses = roots_hermitenorm(64)
     below = ndtr(nodes + math.sqrt(2) * statistic * scales[:, None]) ** count @ (masses / masses.sum())
-    return 1 - float(weights @ below)
+    return max(0.0, 1 - float(weights @ below))
 
 
 @cache

@@ -31,7 +31,7 @@ from workflow_scripts.analysis.report.elements import (
     rounded,
     shown,
 )
-from workflow_scripts.analysis.report.surface import Surface
+from workflow_scripts.analysis.report.surface import Surface, coded
 from workflow_scripts.analysis.report.tree import Market, Run, Sweep
 from workflow_scripts.sweeps import objectives
 from workflow_scripts.sweeps.history import Score, at_full_budget
@@ -120,11 +120,8 @@ def _colour_bar(title: str, unit: str) -> dict[str, Any]:
 def _position(value: Any, entry: Mapping[str, Any]) -> float:
     """Return where a value lies in its range, from 0 to 1."""
     if entry["type"] == "categorical":
-        places = list(map(str, entry["choices"]))
-        return places.index(str(value)) / max(1, len(places) - 1)
-    low, high, at = float(entry["lower"]), float(entry["upper"]), float(value)
-    if entry["log"]:
-        low, high, at = math.log(low), math.log(high), math.log(at)
+        return coded(value, entry) / max(1, len(entry["choices"]) - 1)
+    low, high, at = (coded(number, entry) for number in (entry["lower"], entry["upper"], value))
     return (at - low) / (high - low) if high > low else 0.5
 
 
@@ -443,7 +440,7 @@ def _difference(sweep: Sweep) -> list[Block]:
             bounds = f"one of {shown(entry['choices'])}"
         else:
             bounds = f"{shown(entry['lower'])} to {shown(entry['upper'])}{', log' if entry['log'] else ''}"
-        same = str(default) == str(tuned_to)
+        same = default == tuned_to
         factor = tuned_to / default if isinstance(default, float | int) and default and not same else None
         changed = "same" if same else f"× {factor:.3g}" if factor is not None else "other"
         rows.append((name, default, tuned_to, changed, bounds))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
+from workflow_scripts.analysis.importance import place_among
 from workflow_scripts.sweeps.history import Score
 
 TREES = 64
@@ -92,5 +93,5 @@ class Surface:
 def coded(value: Any, entry: Mapping[str, Any]) -> float:
     """Return a hyperparameter's value as a number: its place among the choices, or its logarithm where that counts."""
     if entry["type"] == "categorical":
-        return float(list(map(str, entry["choices"])).index(str(value)))
+        return float(place_among(value, entry["choices"]))
     return math.log(float(value)) if entry["log"] else float(value)

@@ -33,6 +33,13 @@ def test_several_trials_against_one_reference_are_dunnetts_test():
     assert beyond_by_luck(found.statistic.max(), 3, degrees=20) == pytest.approx(found.pvalue.min(), abs=1e-3)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_no_probability_is_below_zero_however_far_a_statistic_lies(shared):
+    for count in (1, 12, 100):
+        for degrees in (1, 22, 400):
+            assert 0 <= beyond_by_luck(1e4, count, degrees, shared) < 1e-2
+
+
 def test_an_interval_ends_at_zero_where_the_p_value_is_its_tail():
     luck = luck_of(np.random.default_rng(0).normal(size=(12, 3)))
     reach = reach_beyond_reference(luck, 11, 0.95)
