@@ -23,6 +23,7 @@ from workflow_scripts.data.periods import DAILY
 from workflow_scripts.data.settings import IN_DAYS, Day, FeatureSettings, FoldSettings
 from workflow_scripts.data.sources.base import SOURCES, Source
 from workflow_scripts.sweeps import objectives
+from workflow_scripts.sweeps.history import Identity, identity
 from workflow_scripts.sweeps.optimizers.base import MOST_STEPS, Optimizer, Round, pairs
 from workflow_scripts.sweeps.optimizers.base import PACKAGE as OPTIMIZERS
 from workflow_scripts.training.accounts import OrderSettings
@@ -71,6 +72,12 @@ class WarmStart(Settings):
     top: int = Field(
         default=3, ge=1, le=1000, description="how many of its best trials, behind the default configuration"
     )
+
+    @model_validator(mode="after")
+    def _names_a_sweep(self) -> Self:
+        if self.sweep is None and self.top != WarmStart.model_fields["top"].default:
+            raise SettingError(("top",), "is not read without warm_start.sweep: name the sweep to start from")
+        return self
 
 
 class Backtest(Settings):
@@ -486,7 +493,7 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
     chosen = optimizer.of({key: value for key, value in keys.items() if key not in SweepKeys.model_fields})
     chosen.check(common.rounds, runs)
     try:
-        objectives.find(common.objective)
+        needs = objectives.find(common.objective).least_runs
         file = find_space(common.search_space or common.agent)
     except ValueError as error:
         raise SettingError(("objective",), str(error)) from None
@@ -501,6 +508,12 @@ def _sweep(keys: Mapping[str, Any], markets: Mapping[str, Market], runs: int) ->
     if written := getattr(chosen, "configurations", ()):
         chosen = chosen.model_copy(update={"configurations": _written(written, space, agent)})
     sweep = Sweep(common, agent, chosen, space, runs)
+    if (fewest := min(round_.runs for round_ in sweep.schedule)) < needs:
+        raise SettingError(
+            ("objective",),
+            f"{common.objective} needs {needs} runs of a trial, and some trials have {fewest}: raise folds.count, "
+            "seeds.tuning or min_runs, or name another objective",
+        )
     _check_size(sweep, str(file))
     return sweep
 
@@ -513,13 +526,13 @@ def _written(configurations: Sequence[Mapping[str, Any]], space: Space, agent: t
 
     """
     read: list[dict[str, Any]] = []
-    places: dict[frozenset[tuple[str, Any]], int] = {}
+    places: dict[Identity, int] = {}
     for place, configuration in enumerate(configurations):
         with _below("configurations", place):
             read.append({name: _value(name, value, space, agent) for name, value in configuration.items()})
             whole = {**default_configuration(space), **read[-1]}
             agent.of(whole)
-            if (first := places.setdefault(frozenset(whole.items()), place)) != place:
+            if (first := places.setdefault(identity(whole), place)) != place:
                 raise SettingError((), f"is configuration {first} again, which would be judged twice")
     return read
 

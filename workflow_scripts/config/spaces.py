@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from workflow_scripts.config.yaml_files import load_yaml
 from workflow_scripts.training.agents.base import UPDATE_TERMS, Agent
@@ -21,6 +21,8 @@ OF_A_RANGE = ("lower", "upper", "log", "prior_strength")
 READ = {"float": OF_A_RANGE, "int": OF_A_RANGE, "categorical": ("choices",), "constant": ()}
 # Two bounds nearer than this share of them are one value: what lies between is rounding.
 NARROWEST = 1e-9
+# ConfigSpace keeps no more decimals of a number: what is written with more would be no value of the space.
+DECIMALS = 13
 # How many configurations of the terms of an update are looked at; more are judged by as many draws.
 LOOKED_AT = 2000
 # Below this share of configurations that leave an update the search for one takes longer than what is done with it.
@@ -45,6 +47,25 @@ class Hyperparameter(Settings):
         description="belief that the best value is near `default` (`float`, `int`): a Beta distribution over the "
         "range, on its scale, with its mode there; 4 is vague, 30 narrow, null is none",
     )
+
+    @field_validator("lower", "upper", "default", mode="after")
+    @classmethod
+    def _rounded(cls, value: Value | None) -> Value | None:
+        return round(value, DECIMALS) if isinstance(value, float) else value
+
+    @field_validator("choices", mode="after")
+    @classmethod
+    def _of_one_kind(cls, choices: tuple[Value, ...] | None) -> tuple[Value, ...] | None:
+        """ConfigSpace makes 1.0 of 1 where another choice is 0.5."""
+        if not any(isinstance(choice, float) for choice in choices or ()):
+            return choices
+        return tuple(float(choice) if isinstance(choice, int) else choice for choice in choices or ())
+
+    @field_validator("default", mode="after")
+    @classmethod
+    def _as_its_choice(cls, default: Value, info: ValidationInfo) -> Value:
+        choices = info.data.get("choices") or ()
+        return choices[choices.index(default)] if default in choices else default
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -77,7 +77,8 @@ def _config(round_: Path, trial: int) -> Path:
 def _check_round(sweep: Path, number: int, count: int, settings: Mapping[str, Any]) -> None:
     folder = sweep / f"round_{number}"
     manifest = _read_manifest(folder / MANIFEST)
-    changes = list(_changes(manifest["settings"], settings))
+    listed = (number + 1) * len(manifest["trials"])
+    changes = list(_changes(_decided(manifest["settings"], listed), _decided(settings, listed)))
     if changes:
         raise ValueError(
             f"sweep {sweep.name} has {count} kept round(s), and round {number} was proposed under other settings "
@@ -91,6 +92,12 @@ def _check_round(sweep: Path, number: int, count: int, settings: Mapping[str, An
                 f"{path} is not what round {number} proposed: delete it to have it restored from {folder / MANIFEST}, "
                 f"or delete {folder} and the rounds after it to have them proposed again"
             )
+
+
+def _decided(settings: Mapping[str, Any], listed: int) -> dict[str, Any]:
+    """Return the settings without the listed configurations that later rounds take: a list may grow."""
+    known = {"configurations": settings["configurations"][:listed]} if "configurations" in settings else {}
+    return {**settings, **known}
 
 
 def _changes(kept: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[str]:

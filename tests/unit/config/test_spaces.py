@@ -9,9 +9,10 @@ import yaml
 from tests.unit.config.test_model import change, read
 from tests.workflow.toy import CONFIG
 from workflow_scripts.config.describe import config_schema
-from workflow_scripts.config.spaces import SHIPPED, extent, read_space
+from workflow_scripts.config.spaces import SHIPPED, default_configuration, extent, read_space
 from workflow_scripts.sweeps.search_space import build_space, to_dict
 from workflow_scripts.training.agents.base import PACKAGE, Agent, agent_of
+from workflow_scripts.training.agents.ppo import PPO
 from workflow_scripts.workflow import registry
 from workflow_scripts.workflow.model import SettingError
 
@@ -60,8 +61,8 @@ def space_of(tmp_path, text, agent="ppo"):
         ("gamma: {type: constant, default: 0.9, log: true}", "gamma.log: type constant does not read it"),
         ("gamma: {type: categorical, choices: [0.9, 9e-1], default: 0.9}", "gamma.choices: 0.9 is named 2 times"),
         (
-            "gamma: {lower: 0.9, upper: 0.9000000000000001, default: 0.9}",
-            "gamma: lower 0.9 and upper 0.9000000000000001 are",
+            "gamma: {lower: 0.9, upper: 0.9000000001, default: 0.9}",
+            "gamma: lower 0.9 and upper 0.9000000001 are",
         ),
         ("gamma: {lower: 0.9, upper: 0.99, default: 0.95, prior_strength: -1}", "gamma.prior_strength: -1 is not > 0"),
         ("gamma: 0.9", "gamma: 0.9 is not a mapping such as"),
@@ -226,6 +227,27 @@ BRACKETS = {"agent": "ppo", "market": "toy", "optimizer": "dehb", "rounds": 6, "
             {"sweeps/ppo_smac": PB2 | {"interval": 10**9}},
             "sweeps.ppo_smac.rounds: 3000000000 vector steps of a run are not ≤ 10^9",
         ),
+        (
+            {"sweeps/x": BRACKETS | {"fidelity": "runs", "min_runs": 1}},
+            "sweeps.x.min_budget: fidelity: runs does not read it; fidelity: steps would",
+        ),
+        (
+            {"sweeps/x": BRACKETS | {"min_runs": 1}},
+            "sweeps.x.min_runs: fidelity: steps does not read it; fidelity: runs would",
+        ),
+        (
+            {"sweeps/ppo_smac/objective": "mean_minus_se", "folds/count": 1, "seeds/tuning": [0]},
+            "sweeps.ppo_smac.objective: mean_minus_se needs 2 runs of a trial, and some trials have 1: raise "
+            "folds.count, seeds.tuning or min_runs, or name another objective",
+        ),
+        (
+            {"sweeps/ppo_smac/warm_start": {"top": 5}},
+            "sweeps.ppo_smac.warm_start.top: is not read without warm_start.sweep: name the sweep to start from",
+        ),
+        (
+            {"sweeps/ppo_smac": MANUAL | {"configurations": [{}, {"learning_rate": 3e-4 + 1e-18}]}},
+            "sweeps.ppo_smac.configurations.1: is configuration 0 again, which would be judged twice",
+        ),
         ({"backtest/top": 5}, "backtest.top: 5 ranks need as many configurations, and sweep ppo_smac is sure of 4"),
         (
             {"sweeps/ppo_smac": MANUAL | {"configurations": [{"learning_rat": 1}, {}]}},
@@ -267,6 +289,19 @@ def test_what_no_single_entry_can_say_is_one_line_with_both_numbers(tmp_path, mo
     with pytest.raises(SettingError) as error:
         read(config, tmp_path, monkeypatch)
     assert str(error.value).startswith(message.replace("FILE", "search_spaces/ppo.yaml"))
+
+
+def test_choices_are_of_one_kind_and_numbers_have_the_decimals_of_a_configuration(tmp_path):
+    """ConfigSpace makes 1.0 of 1 beside 0.5, and keeps thirteen decimals."""
+    text = (
+        "gamma: {type: categorical, choices: [0, 0.5, 1], default: 1}\nlearning_rate: {lower: 1.0e-5, upper: 1.0e-3, "
+    )
+    read = space_of(tmp_path, text + f"log: true, default: {1e-3 / 3!r}}}")
+    assert list(map(type, read["gamma"].choices)) == [float] * 3
+    built = build_space({name: entry.spelled() for name, entry in read.items()}, PPO)
+    default = default_configuration(read)
+    assert to_dict(built.get_default_configuration()) == default
+    assert {name: str(value) for name, value in default.items()} == {"gamma": "1.0", "learning_rate": "0.0003333333333"}
 
 
 def test_what_is_just_enough_is_taken(tmp_path, monkeypatch):

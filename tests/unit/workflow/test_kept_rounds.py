@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 
 import pytest
@@ -54,6 +55,17 @@ def test_a_missing_round_under_a_kept_one_is_refused(sweep):
     (sweep / "round_1/proposals.json").unlink()
     with pytest.raises(ValueError, match="has proposals for round 2 but none for round 1"):
         count_kept_rounds(sweep, SETTINGS)
+
+
+def test_a_list_of_configurations_may_grow_behind_those_that_the_kept_rounds_took(sweep):
+    for number in range(3):
+        path = sweep / f"round_{number}/proposals.json"
+        manifest = json.loads(path.read_text())
+        write_json(path, manifest | {"settings": SETTINGS | {"configurations": [{"gamma": 0.9}, {}, {"gamma": 0.95}]}})
+    longer = [{"gamma": 0.9}, {}, {"gamma": 0.95}, {"gamma": 0.91}]
+    assert count_kept_rounds(sweep, SETTINGS | {"configurations": longer}) == 3
+    with pytest.raises(ValueError, match="round 1 was proposed under other settings"):
+        count_kept_rounds(sweep, SETTINGS | {"configurations": [longer[0], longer[3], *longer[1:3]]})
 
 
 def test_a_changed_search_space_is_refused_with_the_three_ways_on(sweep):
