@@ -86,12 +86,12 @@ def true_value(configuration: Configuration) -> float:
 
 
 def score(
-    number: int, place: int, fidelity: tuple[int, int], value: float, proposal: Proposal, parent: int | None = None
+    number: int, place: int, budget: int, values: Sequence[float], proposal: Proposal, parent: int | None = None
 ) -> Score:
-    """Return a trial of a game."""
-    budget, runs = fidelity
-    configuration = to_dict(proposal.configuration)
-    return Score("toy", number, place, budget, "ok", None, value, None, configuration, [{}] * runs, parent)
+    """Return a trial of a game, with the values of its runs."""
+    configuration, mean = to_dict(proposal.configuration), statistics.fmean(values)
+    runs = [{"fold": fold, "seed": 0, "value": value} for fold, value in enumerate(values)]
+    return Score("toy", number, place, budget, "ok", None, mean, None, configuration, runs, parent)
 
 
 def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int, fidelity: str = "steps") -> tuple[float, float]:
@@ -109,12 +109,13 @@ def play_rounds(space: ConfigurationSpace, optimizer: str, seed: int, fidelity: 
             configuration = member.configuration
             lacks = (1 - round_.budget / BUDGET) * float(configuration.get_array()[horizon])
             if fidelity == "steps":
-                noise = NOISE * rng.standard_normal()
+                noise = np.full(round_.runs, NOISE * rng.standard_normal())
             else:  # a rung keeps the runs of the rung below
                 if configuration not in judged:
                     judged[configuration] = NOISE * RUNS**0.5 * rng.standard_normal(RUNS)
-                noise = judged[configuration][: round_.runs].mean()
-            history.append(score(number, place, round_.fidelity, true_value(configuration) - lacks + noise, member))
+                noise = judged[configuration][: round_.runs]
+            values = (true_value(configuration) - lacks + noise).tolist()
+            history.append(score(number, place, round_.budget, values, member))
     best = rank(at_full_budget(history))[0]
     return true_value(Configuration(space, values=best.configuration)), took
 
@@ -167,7 +168,7 @@ def play_population(space: ConfigurationSpace, optimizer: str, seed: int) -> tup
             for place, member in enumerate(members)
         ]
         history += [
-            score(number, place, (number + 1, 1), reached[place] + 0.05 * rng.standard_normal(), each, each.parent)
+            score(number, place, number + 1, [reached[place] + 0.05 * rng.standard_normal()], each, each.parent)
             for place, each in enumerate(members)
         ]
     last = [each for each in history if each.round == INTERVALS - 1]
@@ -183,7 +184,8 @@ def time_proposals(space: ConfigurationSpace, optimizer: str) -> tuple[int, floa
     while len(history) < EARLIER or rounds[number].size < rounds[0].size:
         for place in range(rounds[number].size):
             drawn = Proposal(space.sample_configuration())
-            history.append(score(number, place, rounds[number].fidelity, float(rng.standard_normal()), drawn))
+            values = [float(rng.standard_normal())] * rounds[number].runs
+            history.append(score(number, place, rounds[number].budget, values, drawn))
         number += 1
     began = time.process_time()
     choose(proposer, Request(space, history, rounds[: number + 1], seed=0, runs=RUNS))
