@@ -4,8 +4,10 @@ import ast
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -63,28 +65,38 @@ def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
     source = _source(module).read_bytes()
     now = hashlib.sha256(source).hexdigest()
     if module not in _kept() or _kept()[module][0] != now:
-        _kept()[module] = [now, *_parse(source)]
+        _kept()[module] = [now, *_parse(source, _package(module))]
         NEW.add(module)
     _, code, named = _kept()[module]
+    if module.split(".")[0] != PACKAGE:  # the user's own packages may do something where they are imported
+        named = [*named, *map(".".join, accumulate([part] for part in module.split(".")[:-1]))]
     return code, tuple(name for name in named if _exists(name))
 
 
-def _parse(source: bytes) -> tuple[str, list[str]]:
+def _package(module: str) -> list[str]:
+    """Return the parts of the package that a module's relative imports start from."""
+    parts = module.split(".")
+    return parts if _source(module).name == "__init__.py" else parts[:-1]
+
+
+def _parse(source: bytes, package: Sequence[str]) -> tuple[str, list[str]]:
     """Return a digest of a source's code without what changes no result, and all names that may be modules of it."""
     tree = ast.parse(source)
     named: set[str] = set()
     for node in _statements(tree):
         if isinstance(node, ast.Import):
             named.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            named.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+        elif isinstance(node, ast.ImportFrom):
+            within = package[: len(package) + 1 - node.level] if node.level else []
+            origin = ".".join([*within, *([node.module] if node.module else [])])
+            named.update({origin, *(f"{origin}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Raise):
             _silence(node)
         elif isinstance(node, ast.Assert):
             node.msg = None
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             for call in ast.walk(node):
-                if isinstance(call, ast.Call):
+                if isinstance(call, ast.Call) and ast.unparse(call.func) == "Field":
                     call.keywords = [word for word in call.keywords if word.arg not in OF_A_SETTING]
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):

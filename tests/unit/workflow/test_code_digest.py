@@ -54,6 +54,29 @@ def test_an_edit_two_imports_away_changes_it(package):
     assert digest_after(package, "b/deep.py", "ONE = 2\n") != before
 
 
+@pytest.mark.parametrize("imports", ["from .helper import FACTOR", "from . import helper"])
+def test_an_edit_of_what_a_users_own_module_imports_from_beside_it_changes_it(package, monkeypatch, imports):
+    monkeypatch.chdir(package.parent)
+    own = package.parent / "mine"
+    own.mkdir()
+    (own / "__init__.py").write_text("")
+    (own / "helper.py").write_text("FACTOR = 1\n")
+    (own / "agent.py").write_text(f"{imports}\n")
+    assert module.modules_behind("mine.agent") == ["mine", "mine.agent", "mine.helper"]
+    before = code_digest("mine.agent")
+    (own / "helper.py").write_text("FACTOR = 2\n")
+    forget()
+    assert code_digest("mine.agent") != before
+
+
+def test_bounds_are_a_settings_own_and_a_calls_keywords_are_not(package):
+    def digest_of(line):
+        return digest_after(package, "a/noun.py", f"def number():\n    return 1\n\n\n{line}\n")
+
+    assert digest_of("size: int = Field(1, ge=0)") == digest_of("size: int = Field(1, ge=1, description='how many')")
+    assert digest_of("size = clip(3, ge=0, le=1)") != digest_of("size = clip(3, ge=0, le=2)")
+
+
 def test_an_edit_of_what_is_not_imported_does_not(package):
     before = code_digest("a.verb")
     assert digest_after(package, "b/other.py", "TWO = 3\n") == before
