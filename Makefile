@@ -68,10 +68,11 @@ resume: setup ## go on after a kill
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
 
-# Checks them against their digests, and tells Snakemake so.
+# Checks them against their digests, and tells Snakemake so, of every job: one that is not named has no record of its code.
 adopt: setup ## keep results that were moved or copied here without .snakemake
 	@$(BIN)/python -m workflow_scripts.workflow.adopt_results
-	@$(SNAKEMAKE) --touch --quiet all
+	@$(SNAKEMAKE) --touch --forceall --quiet all
+	@if [ -d results/controls/results ]; then $(SNAKEMAKE) controls --touch --forceall --quiet all; fi
 	@echo "adopted: snakemake -n says what is left to do"
 
 report: setup ## results/report.html of what is finished so far; starts nothing

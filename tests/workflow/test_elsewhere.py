@@ -98,9 +98,14 @@ def test_results_that_were_copied_without_snakemakes_records_are_adopted_and_cos
         os.utime(path, (1e9 + second, 1e9 + second))  # as a copy does, in an order of its own
     assert jobs(toy.snakemake("-n").stdout)["train_agent"] == 16
     adopt_results(toy.folder)
-    touched = toy.snakemake("--touch")
+    (toy.folder / "results/sweeps/ppo_smac/round_0/trial_0/fold_0/seed_0/returns.parquet").unlink()
+    touched = toy.snakemake("--touch", "--forceall")  # as make adopt does
     assert touched.returncode == 0, touched.stdout[-3000:]
-    assert jobs(toy.snakemake("-n").stdout) == {}
+    assert jobs(toy.snakemake("-n").stdout)["train_agent"] == 1
+    toy.config["features"] = {"turbulence_days": 30}
+    toy.write_config()
+    changed = jobs(toy.snakemake("-n").stdout)
+    assert (changed["compute_features"], changed["split_folds"], changed["train_agent"]) == (1, 1, 16)
 
 
 def test_results_that_are_not_as_they_were_made_are_named(finished, tmp_path):

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from workflow_scripts.workflow.model import SettingError, Settings
-from workflow_scripts.workflow.paths import MARKET, RESULTS
+from workflow_scripts.workflow.paths import MARKET, OF_CONTROLS
 
 TARGET = "controls"
 # A working folder of its own, so that whatever looks at results can look at those of controls.
-FOLDER = f"{RESULTS}/{TARGET}"
+FOLDER = OF_CONTROLS
 LABEL = "[a-z0-9]+"
 NAMES = f"control_(?:gaussian|own)_{LABEL}_[0-9]+"
 

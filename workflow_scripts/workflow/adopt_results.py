@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workflow_scripts.workflow.files import read_json, sha256
 from workflow_scripts.workflow.jobs import command_line
-from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, ROUND, RUN, folders
+from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, MARKET, OF_CONTROLS, ROUND, RUN, folders
 from workflow_scripts.workflow.policies import is_damaged
 
 PARQUET_ENDS_WITH = b"PAR1"
@@ -17,11 +17,11 @@ def adopt_results(root: Path = Path()) -> None:
     """Say which results are not what their digests say; where all are, Snakemake may be told to take them as they are.
 
     Args:
-        root: the working folder, in which ``results/`` lies.
+        root: the working folder, in which ``results/`` lies, with those of the controls in it.
 
     """
     checked, wrong = 0, []
-    for path, fault in faults(root):
+    for path, fault in (*faults(root), *faults(root / OF_CONTROLS)):
         checked += 1
         wrong += [f"{path}: {fault}"] if fault else []
     if not checked:

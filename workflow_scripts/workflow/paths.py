@@ -7,6 +7,7 @@ from pathlib import Path
 RESULTS = "results"
 MARKETS = f"{RESULTS}/markets"
 SWEEPS = f"{RESULTS}/sweeps"
+OF_CONTROLS = f"{RESULTS}/controls"
 
 MARKET = f"{MARKETS}/{{market}}"
 FEATURES = f"{MARKET}/features"

@@ -1,6 +1,7 @@
 """Results that were copied are checked against the digests that stand beside them."""
 
 import hashlib
+import shutil
 import zipfile
 
 import pytest
@@ -34,6 +35,13 @@ def results(tmp_path):
 def test_results_as_they_were_made_are_adopted(results, capsys):
     adopt_results(results)
     assert capsys.readouterr().out == "5 files are as their digests say\n"
+
+
+def test_the_files_of_controls_are_looked_at_too(results):
+    shutil.copytree(results / "results", results / "results/controls/results")
+    (results / "results/controls" / RUN / "policy.pt").write_bytes(b"PK")
+    with pytest.raises(SystemExit, match=rf"controls/{RUN}/policy\.pt: is truncated\n1 of 10 files are not"):
+        adopt_results(results)
 
 
 @pytest.mark.parametrize(
