@@ -134,7 +134,7 @@ def _tuned(tuner: Mapping[str, int]) -> str:
 def cpu_seconds(*folders: Path) -> float:
     """Return the CPU seconds of all jobs that say below these folders what they took."""
     total = 0.0
-    for path in (path for folder in folders for path in folder.rglob("*.tsv")):
+    for path in (path for folder in folders for path in folder.rglob("[!.]*.tsv")):
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, delimiter="\t"):
                 try:

@@ -51,7 +51,7 @@ def faults(root: Path) -> Iterator[tuple[Path, str | None]]:
         policy = run / "policy.pt"
         if policy.exists():
             yield policy, "is truncated" if is_damaged(policy) else None
-        for table in sorted(run.glob("*.parquet")):
+        for table in sorted(run.glob("[!.]*.parquet")):
             yield table, None if table.read_bytes().endswith(PARQUET_ENDS_WITH) else "is truncated"
 
 

@@ -1,14 +1,19 @@
 """Files that are whole or absent: everything is written beside its place and renamed into it."""
 
 import ctypes
+import glob
 import hashlib
 import json
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+DAY_SECONDS = 86_400
 
 
 @contextmanager
@@ -16,16 +21,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path beside ``path``; rename it into place when the block ends, remove it when it raises.
 
     The name keeps the suffix, so that writers that look at it behave alike. What a killed process left beside the path
-    is removed.
+    is removed; what another one writes there now is not.
 
     Raises:
         OSError: the file cannot be written, on a full disk say; names ``path``, which such an error alone does not.
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in path.parent.glob(f".{path.stem}.*{path.suffix}"):
-        left_behind.unlink()
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    host = socket.gethostname()
+    for other in path.parent.glob(f"{glob.escape(f'.{path.stem}.')}*{glob.escape(path.suffix)}"):
+        if _is_left_behind(other, *other.name[len(path.stem) + 2 :].removesuffix(path.suffix).rpartition(".")[::2]):
+            other.unlink(missing_ok=True)
+    beside = path.with_name(f".{path.stem}.{host}.{os.getpid()}{path.suffix}")
     try:
         yield beside
         with beside.open("rb") as file:
@@ -37,6 +44,20 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _is_left_behind(path: Path, host: str, process: str) -> bool:
+    """Return whether nobody writes a file: its process is gone, or it is another machine's and a day old."""
+    if not process.isdigit():
+        return False
+    with suppress(OSError):  # it is in place by now
+        if host not in ("", socket.gethostname()):
+            return time.time() - path.stat().st_mtime > DAY_SECONDS
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            return True
+    return int(process) == os.getpid()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,6 @@
 import errno
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +27,23 @@ def test_a_full_disk_is_said_with_the_file_that_it_has_no_room_for(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
-    (tmp_path / ".a.123.json").write_text("half")
+    """Of this machine at once, of another one after a day, and of a version that did not name the machine."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    here = socket.gethostname()
+    for name in (f".a.{gone.pid}.json", f".a.{here}.{gone.pid}.json", ".a.elsewhere.1.json"):
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (0, 0))
     write_json(tmp_path / "a.json", {"a": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_what_another_process_writes_there_now_stays(tmp_path):
+    others = {f".a.{socket.gethostname()}.{os.getppid()}.json", ".a.elsewhere.1.json", ".a.txt.json", ".a.b.json"}
+    for name in others:
+        (tmp_path / name).write_text("half")
+    write_json(tmp_path / "a.json", {"a": 1})
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", *others}
 
 
 def test_a_failed_rewrite_leaves_the_old_file(tmp_path):

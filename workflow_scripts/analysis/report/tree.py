@@ -99,7 +99,7 @@ class Run:
 
     def usage(self) -> dict[str, float]:
         """What the process took: s, max_rss (MiB), cpu_time (s); empty where nobody noted it."""
-        return next(map(read_usage, self.folder.glob("*.tsv")), {})
+        return next(map(read_usage, self.folder.glob("[!.]*.tsv")), {})
 
 
 @dataclass(frozen=True)
