@@ -8,13 +8,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from workflow_scripts.workflow.files import read_json, sha256, write_text
+from workflow_scripts.workflow.files import first_line, read_json, sha256, write_text
 from workflow_scripts.workflow.paths import BACKTEST_RUN, MANIFEST, ROUND, SWEEP, folders, whole
 
 Window = tuple[str, str]
@@ -70,6 +71,22 @@ class Openings:
         return asdict(self)
 
 
+@contextmanager
+def _alone(ledger: Path) -> Iterator[None]:
+    lock = FileLock(ledger.with_name(f".{ledger.stem}.lock"), fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        raise ValueError(
+            f"{ledger}: its file system locks no file ({first_line(error)}), and of openings that are entered at once "
+            "one would be lost: have it mounted with locks (Lustre: -o flock), or keep results/ on another disk"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def enter(ledger: Path, opening: Opening) -> int:
     """Enter an opening, unless it stands there already; return its number, from 1.
 
@@ -79,7 +96,7 @@ def enter(ledger: Path, opening: Opening) -> int:
 
     """
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(ledger.with_name(f".{ledger.stem}.lock"), fallback_to_soft=False):
+    with _alone(ledger):
         lines = _lines(ledger)
         for number, line in enumerate(lines, 1):
             if (entry := _entry(line)) and entry["preregistration"] == opening.preregistration:

@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from workflow_scripts.data.settings import Day
 from workflow_scripts.training.environment.settings import EnvironmentSettings
+from workflow_scripts.workflow.files import first_line
 from workflow_scripts.workflow.model import Settings
 
 CASH = "cash"
@@ -72,19 +74,22 @@ def read_account(path: Path, tickers: Sequence[str], short: bool = False) -> Acc
         ValueError: the file is no such table, or holds what the market does not trade.
 
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        if missing := [name for name in HEAD if name not in (rows.fieldnames or ())]:
-            raise ValueError(
-                f"{path} has no column {', '.join(missing)}: holdings are a table ticker,shares with a row per ticker "
-                f"and a row cash,AMOUNT"
-            )
-        held: dict[str, float] = {}
-        for row in rows:
-            ticker = (row["ticker"] or "").strip()
-            if ticker in held:
-                raise ValueError(f"{path}: {ticker} stands twice: add up its shares in one row")
-            held[ticker] = _number(path, ticker, row["shares"], short)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({first_line(error)}): save it as such") from None
+    rows = csv.DictReader(line for line in StringIO(text) if not line.startswith("#"))
+    if missing := [name for name in HEAD if name not in (rows.fieldnames or ())]:
+        raise ValueError(
+            f"{path} has no column {', '.join(missing)}: holdings are a table ticker,shares with a row per ticker "
+            f"and a row cash,AMOUNT"
+        )
+    held: dict[str, float] = {}
+    for row in rows:
+        ticker = (row["ticker"] or "").strip()
+        if ticker in held:
+            raise ValueError(f"{path}: {ticker} stands twice: add up its shares in one row")
+        held[ticker] = _number(path, ticker, row["shares"], short)
     if CASH not in held:
         raise ValueError(f"{path} has no row cash: add cash,AMOUNT, or cash,0 where there is none")
     cash = held.pop(CASH)

@@ -62,6 +62,15 @@ def score_of(trial, budget, runs, **configuration):
     return Score("s", 0, trial, budget, "ok", None, 1.0, 0.1, configuration, [{}] * runs)
 
 
+@pytest.mark.parametrize("tool", ["optuna", "mlflow"])
+def test_a_folder_may_have_a_name_that_ends_an_address(tmp_path, tool):
+    pytest.importorskip(tool)
+    made = MadeUp(tmp_path / "what?").make_market()
+    made.make_sweep("ppo_smac", rounds=1)
+    export_results(tool, made.results)
+    assert [path.name for path in (made.results / "exports").iterdir()] == [f"{tool}.db"]
+
+
 def test_a_configuration_on_two_rungs_is_one_trial_with_two_intermediate_values():
     low, other, high = score_of(0, 32, 6, x=1), score_of(1, 32, 6, x=2), score_of(0, 64, 6, x=1)
     assert _step([low, other, high]) == "budget"

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,15 @@ def preregister(ledger, sweep, **more):
     default = json.dumps({"learning_rate": 2e-05})
     open_test_days(sweep, "toy", "ppo", default, (score,), 1, sealed, WINDOW[0], **told, **files)
     return folder
+
+
+def test_a_file_system_without_locks_is_named_with_what_helps(ledger, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(ValueError, match=r"openings\.jsonl: its file system locks no file .*Lustre: -o flock"):
+        enter(ledger, FIRST)
 
 
 def test_an_opening_that_is_retried_adds_no_line_and_each_that_differs_adds_one(ledger):

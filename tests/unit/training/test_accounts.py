@@ -43,6 +43,12 @@ def test_what_is_no_account_is_refused_with_its_name_and_the_remedy(tmp_path, te
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_in_another_encoding_is_named(tmp_path):
+    (tmp_path / "mine.csv").write_bytes("# für heute\nticker,shares\nA,1\ncash,0\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"mine\.csv is no text in UTF-8 \(.*0xfc.*\): save it as such"):
+        read_account(tmp_path / "mine.csv", ["A"])
+
+
 def test_an_account_that_may_sell_short_owes_shares_and_money(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("ticker,shares\nA,-3\nB,2\ncash,-1.5\n", encoding="utf-8")

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copyfile
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from workflow_scripts.analysis.report.tree import Sweep
 from workflow_scripts.sweeps.history import Score
 from workflow_scripts.workflow.extras import extra
+from workflow_scripts.workflow.files import whole_file
 
 FILE = "mlflow.db"
 
@@ -19,10 +21,10 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
     with each seed.
     """
     mlflow = extra("mlflow", "mlflow-skinny", "runs of MLflow")
-    folder.mkdir(parents=True, exist_ok=True)
-    # MLflow makes no tables where it has made some before in this process: each file has a path of its own.
-    with TemporaryDirectory(dir=folder) as beside:
-        made = Path(beside) / FILE
+    # MLflow makes no tables where it has made some before in this process: each file has a path of its own, one
+    # without a question mark, which would end an address of SQLite.
+    with TemporaryDirectory() as elsewhere:
+        made = Path(elsewhere) / FILE
         client = mlflow.MlflowClient(f"sqlite:///{made}")
         for sweep in sweeps:
             artifacts = (folder / "mlflow_artifacts").resolve().as_uri()
@@ -33,7 +35,8 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
             for score in sweep.scores:
                 _run(mlflow, client, experiment, score)
         client._tracking_client.store.engine.dispose()
-        made.replace(folder / FILE)
+        with whole_file(folder / FILE) as beside:
+            copyfile(made, beside)
     return folder / FILE
 
 

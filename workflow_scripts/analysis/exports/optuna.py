@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from workflow_scripts.analysis.report.tree import Sweep
@@ -20,8 +22,9 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
     """
     optuna = extra("optuna", "optuna", "an Optuna study")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with whole_file(folder / FILE) as beside:
-        storage = optuna.storages.RDBStorage(f"sqlite:///{beside}")
+    with TemporaryDirectory() as elsewhere:  # whose path an address of SQLite takes: a question mark ends it
+        made = Path(elsewhere) / FILE
+        storage = optuna.storages.RDBStorage(f"sqlite:///{made}")
         for sweep in sweeps:
             study = optuna.create_study(storage=storage, study_name=sweep.name, direction="maximize")
             told = {key: value for key, value in sweep.settings.items() if key != "search_space"}
@@ -31,6 +34,8 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
             for steps in _configurations(sweep.scores, step):
                 study.add_trial(_trial(optuna, steps, id(list(steps.values())[-1]) in full, sweep.space))
         storage.engine.dispose()
+        with whole_file(folder / FILE) as beside:
+            copyfile(made, beside)
     return folder / FILE
 
 
