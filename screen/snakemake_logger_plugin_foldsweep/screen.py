@@ -28,12 +28,16 @@ OF_ITSELF = re.compile(
     r"Group jobs: |Conda environments: |Singularity containers: |Select jobs|Execute \d+ jobs|DAG of jobs will be|"
     "Updating checkpoint|Exiting because a job|Shutting down, this might|Reasons:|This was a dry-run|The run involves|"
     r"Some jobs were triggered|Rules with provenance|Elapsed time|Processed \d+ potential|Job rate limit|"
-    r"Removing (temporary|output files of failed)|Cannot restore |Job \d+ has been submitted|SLURM run ID|$"
+    r"Removing (temporary|output files of failed)|Cannot restore |Job [-0-9a-f]+ has been submitted|SLURM run ID|$"
 )
 RESTART = re.compile(r"Trying to restart job (\d+)\.$")
 RESTART_OF_GROUP = re.compile(r"Trying to restart job [-0-9a-f]{36}\.$")
 WHOLE_LOG = re.compile(r"Complete log\(s\): (.+)")
 ENDED = "it ended with exit status {} and no error"
+NOT_SUBMITTED = (
+    "it has no log: the cluster took no such allocation, or kept nothing of it; ask it with sbatch --test-only and the "
+    "partition, GPU, memory and time of slurm/config.yaml"
+)
 # How jobs end that Ctrl-C ends, which who pressed it knows: in Python, at once, or with a checkpoint.
 STOPPED = ("KeyboardInterrupt", "killed by SIGINT", ENDED.format(130))
 HOW_IT_ENDED = re.compile(r"died with <Signals\.(\w+)|returned non-zero exit status (\d+)")
@@ -366,11 +370,14 @@ class Screen:
         before = self.failed
         for job in group.job_error_info:
             self._end(job["jobid"], well=False)
+        jobs = [str(self.jobs.get(job["jobid"]) or job["rule_name"]) for job in group.job_error_info]
         to_blame = [job for job in group.job_error_info if _reason(job["log"]) is not None]
         for job in to_blame:
             self._show_failure(str(self.jobs.get(job["jobid"]) or job["rule_name"]), job["log"], "")
         if not to_blame:
-            self._show_failure(f"group {group.groupid}", group.aux_logs, "the machine stopped it")
+            of = f" ({jobs[0]}{f' and {len(jobs) - 1} more' if jobs[1:] else ''})" if jobs else ""
+            why = "the machine stopped it" if group.aux_logs else NOT_SUBMITTED
+            self._show_failure(f"group {group.groupid}{of}", group.aux_logs, why)
         self.failed_groups.append(self.failed - before)
 
     def _show_failure(self, what: str, logs: list[str], otherwise: str) -> None:
@@ -399,7 +406,7 @@ class Screen:
             self._say(text, BAD)
 
     def _explain(self) -> None:
-        if not self.reasons:
+        if not self.reasons or self.silent:
             return
         from workflow_scripts.workflow.reruns import Job as Rerun
         from workflow_scripts.workflow.reruns import explain

@@ -253,7 +253,27 @@ def test_an_allocation_that_fails_blames_the_job_whose_log_ends_with_an_error(re
     event = {"event": "group_error", "groupid": "trial", "aux_logs": ["slurm.log"], "created": 0.0}
     assert show([event | {"job_error_info": jobs}]) == ["failed train_agent: MemoryError: 3 GB", "log: bad.log"]
     nobody = show([event | {"job_error_info": jobs[:1]}])
-    assert nobody == ["failed group trial: the machine stopped it", "log: slurm.log"]
+    assert nobody == ["failed group trial (train_agent): the machine stopped it", "log: slurm.log"]
+
+
+def test_an_allocation_that_a_cluster_does_not_take_names_its_trial_and_what_to_ask(results):
+    started = next(fields for fields in recorded("ended") if fields.get("rule_name") == "train_agent")
+    jobs = [
+        {"jobid": started["jobid"], "rule_name": "train_agent", "log": []},
+        {"jobid": 99, "rule_name": "x", "log": []},
+    ]
+    event = {"event": "group_error", "groupid": "trial", "aux_logs": [], "created": 0.0, "job_error_info": jobs}
+    (line,) = show([TOLD, started, event])
+    place = "train_agent ppo_smac round 0 trial 1 fold 0 seed 0"
+    assert line.startswith(
+        f"failed group trial ({place} and 1 more): it has no log: the cluster took no such allocation"
+    )
+    submitted = "Job 7cf7f4b4-0f7a-4c52-9c8e-000000000000 has been submitted with SLURM jobid 1 (log: 1.log)."
+    assert show([{"msg": submitted, "levelno": logging.INFO}]) == []
+
+
+def test_a_dry_run_that_was_told_to_be_quiet_is(results):
+    assert show([TOLD, *recorded("dry_run")], dry_run=True, quiet={"all"}) == []
 
 
 def test_a_mistake_in_the_configuration_comes_without_the_line_of_the_rule_that_found_it():
