@@ -1,7 +1,7 @@
 # The commands of the README. Each sets up what it needs; set-up is skipped while the pins are unchanged.
 VENV := .venv
 BIN := $(VENV)/bin
-CORES ?= $(shell nproc)
+override CORES := $(or $(CORES),$(shell nproc))
 GPUS ?= $(CORES)
 # What make run leaves out with CONTROLS=0.
 CONTROLS ?= 1
@@ -58,13 +58,7 @@ explain: setup ## how many jobs of each rule would run, and why; starts nothing
 
 # Removes the stale lock that the dead process left.
 resume: setup ## go on after a kill
-	@for pid in $$(pgrep -f '(^|/| -m )[s]nakemake( |$$)'); do \
-		if [ "$$(readlink /proc/$$pid/cwd)" = "$$(pwd -P)" ] \
-			&& tr '\0' '\n' < /proc/$$pid/cmdline | head -n 3 | grep -qE '(^|/)snakemake$$'; then \
-			echo "resume: process $$pid is a Snakemake that still works in this folder: wait for it, or stop it first"; \
-			exit 1; \
-		fi; \
-	done
+	@$(BIN)/python -m workflow_scripts.workflow.refuse_to_unlock
 	@$(BIN)/snakemake --unlock --quiet all
 	@$(MAKE) --no-print-directory run
 
@@ -112,7 +106,7 @@ orders: setup ## what the incumbent trades on the market's latest day; SWEEP=…
 # One allocation in which Snakemake runs as on a desk: for runs of seconds, which are not worth a place in the queue.
 slurm-allocation: setup ## make run in one allocation of a cluster
 	@sbatch $(ALLOCATION) --job-name foldsweep --output foldsweep.%j.log \
-		--wrap 'make run CORES=$$SLURM_CPUS_PER_TASK $(if $(findstring command,$(origin GPUS)),GPUS=$(GPUS))'
+		--wrap 'make run CORES=$${SLURM_CPUS_PER_TASK:-$$SLURM_CPUS_ON_NODE} $(if $(findstring command,$(origin GPUS)),GPUS=$(GPUS))'
 
 # Makes nothing anew.
 diff: setup ## MARKET=…: what its vendor has changed since it was locked, and which folds that touches

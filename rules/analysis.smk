@@ -334,6 +334,8 @@ rule plan:
         ),
     log:
         f"{RESULTS}/plan.log",
+    # What it prints is for the screen.
+    localrule: True
     conda:
         "../envs/training.yaml"
     params:
@@ -369,9 +371,7 @@ rule plan:
                 },
             }
         ),
-        slots=lambda wildcards: (
-            workflow.global_resources.get("gpu", 1) if GPUS else workflow.cores
-        ),
+        slots=lambda wildcards: runs_at_a_time(),
         training=flags(training=TRAINING),
         markets=lambda wildcards, input: str(Path(input.bars[0]).parents[1]),
         sweeps=SWEEPS,

@@ -62,7 +62,10 @@ def trials_made_on(market):
         if whole(sweep.keys.market) == market
     ]
     planned = {name: len(sweep.schedule) for name, sweep in settings.sweeps.items()}
-    return sum(here) + trials_kept(market, planned, ROOT)
+    try:
+        return sum(here) + trials_kept(market, planned, ROOT)
+    except ValueError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def megabytes(files):
@@ -93,6 +96,14 @@ AFTER_ALL_TRIALS = -len(TURNS)
 def turn_of_trial(wildcards):
     """Priority of a trial's jobs; its score has that of its runs, since a cluster may take them together."""
     return -TURNS[wildcards.sweep, int(wildcards.round), int(wildcards.trial)]
+
+
+def runs_at_a_time():
+    """How many runs go side by side: on a cluster as many as it takes jobs, else as there are GPUs or cores."""
+    asked = workflow.resource_settings
+    if asked.cores is None:
+        return asked.nodes
+    return workflow.global_resources.get("gpu", 1) if GPUS else asked.cores
 
 
 def attempt_flags(wildcards, attempt):

@@ -1,6 +1,7 @@
 # What acts while the workflow is parsed: in the main process alone, and never in a dry run, which changes nothing.
 import os
 import signal
+import socket
 import threading
 from datetime import datetime
 from functools import cache
@@ -9,8 +10,10 @@ from snakemake.jobs import Job
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from workflow_scripts.sweeps.objectives import label
+from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
 from workflow_scripts.workflow.policies import is_damaged
+from workflow_scripts.workflow.paths import MACHINE
 from workflow_scripts.workflow.start import (
     gpus_of_a_run,
     in_a_thread_of_its_own,
@@ -71,6 +74,11 @@ if settings.top.refresh:
     REFRESH = os.environ.setdefault(
         "FOLDSWEEP_REFRESH", datetime.now().isoformat(timespec="seconds")
     )
+
+
+onstart:
+    # make resume asks for it, which cannot see whether a Snakemake of another machine is alive.
+    write_text(Path(MACHINE), f"{socket.gethostname()}\n")
 
 
 def runs_for_real():

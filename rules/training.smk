@@ -26,7 +26,7 @@ rule train_agent:
     conda:
         "../envs/training.yaml"
     resources:
-        gpu=GPUS,
+        gpu=GPUS or None,
         mem_mb=memory("train_agent"),
         watch=WATCH,
         attempt=attempt_flags,
@@ -92,7 +92,7 @@ rule backtest_incumbent:
     conda:
         "../envs/training.yaml"
     resources:
-        gpu=GPUS,
+        gpu=GPUS or None,
         mem_mb=memory("backtest_incumbent"),
         watch=WATCH,
         attempt=attempt_flags,

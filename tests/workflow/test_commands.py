@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -116,16 +117,32 @@ def test_a_command_does_on_a_toy_what_its_page_says(command, folder):
         assert expected.removeprefix("no: ") in done.stdout
 
 
+RESUME = [sys.executable, "-m", "workflow_scripts.workflow.refuse_to_unlock"]
+
+
 @pytest.mark.parametrize(("program", "lives"), [("snakemake", True), ("follow", False)])
 def test_resume_leaves_the_lock_to_a_snakemake_that_lives(tmp_path, program, lives):
     """Not to whoever reads a log of Snakemake's."""
-    shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / program).write_text("import time; print(flush=True); time.sleep(60)", encoding="utf-8")
     waits = [sys.executable, tmp_path / program, ".snakemake/log/2026.snakemake.log"]
     with subprocess.Popen(waits, cwd=tmp_path, stdout=subprocess.PIPE) as alive:
         alive.stdout.readline()
-        asked = subprocess.run(["make", "-o", "setup", "resume"], cwd=tmp_path, capture_output=True, text=True)
+        asked = subprocess.run([*RESUME, "--folder", tmp_path], cwd=ROOT, capture_output=True, text=True)
         alive.kill()
-    assert asked.returncode != 0  # there is no Snakemake in this folder's environment
-    said = f"resume: process {alive.pid} is a Snakemake that still works in this folder" in asked.stdout
-    assert said == lives, asked.stdout
+    said = (
+        f"resume: process {alive.pid} is a Snakemake that still works in this folder: wait for it, or stop it first\n"
+    )
+    assert (asked.returncode, asked.stderr) == ((1, said) if lives else (0, ""))
+
+
+def test_resume_leaves_a_lock_of_another_machine_and_a_run_says_which_machine_it_is(finished, tmp_path):
+    machine = finished.folder / ".snakemake/machine"
+    assert machine.read_text(encoding="utf-8").strip() == socket.gethostname()
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/machine").write_text("node17\n", encoding="utf-8")
+    ask = [*RESUME, "--folder", tmp_path]
+    assert subprocess.run(ask, cwd=ROOT, check=False).returncode == 0  # nothing is locked
+    (tmp_path / ".snakemake/locks/0.input.lock").touch()
+    asked = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert asked.returncode == 1
+    assert asked.stderr.startswith("resume: this folder's Snakemake began on node17, and this is ")

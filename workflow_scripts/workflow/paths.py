@@ -33,6 +33,8 @@ BACKTEST = f"{SWEEP}/backtest"
 CANDIDATE = f"{BACKTEST}/{{candidate}}"
 BACKTEST_RUN = f"{CANDIDATE}/seed_{{seed}}"
 MANIFEST = "proposals.json"
+# The name of the machine on which the last Snakemake of a folder began.
+MACHINE = ".snakemake/machine"
 
 NUMBER, NAME = "0|[1-9][0-9]*", "[a-z0-9_]+"
 WINDOW = "_window_"
