@@ -8,7 +8,7 @@ from workflow_scripts.training.environment.settings import EnvironmentSettings
 from workflow_scripts.workflow.files import write_json
 
 ROUND = {"size": 2, "budget": 64, "runs": 1}
-SWEEP = {"agent": "ppo", "windows": 1, "optimizer": "smac", "rounds": [ROUND], "continues": False, "default": {}}
+SWEEP = {"agent": "ppo", "windows": 1, "optimizer": "smac", "rounds": [ROUND], "continued_rounds": 0, "default": {}}
 
 
 def test_a_sweep_is_timed_with_its_own_markets_lots_and_fees(tmp_path, monkeypatch, capsys):

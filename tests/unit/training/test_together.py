@@ -319,7 +319,7 @@ def test_a_run_of_which_nothing_is_left_to_train_comes_back_as_it_is(fold):
 def test_phases_with_other_batches_train_as_they_do_alone(fold, agent):
     """As a population's incumbent is trained anew: batches and updates are those of each phase."""
     first, second = {**small(agent), "batch_size": 64}, {**small(agent), "batch_size": 16}
-    trial = Trial("sweep", agent, 0, 0, 128, second, None, [{"budget": 64, "configuration": first}])
+    trial = Trial("sweep", agent, 0, 0, 64, second, None, [{"budget": 32, "configuration": first}])
     training = TrainingSettings(num_envs=4, device="cpu", together=2)
     runs = [Run.of(trial, fold, seed, EnvironmentSettings(), training) for seed in (0, 1)]
     table = Table([Request(run, None, 0) for run in runs])
