@@ -177,10 +177,7 @@ def check_costs(settings: Mapping[str, Any]) -> None:
     """
     for name, sweep in read_config(settings).sweeps.items():
         agent = sweep.keys.agent
-        planned = sum(
-            each.runs * each.steps
-            for each in sweep_batches(sweep.schedule, sweep.optimizer.continued_rounds(sweep.schedule))
-        )
+        planned = sum(each.runs * each.steps for each in sweep_batches(sweep.schedule, sweep.continued_rounds))
         wanted = FULL_TRIALS[agent] * sweep.runs * BUDGETS[agent]
         if abs(planned / wanted - 1) > TOLERANCE:
             raise ValueError(f"{name} costs {planned} vector steps, the other sweeps of {agent} {wanted}")

@@ -348,9 +348,7 @@ rule plan:
                         "windows": len(windows),
                         "optimizer": sweep.keys.optimizer,
                         "rounds": [asdict(round_) for round_ in sweep.schedule],
-                        "continued_rounds": sweep.optimizer.continued_rounds(
-                            sweep.schedule
-                        ),
+                        "continued_rounds": sweep.continued_rounds,
                         "default": sweep.default,
                     }
                     for name, windows in settings.judged.items()

@@ -84,9 +84,7 @@ def memory(verb):
 # goes first, so that a round that is through is scored, and the next one proposed, before more of others is trained.
 TURNS = turns(
     {
-        name: sweep_batches(
-            sweep.schedule, sweep.optimizer.continued_rounds(sweep.schedule)
-        )
+        name: sweep_batches(sweep.schedule, sweep.continued_rounds)
         for name, sweep in settings.sweeps.items()
     }
 )

@@ -12,8 +12,8 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 from workflow_scripts.sweeps.objectives import label
 from workflow_scripts.workflow.files import write_text
 from workflow_scripts.workflow.kept_rounds import count_kept_rounds, lost_trials
-from workflow_scripts.workflow.policies import is_damaged
 from workflow_scripts.workflow.paths import MACHINE
+from workflow_scripts.workflow.policies import is_damaged
 from workflow_scripts.workflow.start import (
     gpus_of_a_run,
     in_a_thread_of_its_own,

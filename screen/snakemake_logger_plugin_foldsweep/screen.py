@@ -371,9 +371,10 @@ class Screen:
         for job in group.job_error_info:
             self._end(job["jobid"], well=False)
         jobs = [str(self.jobs.get(job["jobid"]) or job["rule_name"]) for job in group.job_error_info]
-        to_blame = [job for job in group.job_error_info if _reason(job["log"]) is not None]
-        for job in to_blame:
-            self._show_failure(str(self.jobs.get(job["jobid"]) or job["rule_name"]), job["log"], "")
+        logs = [job["log"] for job in group.job_error_info]
+        to_blame = [(job, log) for job, log in zip(jobs, logs, strict=True) if _reason(log) is not None]
+        for job, log in to_blame:
+            self._show_failure(job, log, "")
         if not to_blame:
             of = f" ({jobs[0]}{f' and {len(jobs) - 1} more' if jobs[1:] else ''})" if jobs else ""
             why = "the machine stopped it" if group.aux_logs else NOT_SUBMITTED

@@ -243,6 +243,11 @@ class Sweep:
         return sum(round_.size for round_ in self.schedule)
 
     @property
+    def continued_rounds(self) -> int:
+        """In how many rounds, from the first, trials go on from the round before."""
+        return self.optimizer.continued_rounds(self.schedule)
+
+    @property
     def default(self) -> dict[str, Any]:
         """The default configuration."""
         return default_configuration(self.space)

@@ -205,7 +205,7 @@ def label(name: str) -> str:
 
 def _centred(trials: Sequence[Score]) -> list[tuple[Score, float]]:
     """Return trials of one objective with the same runs, each with its score beside the others."""
-    keyed = [sorted(trial.runs, key=lambda run: (run["fold"], run["seed"])) for trial in trials]
+    keyed = [sorted(trial.runs, key=_of) for trial in trials]
     values = np.asarray([[run["value"] for run in runs] for runs in keyed], dtype=np.float64)
     score = OBJECTIVES[trials[0].objective].score
     return [(trial, score(row)) for trial, row in zip(trials, values - values.mean(axis=0), strict=True)]

@@ -96,7 +96,7 @@ def _parse(source: bytes, package: Sequence[str]) -> tuple[str, list[str]]:
             node.msg = None
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             for call in ast.walk(node):
-                if isinstance(call, ast.Call) and ast.unparse(call.func) == "Field":
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Field":
                     call.keywords = [word for word in call.keywords if word.arg not in OF_A_SETTING]
         for block in ("body", "orelse", "finalbody"):
             if statements := getattr(node, block, None):
