@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import Any
 
 DAY_SECONDS = 86_400
@@ -58,6 +60,19 @@ def _is_left_behind(path: Path, host: str, process: str) -> bool:
         except ProcessLookupError:
             return True
     return int(process) == os.getpid()
+
+
+@contextmanager
+def made_elsewhere(path: Path) -> Iterator[Path]:
+    """Yield a path in a temporary folder; put what the block made there in place, whole, when it ends.
+
+    For writers that make other files beside theirs, or cannot take each name that a folder of the user's may have.
+    """
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / path.name
+        yield made
+        with whole_file(path) as beside:
+            copyfile(made, beside)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from workflow_scripts.analysis.report.tree import Sweep
 from workflow_scripts.sweeps.history import Score
 from workflow_scripts.workflow.extras import extra
-from workflow_scripts.workflow.files import whole_file
+from workflow_scripts.workflow.files import made_elsewhere
 
 FILE = "mlflow.db"
 
@@ -23,8 +21,7 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
     mlflow = extra("mlflow", "mlflow-skinny", "runs of MLflow")
     # MLflow makes no tables where it has made some before in this process: each file has a path of its own, one
     # without a question mark, which would end an address of SQLite.
-    with TemporaryDirectory() as elsewhere:
-        made = Path(elsewhere) / FILE
+    with made_elsewhere(folder / FILE) as made:
         client = mlflow.MlflowClient(f"sqlite:///{made}")
         for sweep in sweeps:
             artifacts = (folder / "mlflow_artifacts").resolve().as_uri()
@@ -35,8 +32,6 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
             for score in sweep.scores:
                 _run(mlflow, client, experiment, score)
         client._tracking_client.store.engine.dispose()
-        with whole_file(folder / FILE) as beside:
-            copyfile(made, beside)
     return folder / FILE
 
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shutil import copyfile
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from workflow_scripts.analysis.report.tree import Sweep
 from workflow_scripts.sweeps.history import Score, at_full_budget, identity
 from workflow_scripts.workflow.extras import extra
-from workflow_scripts.workflow.files import whole_file
+from workflow_scripts.workflow.files import made_elsewhere
 
 FILE = "optuna.db"
 
@@ -22,8 +20,7 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
     """
     optuna = extra("optuna", "optuna", "an Optuna study")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with TemporaryDirectory() as elsewhere:  # whose path an address of SQLite takes: a question mark ends it
-        made = Path(elsewhere) / FILE
+    with made_elsewhere(folder / FILE) as made:  # a question mark in its path would end an address of SQLite
         storage = optuna.storages.RDBStorage(f"sqlite:///{made}")
         for sweep in sweeps:
             study = optuna.create_study(storage=storage, study_name=sweep.name, direction="maximize")
@@ -34,8 +31,6 @@ def export(sweeps: Sequence[Sweep], folder: Path) -> Path:
             for steps in _configurations(sweep.scores, step):
                 study.add_trial(_trial(optuna, steps, id(list(steps.values())[-1]) in full, sweep.space))
         storage.engine.dispose()
-        with whole_file(folder / FILE) as beside:
-            copyfile(made, beside)
     return folder / FILE
 
 
