@@ -37,11 +37,14 @@ class SettingError(ValueError):
 class Settings(BaseModel):
     """A group of settings. A field states its key once: type, bounds, default, and in ``description`` its meaning.
 
-    Unknown keys are refused, and so are true and false in place of a number; a whole number may be written 1e5.
+    Unknown keys are refused, and so are empty texts, and true and false in place of a number; a whole number may be
+    written 1e5.
     Settings do not change once they are made.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False, str_min_length=1
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -161,6 +164,8 @@ def _reason(detail: ErrorDetails) -> str:
             return f"{shown!r} is not one of {str(limits['expected']).replace(chr(39), '')}"
         case "string_type":
             return f"{shown!r} is not text: put it in quotes"
+        case "string_too_short":
+            return "it is an empty text: name something, or leave the key out"
         case "string_pattern_mismatch":
             return f"{shown!r} is not spelled as {limits['pattern']}"
         case "too_short":

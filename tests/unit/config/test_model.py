@@ -43,6 +43,12 @@ def change(config, path, value):
             "config.yaml, sweeps.ppo_smac.objective: ",
         ),
         ("sweeps/ppo_smac/market", "toyy", "config.yaml, sweeps.ppo_smac.market: 'toyy' is not among the markets: toy"),
+        ("sweeps/ppo_smac/search_space", "", "config.yaml, sweeps.ppo_smac.search_space: it is an empty text: name "),
+        (
+            "orders",
+            {"sweep": ""},
+            "config.yaml, orders.sweep: it is an empty text: name something, or leave the key out",
+        ),
         (
             "sweeps/ppo_smac/search_space",
             "ppoo",
