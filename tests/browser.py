@@ -5,12 +5,13 @@ import json
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from websockets.sync.client import connect
+
+from tests.waiting import PATIENCE, wait_for
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 OPTIONS = (
@@ -39,10 +40,10 @@ class Browser:
         command = [str(CHROMIUM), *OPTIONS.split(), f"--user-data-dir={self._profile.name}", "about:blank"]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         port = Path(self._profile.name, "DevToolsActivePort")
-        until = time.monotonic() + 120
-        while not port.exists() or not port.read_text(encoding="utf-8").count("\n"):
-            assert self._process.poll() is None and time.monotonic() < until, "Chromium did not start"
-            time.sleep(0.05)
+        wait_for(
+            lambda: self._process.poll() is not None or (port.exists() and "\n" in port.read_text(encoding="utf-8"))
+        )
+        assert self._process.poll() is None, "Chromium did not start"
         number, path = port.read_text(encoding="utf-8").split()
         self._socket = connect(f"ws://127.0.0.1:{number}{path}", max_size=None, proxy=None)
         self._session = None
@@ -60,7 +61,7 @@ class Browser:
     ) -> None:
         self._socket.close()
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         self._profile.cleanup()
 
     def call(self, method: str, **parameters: Any) -> Any:
@@ -71,7 +72,7 @@ class Browser:
             asked["sessionId"] = self._session
         self._socket.send(json.dumps(asked))
         while True:
-            said = json.loads(self._socket.recv(timeout=120))
+            said = json.loads(self._socket.recv(PATIENCE))
             if said.get("id") == self._number:
                 assert "error" not in said, said["error"]
                 return said["result"]
@@ -98,10 +99,8 @@ class Browser:
     def open(self, path: Path) -> None:
         """Open a file."""
         self.call("Page.navigate", url=path.resolve().as_uri())
-        until = time.monotonic() + 60
-        while self.run("document.readyState") != "complete" or not self.run("location.href").startswith("file:"):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        there = "document.readyState == 'complete' && location.href.startsWith('file:')"
+        wait_for(lambda: self.run(there))
 
     def run(self, script: str) -> Any:
         """Return what an expression of JavaScript is worth; a promise is waited for."""

@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE, wait_for
 from tests.workflow.toy import Toy
 
 KINDS = ("snakemake", "run", "group")
@@ -51,31 +51,30 @@ def resume(toy):
     toy.snakemake("--unlock")
 
 
-def disturb(toy, kills, seed, longest):
+def disturb(toy, kills, seed, of):
+    """Strike where a drawn share of the files that are still to come has been written."""
     rng = random.Random(seed)
-    struck = 0
     for number in range(kills):
         process = start(toy)
-        time.sleep(rng.uniform(2.0, longest))
-        if process.poll() is not None:
-            return struck
+        there = written(toy)
+        strike_at = there + rng.uniform(0, 0.9 * (of - there)) / (kills - number)
+        wait_for(lambda process=process, strike_at=strike_at: process.poll() is not None or written(toy) > strike_at)
+        assert process.poll() is None, f"it ended before the kill at {strike_at} of {of} files"
         kill(process, KINDS[number % len(KINDS)])
-        struck += 1
+        time.sleep(rng.uniform(0, 2))
         if process.poll() is None:  # a run was killed: it is tried again, and then Snakemake itself is struck
-            time.sleep(rng.uniform(0.5, 2.0))
             kill(process, "group")
         await_end_of_orphans(toy)
         resume(toy)
-    return struck
+
+
+def written(toy):
+    return len(list((toy.folder / "results").rglob("*.*")))
 
 
 def await_end_of_orphans(toy):
     """A job whose Snakemake is gone ends at once, or as soon as it has read its imports; it writes nothing."""
-    for _ in range(60):
-        if not orphans(toy):
-            return
-        time.sleep(0.5)
-    raise AssertionError(f"these outlive their Snakemake: {orphans(toy)}")
+    wait_for(lambda: not orphans(toy), lambda: f"these outlive their Snakemake: {orphans(toy)}")
 
 
 def orphans(toy):
@@ -99,19 +98,13 @@ def finish(toy, finished):
 
 
 def test_one_kill_of_each_kind_changes_no_byte(finished, toy):
-    assert disturb(toy, kills=3, seed=0, longest=14) == 3
+    disturb(toy, kills=3, seed=0, of=written(finished))
     finish(toy, finished)
 
 
 @pytest.mark.slow
 def test_twenty_kills_change_no_byte(finished, toy):
-    struck, seed = 0, 1
-    while struck < 20:
-        struck += disturb(toy, kills=20 - struck, seed=seed, longest=9)
-        seed += 1
-        if struck < 20:  # the sweep came to its end before the last kill: begin anew
-            shutil.rmtree(toy.folder / "results")
-            shutil.rmtree(toy.folder / ".snakemake")
+    disturb(toy, kills=20, seed=1, of=written(finished))
     finish(toy, finished)
 
 
@@ -119,9 +112,11 @@ def test_twenty_kills_change_no_byte(finished, toy):
 @pytest.mark.parametrize("kind", SIGNALS)
 def test_a_snakemake_that_is_asked_to_stop_goes_on_with_the_plain_command(finished, toy, kind):
     process = start(toy)
-    await_runs(toy, 4)  # of which the last two may not have ended yet: Snakemake removes what those wrote
+    wait_for(
+        lambda: len(runs(toy)) >= 4
+    )  # of which the last two may not have ended yet: Snakemake removes what those wrote
     os.killpg(process.pid, SIGNALS[kind])
-    process.wait(timeout=60)
+    process.wait(timeout=PATIENCE)
     await_end_of_orphans(toy)
     assert 2 <= len(runs(toy)) < 16
     finish(toy, finished)
@@ -131,14 +126,6 @@ def runs(toy):
     return list((toy.folder / "results/sweeps").glob("*/round_*/trial_*/fold_*/seed_*/sharpe.json"))
 
 
-def await_runs(toy, count):
-    for _ in range(600):
-        if len(runs(toy)) >= count:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"no {count} runs within a minute")
-
-
 def test_two_folders_work_on_one_market_at_once(finished, tmp_path):
     """They share nothing but the prices."""
     toys = [Toy(folder) for name in ("a", "b") if not (folder := tmp_path / name).mkdir()]
@@ -146,7 +133,7 @@ def test_two_folders_work_on_one_market_at_once(finished, tmp_path):
         toy.config["markets"]["toy"]["path"] = str(tmp_path / "a" / "prices.csv")
         toy.write_config()
     processes = [start(toy, "results/markets/toy/baselines.json") for toy in toys]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert [process.wait(timeout=PATIENCE) for process in processes] == [0, 0]
     market = {
         path: content
         for path, content in finished.bytes_of_results().items()
@@ -162,10 +149,7 @@ def test_a_second_snakemake_in_the_same_folder_is_refused(tmp_path):
     toy = Toy(tmp_path)
     first = start(toy)
     try:
-        for _ in range(100):
-            if list((toy.folder / ".snakemake" / "locks").glob("*")):
-                break
-            time.sleep(0.1)
+        wait_for(lambda: list((toy.folder / ".snakemake" / "locks").glob("*")))
         second = toy.snakemake()
         assert second.returncode != 0
         assert "Directory cannot be locked" in second.stdout

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE, wait_for
 from tests.workflow.test_failure import FOLD, RUN, SWEEP, TRIAL
 from tests.workflow.toy import ROOT
 
@@ -47,7 +48,7 @@ class Project:
 
     def __init__(self, folder: Path, idle_seconds: float = 60):
         self.folder = folder
-        self.owner = subprocess.Popen(["sleep", "300"])
+        self.owner = subprocess.Popen(["sleep", "infinity"])
         room = folder / "workflow_scripts" / "workflow"
         shutil.copytree(ROOT / "workflow_scripts" / "workflow", room)
         shutil.copy(ROOT / "workflow_scripts" / "__init__.py", room.parent)
@@ -82,14 +83,14 @@ class Project:
 
     def run(self, verb: str, *arguments: str, **options) -> tuple[int, str, str]:
         process = self.start(verb, *arguments, **options)
-        said = process.communicate("some input", timeout=30)
+        said = process.communicate("some input", timeout=PATIENCE)
         return process.returncode, *said
 
     def waiting(self, name: str) -> tuple[subprocess.Popen[str], int, int]:
         """Start a verb that waits; return its client, its process and its server."""
         process = self.start("wait", name, f"{name}.go")
-        await_that(lambda: (self.folder / name).exists() and (self.folder / name).read_text())
-        await_that(lambda: catches(process.pid, signal.SIGTERM))  # before, a stop ends the client, and with it the verb
+        wait_for(lambda: (self.folder / name).exists() and (self.folder / name).read_text())
+        wait_for(lambda: catches(process.pid, signal.SIGTERM))  # before, a stop ends the client, and with it the verb
         return process, *map(int, (self.folder / name).read_text().split())
 
     def let_go(self, name: str) -> None:
@@ -117,21 +118,13 @@ def make_project():
     for project in projects:
         project.owner.kill()
         project.owner.wait()
-        await_that(lambda project=project: not project.sockets())
+        wait_for(lambda project=project: not project.sockets())
         shutil.rmtree(project.folder)
 
 
 @pytest.fixture
 def project(make_project):
     return make_project()
-
-
-def await_that(condition) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("not within 20 seconds")
 
 
 def alive(pid: int) -> bool:
@@ -187,16 +180,16 @@ def test_a_run_that_crashes_takes_no_sibling_with_it(project):
     killed, pid, same_server = project.waiting("killed")
     assert same_server == server
     killed.kill()  # as Snakemake, or somebody in a hurry, does to a job
-    await_that(lambda: not alive(pid))
+    wait_for(lambda: not alive(pid))
     project.let_go("sibling")
-    assert sibling.communicate(timeout=30)[0] == "done\n"
+    assert sibling.communicate(timeout=PATIENCE)[0] == "done\n"
     assert sibling.returncode == 0
 
 
 def test_many_first_runs_start_one_server(project):
     processes = [project.start("tell") for _ in range(8)]
     for process in processes:
-        process.communicate("", timeout=30)
+        process.communicate("", timeout=PATIENCE)
     assert [process.returncode for process in processes] == [0] * 8
     assert len(project.sockets()) == 1
 
@@ -205,19 +198,19 @@ def test_a_snakemake_that_is_gone_takes_its_runs_and_its_server_along(project):
     started = [project.waiting(name) for name in ("one", "two")]
     project.owner.kill()
     for process, pid, server in started:
-        assert process.wait(timeout=10) == 1
-        await_that(lambda pid=pid, server=server: not alive(pid) and not alive(server))
+        assert process.wait(timeout=PATIENCE) == 1
+        wait_for(lambda pid=pid, server=server: not alive(pid) and not alive(server))
     assert project.sockets() == []
 
 
 def test_a_stop_reaches_the_verb_which_ends_in_its_own_way(project):
     process, _, _ = project.waiting("one")
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=10)[0] == "stopped by 15\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "stopped by 15\n"
     assert process.returncode == 128 + signal.SIGTERM
     process, _, _ = project.waiting("two")
     process.send_signal(signal.SIGINT)
-    assert "KeyboardInterrupt" in process.communicate(timeout=10)[1]
+    assert "KeyboardInterrupt" in process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == -signal.SIGINT
 
 
@@ -228,17 +221,17 @@ def test_a_run_that_is_suspended_computes_nothing_until_it_goes_on(project):
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
 
     process.send_signal(signal.SIGTSTP)
-    await_that(lambda: state(pid) == state(process.pid) == "T")
+    wait_for(lambda: state(pid) == state(process.pid) == "T")
     process.send_signal(signal.SIGCONT)
     project.let_go("one")
-    assert process.communicate(timeout=10)[0] == "done\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "done\n"
 
 
 def test_a_server_that_is_killed_ends_its_runs_as_killed_and_the_next_run_starts_another(project):
     process, pid, server = project.waiting("one")
     os.kill(server, signal.SIGKILL)
-    assert process.wait(timeout=10) == -signal.SIGKILL
-    await_that(lambda: not alive(pid))
+    assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
+    wait_for(lambda: not alive(pid))
     assert project.run("tell")[0] == 0
 
 
@@ -259,7 +252,7 @@ def test_a_server_without_work_ends_and_the_next_run_starts_another(make_project
     time.sleep(0.5)
     assert alive(server)  # a run is work
     project.let_go("one")
-    await_that(lambda: not alive(pid) and not alive(server))
+    wait_for(lambda: not alive(pid) and not alive(server))
     assert project.sockets() == []
     assert project.run("tell")[0] == 0
 

@@ -1,7 +1,6 @@
 """yfinance itself against a stand-in of Yahoo on loopback."""
 
 import json
-import time
 
 import numpy as np
 import pandas as pd
@@ -165,9 +164,7 @@ def test_a_cut_connection_is_tried_again_and_then_named(server, tmp_path):
 
 def test_a_server_that_does_not_answer_is_given_up(server, tmp_path):
     server.fault = of_bars(Answer(wait_seconds=1.0))
-    began = time.monotonic()
     assert "after 4 attempts" in refused(tmp_path, timeout_seconds=0.1)
-    assert time.monotonic() - began < 4
 
 
 def test_nobody_at_the_address_is_named(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.unit.sweeps.test_optimizers import optimizer_of
+from tests.waiting import PATIENCE
 from workflow_scripts.sweeps.history import Score, identity
 from workflow_scripts.sweeps.optimizers.base import EqualRounds, Proposal, Request
 from workflow_scripts.sweeps.optimizers.random import Random
@@ -98,11 +99,9 @@ def test_an_optimizer_of_the_users_that_repeats_itself_judges_something_new_inst
 
 
 @pytest.mark.parametrize("name", ["smac", "smac_gp", "tpe", "optuna_gp"])
-def test_a_whole_number_up_to_a_milliard_is_proposed_in_seconds(name):
-    began = time.process_time()
+def test_a_whole_number_up_to_a_milliard_is_proposed_without_counting_to_it(name):
     history = play(optimizer_of(name, round_size=2, initial_design=2), build_space(WIDE, PPO), 2)
     assert all(type(score.configuration["buffer"]) is int for score in history)
-    assert time.process_time() - began < 60
 
 
 def test_a_draw_among_points_that_are_all_but_one_taken_finds_the_last():
@@ -130,11 +129,10 @@ def test_compiled_code_that_never_comes_back_ends_the_process_and_says_where_it_
         "from workflow_scripts.workflow.time_limits import time_limit\n"
         "with time_limit(0.2 / 60, 'late', grace_seconds=0.3):\n    sum(range(10**12))"
     )
-    began = time.monotonic()
+    command = [sys.executable, "-c", stuck]
     done = subprocess.run(
-        [sys.executable, "-c", stuck], cwd=request.config.rootpath, capture_output=True, text=True, check=False
+        command, cwd=request.config.rootpath, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Timeout (")
     assert "line 3 in <module>" in done.stderr
-    assert time.monotonic() - began < 50

@@ -5,13 +5,15 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from workflow_scripts.training.run.leases import lease_device, lease_folder, visible_devices
+from tests.waiting import PATIENCE, wait_for
+from workflow_scripts.training.run.leases import POLL_SECONDS, lease_device, lease_folder, visible_devices
 
 LOG = logging.getLogger("test")
 DEVICES = ["0", "1", "GPU-8f"]
@@ -51,31 +53,30 @@ def test_no_device_is_an_error_that_says_what_to_do(tmp_path):
 
 
 def test_a_run_waits_until_a_slot_is_free_and_says_so_once(tmp_path, caplog):
-    holder = FORK.Process(target=_hold, args=(tmp_path, 0.7))
+    release = FORK.Event()
+    holder = FORK.Process(target=_hold, args=(tmp_path, release))
     holder.start()
-    _await(lambda: (tmp_path / "held").exists())
-    started = time.monotonic()
+    wait_for((tmp_path / "held").exists)
+
+    def free_once_it_has_looked_again():
+        wait_for(lambda: caplog.records)
+        time.sleep(3 * POLL_SECONDS)
+        release.set()
+
+    threading.Thread(target=free_once_it_has_looked_again).start()
     with caplog.at_level(logging.INFO):
         lease = lease_device(["0"], 1, tmp_path, LOG)
-    assert time.monotonic() - started > 0.4
+    assert release.is_set()
     assert (lease.device, lease.slot) == ("0", 0)
     assert [record.message for record in caplog.records] == ["waiting: all 1 slots of each of 1 devices are leased"]
     holder.join()
 
 
-def _hold(folder, seconds):
+def _hold(folder, release):
     lease = lease_device(["0"], 1, folder, LOG)
     (folder / "held").touch()
-    time.sleep(seconds)
+    release.wait(PATIENCE)
     assert lease.lock.is_locked
-
-
-def _await(true):
-    for _ in range(200):
-        if true():
-            return
-        time.sleep(0.02)
-    raise AssertionError("not within 4 seconds")
 
 
 def _run(folder: Path, holders, violations, seconds):
@@ -116,7 +117,7 @@ def test_fifty_runs_and_kills_never_exceed_the_slots_and_lose_none(tmp_path):
         time.sleep(0.05)
         run.kill()
     for run in runs:
-        run.join(timeout=120)
+        run.join(PATIENCE)
     assert [run.exitcode for run in runs] == [-signal.SIGKILL] * 17 + [0] * 33
     assert violations.value == 0
     left = [lease_device(DEVICES, RUNS_PER_GPU, tmp_path, LOG) for _ in range(6)]

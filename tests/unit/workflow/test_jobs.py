@@ -2,10 +2,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
+from tests.waiting import wait_for
 from workflow_scripts.workflow.flags import wrong_flags
 from workflow_scripts.workflow.usage import read_usage
 
@@ -114,8 +114,7 @@ def test_the_log_of_a_failed_attempt_stays_when_it_is_tried_again(attempt, tmp_p
 
 def test_the_log_of_an_attempt_that_was_killed_stays(attempt, tmp_path):
     process = attempt(1, "wait")
-    while "INFO attempt 1" not in (tmp_path / "verb.log").read_text():
-        time.sleep(0.05)
+    wait_for(lambda: "INFO attempt 1" in (tmp_path / "verb.log").read_text())
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert attempt(2, "succeed").wait() == 0

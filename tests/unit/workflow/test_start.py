@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tyro
 
+from tests.waiting import PATIENCE
 from workflow_scripts.data.settings import FoldSettings
 from workflow_scripts.workflow.flags import flags
 from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
@@ -58,7 +59,7 @@ signal.signal(signal.SIGTERM, scheduler.exit_gracefully)
 for held in (scheduler._lock, scheduler._open_jobs._cond):
     with held:
         os.kill(os.getpid(), signal.SIGTERM)
-    assert scheduler._open_jobs.acquire(timeout=20)
+    assert scheduler._open_jobs.acquire(timeout=100)
 print(scheduler._user_kill)
 """
 
@@ -70,7 +71,7 @@ def test_a_stop_while_snakemakes_own_thread_holds_the_lock_is_answered(request):
         cwd=request.config.rootpath,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stdout == "graceful\n", done.stderr
@@ -117,7 +118,7 @@ def test_snakemake_looks_at_what_is_ready_when_a_job_ends_and_not_ever_more_ofte
         env=os.environ | {"PYTHONPATH": str(request.config.rootpath)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -182,7 +183,7 @@ def test_a_dry_run_spells_files_and_command_only_for_who_reads_them(
         env=os.environ | {"PYTHONPATH": str(request.config.rootpath), "VERBOSE": ""} | environment,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr
