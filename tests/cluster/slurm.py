@@ -4,8 +4,10 @@ import os
 import shutil
 import socket
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
+
+from tests.waiting import PATIENCE, wait_for
 
 # The executor plugin takes SLURM_CONF from the jobs' environment, so that the configuration has to stand here.
 ETC = Path("/etc/slurm")
@@ -129,17 +131,14 @@ class Cluster:
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
         for daemon in self.daemons.values():
-            daemon.wait(timeout=30)
+            daemon.wait(PATIENCE)
         for name in ("slurm.conf", "gres.conf"):
             (ETC / name).unlink(missing_ok=True)
 
     def cancel(self) -> None:
         """Cancel all jobs, and wait until they are gone."""
         self.say("scancel", "--full", "--user", "root")
-        for _ in range(60):
-            if not self.say("squeue", "-h", "-o", "%i").split():
-                break
-            time.sleep(0.5)
+        wait_for(lambda: not self.say("squeue", "-h", "-o", "%i").split())
 
     def node_state(self) -> str:
         """Return the state of the node; a star says that it does not answer."""
@@ -147,16 +146,14 @@ class Cluster:
 
     def say(self, *command: str) -> str:
         """Return what a command of SLURM's says; nothing where it fails."""
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return done.stdout if done.returncode == 0 else ""
 
-    def _await(self, true, otherwise: str) -> None:  # type: ignore[no-untyped-def]
-        for _ in range(150):
-            if true():
-                return
-            time.sleep(0.2)
-        logs = "\n".join((self.folder / f"{name}.log").read_text()[-2000:] for name in self.daemons)
-        raise AssertionError(f"{otherwise} after 30 seconds:\n{logs}")
+    def _await(self, condition: Callable[[], bool], otherwise: str) -> None:
+        def logs() -> str:
+            return "\n".join((self.folder / f"{name}.log").read_text()[-2000:] for name in self.daemons)
+
+        wait_for(condition, lambda: f"{otherwise}:\n{logs()}")
 
 
 def install() -> None:

@@ -7,14 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.conftest import small_toy
+from tests.waiting import PATIENCE, wait_for
 from tests.workflow.toy import ROOT, Toy
 
 pytestmark = pytest.mark.slurm
@@ -73,18 +74,29 @@ def text(log):
         return ""
 
 
-def await_(true, seconds, toy):
-    for _ in range(seconds * 5):
-        if found := true():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"not within {seconds} seconds:\n{said(toy)[-3000:]}")
+def await_(condition, toy):
+    return wait_for(condition, lambda: said(toy)[-3000:])
 
 
 def finish(toy, process, local):
     assert process.wait(timeout=900) == 0, said(toy)[-3000:]
     assert toy.bytes_of_results() == local.bytes_of_results()
     assert "Nothing to be done" in toy.snakemake("-n").stdout
+
+
+@contextmanager
+def endless(toy):
+    """The training that the toy lacks goes on until somebody ends it; one that starts later is as it was."""
+    config = toy.folder / SWEEP / "backtest/default/config.yaml"
+    as_it_was, times = config.read_text(), config.stat()
+
+    def write(content):
+        config.write_text(content)
+        os.utime(config, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    write(re.sub(r"budget: \d+", "budget: 1000000000", as_it_was))
+    yield
+    write(as_it_was)
 
 
 def training(cluster, toy):
@@ -125,8 +137,9 @@ def held_by_jobs(cluster, jobs):
 
 
 def test_a_run_that_is_cancelled_is_no_result_and_is_submitted_again(cluster, local, snakemake, unfinished):
-    process = snakemake(unfinished)
-    job = await_(lambda: training(cluster, unfinished), 180, unfinished)
+    with endless(unfinished):
+        process = snakemake(unfinished)
+        job = await_(lambda: training(cluster, unfinished), unfinished)
     cluster.say("scancel", job)
     finish(unfinished, process, local)
     assert f"SLURM-job '{job}' failed, SLURM status is: 'CANCELLED'" in said(unfinished)
@@ -135,12 +148,13 @@ def test_a_run_that_is_cancelled_is_no_result_and_is_submitted_again(cluster, lo
 
 @pytest.mark.slow
 def test_a_node_that_dies_takes_no_result_with_it_and_the_run_is_queued_again(cluster, local, snakemake, unfinished):
-    process = snakemake(unfinished)
-    job = await_(lambda: training(cluster, unfinished), 180, unfinished)
+    with endless(unfinished):
+        process = snakemake(unfinished)
+        job = await_(lambda: training(cluster, unfinished), unfinished)
     cluster.kill_daemon("slurmd")
     for pid in cluster.say("pgrep", "-f", rf"slurmstepd: \[{job}\.").split():
         os.kill(int(pid), signal.SIGKILL)
-    await_(lambda: cluster.node_state().startswith("down"), 120, unfinished)
+    await_(lambda: cluster.node_state().startswith("down"), unfinished)
     cluster.start_daemon("slurmd", "-D")
     finish(unfinished, process, local)
     assert "Restarts=1" in cluster.say("scontrol", "show", "job", job)
@@ -151,19 +165,18 @@ def test_a_run_past_its_time_limit_is_no_result_and_goes_on_from_its_checkpoint_
     cluster, snakemake, unfinished
 ):
     """A training without an end gets one minute, and then two; Snakemake is stopped before those are over."""
-    config = unfinished.folder / SWEEP / "backtest/default/config.yaml"
-    config.write_text(re.sub(r"budget: \d+", "budget: 1000000000", config.read_text()))
     profile = unfinished.folder / "slurm/config.yaml"
     profile.write_text(profile.read_text().replace("runtime: 60 * attempt", "runtime: 1 * attempt"))
-    process = snakemake(unfinished, f"{BACKTEST}/sharpe.json")
-    log = unfinished.folder / BACKTEST / "backtest_incumbent.log"
-    job = await_(lambda: training(cluster, unfinished), 180, unfinished)
-    stopped = re.compile(r"stopped after (\d+) vector steps; the next start goes on from there")
-    steps = await_(lambda: stopped.search(text(log)), 150, unfinished)[1]
-    await_(lambda: f"resumed after {steps} vector steps" in text(log), 120, unfinished)
-    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said(unfinished)
-    assert cluster.say("squeue", "-h", "-t", "running", "-o", "%l").split() == ["2:00"]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) != 0
-    await_(lambda: not cluster.say("squeue", "-h", "-o", "%i").split(), 60, unfinished)
+    with endless(unfinished):
+        process = snakemake(unfinished, f"{BACKTEST}/sharpe.json")
+        log = unfinished.folder / BACKTEST / "backtest_incumbent.log"
+        job = await_(lambda: training(cluster, unfinished), unfinished)
+        stopped = re.compile(r"stopped after (\d+) vector steps; the next start goes on from there")
+        steps = await_(lambda: stopped.search(text(log)), unfinished)[1]
+        await_(lambda: f"resumed after {steps} vector steps" in text(log), unfinished)
+        assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said(unfinished)
+        assert cluster.say("squeue", "-h", "-t", "running", "-o", "%l").split() == ["2:00"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=PATIENCE) != 0
+        await_(lambda: not cluster.say("squeue", "-h", "-o", "%i").split(), unfinished)
     assert not (unfinished.folder / BACKTEST / "sharpe.json").exists()
