@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.cluster.conftest import small_toy
@@ -153,7 +154,9 @@ def test_a_node_that_dies_takes_no_result_with_it_and_the_run_is_queued_again(cl
         job = await_(lambda: training(cluster, unfinished), unfinished)
     cluster.kill_daemon("slurmd")
     for pid in cluster.say("pgrep", "-f", rf"slurmstepd: \[{job}\.").split():
-        os.kill(int(pid), signal.SIGKILL)
+        step = psutil.Process(int(pid))
+        for each in (step, *step.children(recursive=True)):
+            each.kill()
     await_(lambda: cluster.node_state().startswith("down"), unfinished)
     cluster.start_daemon("slurmd", "-D")
     finish(unfinished, process, local)
