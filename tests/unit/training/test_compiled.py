@@ -46,7 +46,7 @@ def learner(
     compiled,
     environment=ENVIRONMENT,
     num_envs=4,
-    seed=0,
+    seed=1,
     window=None,
     architecture="shared",
     **changes,

@@ -34,6 +34,7 @@ CHANGES = {
     "ratio_clip": 0.0001,
     "lambda_gae_adv": 0.9,
     "lambda_entropy": 0.1,
+    "n_step": 2,
     "buffer_size": 32,
     "soft_update_tau": 0.5,
     "alpha": 0.5,
@@ -139,17 +140,51 @@ def test_a_transition_ends_where_the_next_one_starts_except_at_the_datas_end(fol
 
 @pytest.mark.parametrize("name", OFF_POLICY_AGENTS)
 def test_a_full_buffer_draws_no_transition_across_its_write_seam(fold, name):
-    env, agent = make(fold, name, buffer_size=16)
+    env, agent = make(fold, name, buffer_size=16, n_step=1)
     agent.explore(env, 16 + 5)
-    state, _, _, next_state = agent.buffer.sample(2000, agent.generator)
+    state, _, _, _, next_state = agent.buffer.sample(2000, agent.generator)
     assert (next_state[:, 0] == state[:, 0] + 1).all()
     assert set(state[:, 0].tolist()) == set(range(5, 21))
+
+
+@pytest.mark.parametrize("size", [16, 200])
+@pytest.mark.parametrize("n_step", [1, 3, 30])
+def test_a_return_adds_up_the_rewards_of_n_steps_or_of_those_to_an_episodes_end_or_to_the_newest(fold, size, n_step):
+    """Against a plain loop, round by round, so that a return grows with the steps that come."""
+    env, agent = make(fold, "td3", gamma=0.8, buffer_size=size, n_step=n_step)
+    rewards, lasts, step = [], [], env.step
+    agent.same_day_baseline = False
+
+    def collected(action):
+        state, reward, last = step(action)
+        rewards.append(reward.clone())
+        lasts.append(last)
+        return state, reward, last
+
+    env.step = collected
+    for steps in (1, 10, 100, 7):
+        agent.explore(env, steps)
+        drawn = agent.buffer.draw(8, agent.generator)
+        assert drawn.max() < 4 * min(size, len(rewards))
+        rows, capacity = agent.buffer.rows, len(agent.buffer.rows["days"])
+        for first in range(max(0, len(rewards) - size), len(rewards)):
+            total, ahead = torch.zeros(4), 0
+            while ahead < n_step and first + ahead < len(rewards):
+                total += 0.8**ahead * rewards[first + ahead]
+                ahead += 1
+                if lasts[first + ahead - 1]:
+                    break
+            row = first % size
+            torch.testing.assert_close(rows["returns"][row], total)
+            assert rows["discounts"][row].item() == pytest.approx(0.8**ahead)
+            assert rows["ends"][row] == (rows["starts"][row] + ahead) % capacity
+            assert rows["days"][rows["ends"][row]] == rows["days"][rows["starts"][row]] + ahead
 
 
 @pytest.mark.parametrize("name", OFF_POLICY_AGENTS)
 def test_the_last_day_bootstraps(fold, name):
     quiet = {"alpha": 1e-9} if "sac" in name else {}
-    env, agent = make(fold, name, gamma=0.5, soft_update_tau=0.0, **quiet)
+    env, agent = make(fold, name, gamma=0.5, n_step=1, soft_update_tau=0.0, **quiet)
     agent.explore(env, len(fold.train.close) - 1)
     for member in agent.cri_target.members:
         with torch.no_grad():

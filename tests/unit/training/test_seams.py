@@ -108,14 +108,18 @@ def test_a_rollout_ends_an_episode_at_each_seam_and_its_advantages_stop_there(wi
     assert (after[ended[0] + 1] > before[ended[0] + 1]).all()
 
 
+@pytest.mark.parametrize("n_step", [1, 3])
 @pytest.mark.parametrize("size", [5, 64, 300])
-def test_a_buffer_joins_no_two_runs(window, size):
-    env, agent = learner(window, "sac", buffer_size=size)
+def test_a_buffer_joins_no_two_runs(window, size, n_step):
+    env, agent = learner(window, "sac", buffer_size=size, n_step=n_step)
     agent.explore(env, 400)
-    state, _, reward, following = agent.buffer.sample(5000, agent.generator)
-    assert torch.equal(following[:, 0], state[:, 0] + 1)
+    state, _, returns, _, following = agent.buffer.sample(5000, agent.generator)
+    ahead = (following[:, 0] - state[:, 0]).long()
+    run_of = torch.bucketize(torch.stack([state[:, 0], following[:, 0]]).long(), torch.tensor(STARTS), right=True)
+    assert set(ahead.tolist()) == set(range(1, n_step + 1))
+    assert torch.equal(*run_of)
     assert not set(state[:, 0].long().tolist()) & set(ENDS)
-    assert reward.abs().max() < 20  # a tenfold price would be log(10) × 100 = 230
+    assert returns.abs().max() < 20 * n_step  # a tenfold price would be log(10) × 100 = 230
     assert len(set(state[:, 0].long().tolist())) == min(size, DAYS - len(STARTS))
 
 

@@ -42,10 +42,11 @@ from workflow_scripts.workflow.registry import names
 STACKED = ["a2c", "ppo", "reinforce", "sac"]
 TOLERANCE = 3e-5  # of weights after three rounds of updates, as of compiled learners
 AT_LEAST = 0.995  # of the weights: a unit that stands at its rectifier's edge goes one way or the other by a last bit
-BUDGET = 160  # vector steps: episodes end within rounds, at other steps for each run
+BUDGET = 96  # vector steps: episodes end within rounds, at other steps for each run
 VARIED = {
     "learning_rate": 3e-4,
     "gamma": 0.95,
+    "n_step": 5,
     "weight_decay": 5.0,
     "feature_noise": 0.5,
     "lambda_gae_adv": 0.8,

@@ -78,7 +78,8 @@ class CompiledFlat(BufferedAgent):
             self.allot(len(drawn))
         self._look_up(drawn, following=True)
         value = self.next_values()
-        targets = self.buffer.rows["rewards"].flatten()[drawn] + self.settings.gamma * value
+        discounts = self.buffer.rows["discounts"][drawn // self.buffer.num_envs]
+        targets = self.buffer.rows["returns"].flatten()[drawn] + discounts * value
         self._look_up(drawn, following=False)
         self.cri_optimizer.gradient.zero_()
         loss = 0.0
@@ -90,7 +91,8 @@ class CompiledFlat(BufferedAgent):
         return drawn, loss
 
     def _look_up(self, drawn: Tensor, following: bool) -> None:
-        buffer = tuple(self.buffer.rows[name].numpy() for name in ("starts", "days", "portfolios", "actions"))
+        names = "ends" if following else "starts", "days", "portfolios", "actions"
+        buffer = tuple(self.buffer.rows[name].numpy() for name in names)
         seen = self.act.table.numpy(), self.act.shape.portfolio_scale, following
         kernels.flat_rows(drawn.numpy(), buffer, *seen, self.rows)
 

@@ -663,7 +663,6 @@ def critic_gradients(
     noise: Floats,
     samples: bool,
     offset: float,
-    discount: float,
     temperature: float,
     actor: tuple[Floats, ...],
     turned_actor: tuple[Floats, ...],
@@ -677,16 +676,17 @@ def critic_gradients(
     """Add the gradients of the critics' loss of the drawn transitions; return the loss.
 
     A critic learns r + γ (min Q'(s', a') − α log π(a' | s')) with a' drawn by the policy (Haarnoja et al. 2018, eq. 5),
-    or without the entropy and with a' = tanh u + noise (Fujimoto et al. 2018, eq. 14).
+    or without the entropy and with a' = tanh u + noise (Fujimoto et al. 2018, eq. 14); r and γ are those of the steps
+    up to s'.
 
     Args:
         drawn: (batch,) places of the transitions, step × envs + env.
-        buffer: rows of the states, their days and portfolios, actions, rewards: those of ``Replay``.
+        buffer: rows of the states, their days and portfolios, actions, returns, rows of the states after them, and
+            discounts: those of ``Replay``.
         table: (days, tickers, inputs) what the networks see of the market.
         noise: (batch, tickers) standard normal numbers, or what is added to the actions.
         samples: whether the policy draws its actions.
         offset: of log σ.
-        discount: γ.
         temperature: α.
         actor: weights and biases of the three layers of the policy that chooses a'.
         turned_actor: to hold the transposes of its first two.
@@ -698,7 +698,7 @@ def critic_gradients(
         work: arrays that a block of rows writes over, see ``CompiledShared``.
 
     """
-    starts, days, portfolios, actions, rewards = buffer
+    starts, days, portfolios, actions, returns, ends, discounts = buffer
     rows, hidden, narrow, back, outputs, pooled, deep, deep_back, values, spare = work
     batch, (envs, tickers), width = len(drawn), actions.shape[1:], table.shape[2]
     block, loss = len(pooled), 0.0
@@ -714,7 +714,7 @@ def critic_gradients(
         parts = pooled[:count], deep[:count]
         for place in range(count):
             step, env = divmod(drawn[first + place], envs)
-            slots[place] = (starts[step] + 1) % len(days)
+            slots[place] = ends[step]
             _look_up(days[slots[place]], portfolios[slots[place], env], table, rows[place * tickers :])
         _actor_outputs(seen, actor, turned_actor, wide, slim, outputs[:high])
         if samples:
@@ -728,7 +728,8 @@ def critic_gradients(
                 values[place, 0] = min(values[place, 0], spare[place, 0])
         for place in range(count):
             step, env = divmod(drawn[first + place], envs)
-            targets[place] = rewards[step, env] + discount * (values[place, 0] - temperature * logprobs[place])
+            value = values[place, 0] - temperature * logprobs[place]
+            targets[place] = returns[step, env] + discounts[step] * value
             row = starts[step]
             _look_up(days[row], portfolios[row, env], table, rows[place * tickers :])
             for ticker in range(tickers):
@@ -918,7 +919,8 @@ def flat_rows(
 
     Args:
         drawn: (batch,) places of the transitions, step × envs + env.
-        buffer: rows of the states, their days and portfolios, and actions: those of ``Replay``.
+        buffer: rows of the states, or of those that followed, days and portfolios of all rows, and actions: those of
+            ``Replay``.
         table: (days, numbers) of the market.
         scale: of cash and holdings.
         following: whether the states are those that followed, for which no action is written.
@@ -930,7 +932,7 @@ def flat_rows(
     factor = np.float32(scale)
     for place in range(len(drawn)):
         step, env = divmod(drawn[place], envs)
-        row = (starts[step] + following) % len(days)
+        row = starts[step]
         out = rows[place]
         _flat_row(portfolios[row, env], table[days[row]], factor, out)
         if not following:

@@ -65,7 +65,6 @@ class CompiledShared(BufferedAgent):
             noise.numpy(),
             temperature is not None,
             self.act.shape.initial_log_std,
-            self.settings.gamma,
             temperature or 0.0,
             policy,
             self.turned_actor,
@@ -82,7 +81,8 @@ class CompiledShared(BufferedAgent):
 
     def memory(self) -> Arrays:
         """Return the buffer as kernels take it."""
-        return tuple(self.buffer.rows[name].numpy() for name in ("starts", "days", "portfolios", "actions", "rewards"))
+        names = "starts", "days", "portfolios", "actions", "returns", "ends", "discounts"
+        return tuple(self.buffer.rows[name].numpy() for name in names)
 
 
 def _weights(ensemble: Ensemble) -> list[list[Tensor]]:

@@ -44,12 +44,12 @@ class DeterministicPolicyGradient(BufferedAgent):
         }
 
     def _update_critics(self) -> tuple[Tensor, Tensor]:
-        state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
+        state, action, returns, discounts, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
             next_action = self.target_action(self.act_target.evaluate(next_inputs))
             value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0)
-        return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
+        return inputs, self.update_critics(inputs, action, returns + discounts * value)
 
     def target_action(self, outputs: Tensor) -> Tensor:
         """Return the target policy's actions (batch, action_dim), smoothed by noise, for its network's outputs."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from workflow_scripts.training.agents.base import Agent
 from workflow_scripts.training.agents.kinds.off_policy import OffPolicy
 from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.trading_agent import TradingAgent
@@ -25,9 +26,15 @@ class Replay:
     row among the states, and what followed it lies in the next row, also where the next step starts another episode,
     whose first state has a row of its own. Nothing is read across a write seam or a new episode, as elegantrl's buffer
     does, and the end of the data, a truncation, is a transition like any other. The day is one number a row.
+
+    What critics learn from is derived: per step the discounted sum of the rewards of ``n_step`` steps, the row after
+    these, and the discount of what that row is worth. Fewer steps are summed where an episode ends, or the newest one
+    is reached.
     """
 
-    def __init__(self, size: int, env: TradingEnv):
+    derived = ("returns", "ends", "discounts")
+
+    def __init__(self, size: int, env: TradingEnv, n_step: int, gamma: float):
         # The final state of each episode has no step that starts from it.
         capacity = size + -(-size // len(env.deciding_days)) * len(env.starts) + 2
         self.rows = {
@@ -36,9 +43,17 @@ class Replay:
             "rewards": torch.zeros(size, env.num_envs, device=env.device),
             "days": torch.zeros(capacity, dtype=torch.long, device=env.device),
             "starts": torch.zeros(size, dtype=torch.long, device=env.device),
+            "returns": torch.zeros(size, env.num_envs, device=env.device),
+            "ends": torch.zeros(size, dtype=torch.long, device=env.device),
+            "discounts": torch.zeros(size, device=env.device),
         }
         self.size, self.num_envs, self.added, self.written = size, env.num_envs, 0, 0
         self.follows = False
+        self.look_ahead(n_step, gamma)
+
+    def look_ahead(self, n_step: int, gamma: float) -> None:
+        """Take another number of steps, or another discount."""
+        self.n_step, self.gamma, self.derived_of = n_step, gamma, 0
 
     def add(self, state: Tensor, action: Tensor, reward: Tensor, next_state: Tensor, day: int, last: bool) -> None:
         """Add a vector step: states, actions, rewards and next states, each (num_envs, …).
@@ -68,15 +83,37 @@ class Replay:
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Return places of ``count`` transitions, drawn with replacement: row × num_envs + portfolio."""
+        if self.derived_of < self.added:
+            self._derive()
         filled = min(self.added, self.size) * self.num_envs
         return torch.randint(filled, (count,), generator=generator, device=generator.device)
 
-    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return states, actions, rewards and next states of ``count`` transitions, drawn with replacement."""
+    def _derive(self) -> None:
+        """Derive what the steps since the last time change: their own rows, and those that saw no further than they."""
+        starts, rewards, capacity = self.rows["starts"], self.rows["rewards"], len(self.rows["days"])
+        first = max(self.derived_of + 1 - self.n_step, self.added - self.size, 0)
+        steps = torch.arange(first, self.added, device=starts.device)
+        own = starts[steps % self.size]
+        goes_on, returns = torch.ones_like(steps, dtype=torch.bool), torch.zeros_like(rewards[: len(steps)])
+        ends, discounts = own, torch.ones_like(returns[:, 0])
+        for ahead in range(self.n_step):
+            later = steps + ahead
+            follows = starts[later % self.size] == (own + ahead) % capacity
+            goes_on = goes_on & follows & (later < self.added)
+            returns += goes_on[:, None] * self.gamma**ahead * rewards[later % self.size]
+            ends = torch.where(goes_on, (own + ahead + 1) % capacity, ends)
+            discounts = torch.where(goes_on, self.gamma ** (ahead + 1), discounts)
+        for name, values in zip(self.derived, (returns, ends, discounts), strict=True):
+            self.rows[name][steps % self.size] = values
+        self.derived_of = self.added
+
+    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return states, actions, returns, discounts and states after them of ``count`` transitions that it draws."""
         drawn = self.draw(count, generator)
-        starts, env = self.rows["starts"][drawn // self.num_envs], drawn % self.num_envs
-        actions, rewards = (self.rows[name].flatten(0, 1)[drawn] for name in ("actions", "rewards"))
-        return self._states(starts, env), actions, rewards, self._states((starts + 1) % len(self.rows["days"]), env)
+        step, env = drawn // self.num_envs, drawn % self.num_envs
+        actions, returns = (self.rows[name].flatten(0, 1)[drawn] for name in ("actions", "returns"))
+        state, after = (self._states(self.rows[name][step], env) for name in ("starts", "ends"))
+        return state, actions, returns, self.rows["discounts"][step], after
 
     def _states(self, rows: Tensor, env: Tensor) -> Tensor:
         portfolios = self.rows["portfolios"].flatten(0, 1)[rows * self.num_envs + env]
@@ -86,13 +123,15 @@ class Replay:
         """Return what the buffer holds."""
         counts = {"added": self.added, "written": self.written, "follows": self.follows}
         ends = {name: self.written if name in ("portfolios", "days") else self.added for name in self.rows}
-        return {**counts, **{name: rows[: ends[name]].clone() for name, rows in self.rows.items()}}
+        kept = {name: rows[: ends[name]].clone() for name, rows in self.rows.items() if name not in self.derived}
+        return {**counts, **kept}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Put back what ``saved_state`` returned."""
         self.added, self.written, self.follows = (state[name] for name in ("added", "written", "follows"))
-        for name, rows in self.rows.items():
-            rows[: len(state[name])] = state[name]
+        for name in self.rows.keys() - set(self.derived):
+            self.rows[name][: len(state[name])] = state[name]
+        self.derived_of = 0
 
 
 class BufferedAgent(TradingAgent):
@@ -109,7 +148,12 @@ class BufferedAgent(TradingAgent):
 
     def prepare(self, env: TradingEnv) -> None:
         """Make the buffer."""
-        self.buffer = Replay(self.settings.buffer_size, env)
+        self.buffer = Replay(self.settings.buffer_size, env, self.settings.n_step, self.settings.gamma)
+
+    def reconfigure(self, settings: Agent) -> None:
+        """Take other hyperparameters in the middle of a training."""
+        super().reconfigure(settings)
+        self.buffer.look_ahead(self.settings.n_step, self.settings.gamma)
 
     def make_actor(self, kinds: ModuleType, shape: NetworkShape) -> Any:
         """Return the policy network."""

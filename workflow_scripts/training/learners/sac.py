@@ -74,12 +74,12 @@ class SoftActorCritic(BufferedAgent):
         return True
 
     def _update_critics(self) -> tuple[Tensor, Tensor]:
-        state, action, reward, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
+        state, action, returns, discounts, next_state = self.buffer.sample(self.settings.batch_size, self.generator)
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
             next_action, logprob = self.sample_action(self.act.outputs(next_inputs))
             value = self.cri_target.evaluate(next_inputs, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
-        return inputs, self.update_critics(inputs, action, reward + self.settings.gamma * value)
+        return inputs, self.update_critics(inputs, action, returns + discounts * value)
 
     def _update_actor(self, inputs: Tensor) -> None:
         action, logprob = self.sample_action(self.act.outputs(inputs))

@@ -20,7 +20,6 @@ class StackedReplay:
             for buffer, row in zip(buffers, rows, strict=True):
                 buffer.rows[name] = row[: len(buffer.rows[name])]
         self.runs = torch.arange(len(buffers), device=device)[:, None]
-        self.capacities = torch.tensor([[len(buffer.rows["days"])] for buffer in buffers], device=device)
 
     def add(self, states: Tensor, actions: Tensor, rewards: Tensor, finals: Mapping[tuple[int, int], Tensor]) -> None:
         """Add a round of every run, as ``Replay.add`` adds its vector steps.
@@ -52,12 +51,12 @@ class StackedReplay:
             buffer.written += len(sources)
             buffer.added += steps
 
-    def take(self, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return states, actions, rewards and next states (runs, batch, …) at places that ``Replay.draw`` returned."""
+    def take(self, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return what ``Replay.sample`` does, (runs, batch, …), at places that ``Replay.draw`` returned."""
         step, env = drawn // self.num_envs, drawn % self.num_envs
-        starts = self.rows["starts"][self.runs, step]
-        actions, rewards = (self.rows[name][self.runs, step, env] for name in ("actions", "rewards"))
-        return self._states(starts, env), actions, rewards, self._states((starts + 1) % self.capacities, env)
+        actions, returns = (self.rows[name][self.runs, step, env] for name in ("actions", "returns"))
+        state, after = (self._states(self.rows[name][self.runs, step], env) for name in ("starts", "ends"))
+        return state, actions, returns, self.rows["discounts"][self.runs, step], after
 
     def _states(self, rows: Tensor, env: Tensor) -> Tensor:
         days = self.rows["days"][self.runs, rows, None].float()

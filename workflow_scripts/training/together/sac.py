@@ -23,7 +23,7 @@ DRAWN_AT_ONCE = 32
 class StackedSAC(Stack):
     """What ``SoftActorCritic`` does, for several runs at once: tensors are (runs, batch, …)."""
 
-    varies = (*Stack.varies, "alpha", "target_entropy", "soft_update_tau")
+    varies = (*Stack.varies, "n_step", "alpha", "target_entropy", "soft_update_tau")
 
     def prepare(self) -> None:
         """Take critics, targets, temperatures and buffers, and what updates work with."""
@@ -149,12 +149,12 @@ class StackedSAC(Stack):
         """Make the update at ``at`` of critics, policies and temperatures."""
         drawn = self.drawn.index_select(0, self.at)[0]
         of_next, of_action = self.noise.index_select(0, self.at)[0]
-        state, action, reward, next_state = self.buffer.take(drawn)
+        state, action, returns, discounts, next_state = self.buffer.take(drawn)
         with torch.no_grad():
             inputs, next_inputs = self.act.inputs(state), self.act.inputs(next_state)
             next_action, logprob = self.sample(self.act.evaluate(next_inputs), of_next)
             value = self.least_value(self.aims, next_inputs, next_action) - self.alpha_log.exp() * logprob
-            target = reward + self.settings.gamma * value
+            target = returns + discounts * value
         joined = self.cri[0].joined(inputs, action)
         losses = [smooth_l1_loss(one.evaluate(joined), target, reduction="none").mean(dim=1) for one in self.cri]
         loss = torch.stack(losses).sum(dim=0)

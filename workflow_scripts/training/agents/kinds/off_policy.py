@@ -24,6 +24,13 @@ class OffPolicy(Agent):
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
     repeat_times: float = Field(default=0.5, gt=0, le=10_000, description="updates per vector step")
+    n_step: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="vector steps whose rewards a critic's target adds up, discounted, before it takes the target "
+        "critics' word for the rest (n-step returns, Sutton 1988, without a correction for the policy's change since)",
+    )
     buffer_size: int = Field(default=8192, ge=1, le=2**24, description="vector steps that the buffer remembers")
     soft_update_tau: float = Field(
         default=0.05, ge=0, le=1, description="how far a target network follows its network at every update"
