@@ -23,7 +23,7 @@ class OffPolicy(Agent):
     gamma: Gamma = 0.95
     batch_size: BatchSize = 256
     horizon_len: HorizonLen = 64
-    repeat_times: float = Field(default=0.5, gt=0, le=10_000, description="updates per vector step")
+    repeat_times: float = Field(default=0.25, gt=0, le=10_000, description="updates per vector step")
     n_step: int = Field(
         default=3,
         ge=1,
