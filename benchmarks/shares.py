@@ -50,11 +50,11 @@ class Learned:
 
 
 @cache
-def market_of(seed: int) -> FoldData:
-    """Return a planted market of the seed's own."""
+def market_of(seed: int, market: str = "strong") -> FoldData:
+    """Return a planted market of the seed's own, by how strong its signal is, or noise."""
     train_days = FOLDS["train_days"]
     start = train_days + FOLDS["purge_days"]
-    bars = synthetic_bars(TICKERS, WARM_UP + start + UNSEEN_DAYS, MARKETS["strong"], 10, 0.01, seed)
+    bars = synthetic_bars(TICKERS, WARM_UP + start + UNSEEN_DAYS, MARKETS[market], 10, 0.01, seed)
     features = compute_features(bars, turbulence_days=60)
     return cut_fold(features, Fold(range(train_days), range(start, start + UNSEEN_DAYS)))[0]
 

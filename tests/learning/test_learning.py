@@ -35,7 +35,7 @@ def test_on_noise_no_agent_is_above_the_benchmark(tmp_path, agent, trials, folds
 @pytest.mark.parametrize("agent", ["a2c", "ddpg", "td3", "sac", "modsac"])
 def test_every_other_agent_reaches_three_fifths_of_the_oracle_by_default_and_four_fifths_tuned(tmp_path, agent):
     strong = learn(agent, "strong", 3, 1, tmp_path)
-    assert strong["cpu_s_per_default_run"] <= 60, strong
+    assert max(strong["cpu_s_per_default_run"], strong["cpu_s_per_tuned_run"]) <= 60, strong
     for candidate, share in {"default": 0.6, "tuned": 0.8}.items():
         enough = [sharpe >= share * strong["oracle"] for sharpe in strong[f"{candidate}_by_seed"]]
         assert sum(enough) >= 4, (candidate, strong)
