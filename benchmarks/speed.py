@@ -52,13 +52,21 @@ from workflow_scripts.workflow.files import write_json
 FOLDER = Path(__file__).resolve().parent
 TICKERS, ENVS, HORIZON, NET, REPETITIONS = 28, 512, 512, (256, 128), 5
 NUM_ENVS = (16, 64, 256, 512, 1024, 4096)
-PPO_SETTINGS = {"net_dims_0": NET[0], "net_dims_1": NET[1], "horizon_len": HORIZON, "batch_size": 512}
+PPO_SETTINGS = {
+    "net_dims_0": NET[0],
+    "net_dims_1": NET[1],
+    "horizon_len": HORIZON,
+    "batch_size": 512,
+    "repeat_times": 16,
+}
 OFF_POLICY_SETTINGS = {
     "net_dims_0": NET[0],
     "net_dims_1": NET[1],
     "horizon_len": 64,
     "batch_size": 256,
     "buffer_size": 512,
+    "repeat_times": 0.5,
+    "n_step": 1,  # elegantrl has no other
 }
 AS_SHIPPED = ("ppo", "a2c", "ddpg", "td3", "sac", "modsac")
 OFF_POLICY = {"SAC": AgentSAC, "ModSAC": AgentModSAC, "TD3": AgentTD3, "DDPG": AgentDDPG}
@@ -217,7 +225,7 @@ def upstream_agent(kind: type, env: Any, settings: Mapping[str, Any]) -> Any:
     """Return elegantrl's agent at the same settings, with its first state."""
     config = Config(agent_class=kind)
     config.num_envs, config.gamma, config.learning_rate = env.num_envs, 0.985, 3e-4
-    config.batch_size, config.repeat_times = settings["batch_size"], 16 if kind is AgentPPO else 0.5
+    config.batch_size, config.repeat_times = settings["batch_size"], settings["repeat_times"]
     agent = kind(list(NET), env.state_dim, env.action_dim, gpu_id=-1, args=config)
     agent.last_state = env.reset()
     return agent
