@@ -66,9 +66,19 @@ class PlainSAC(Plain, SoftActorCritic):
             else:
                 action = self.explore_action(self.act.outputs(self.act.inputs(state)))
             self.last_state, reward, truncated = env.step(action * ACTION_SCALE[self.action_mode])
-            self.kept.append((state, action, reward - reward.mean(), self.last_state))
+            self.kept.append((state, action, reward - reward.mean(), self.last_state, truncated))
             if truncated:
                 self.last_state = env.reset()
+
+    def transition(self, number, env):
+        """A step and the rewards of ``n_step`` steps, or of fewer at an episode's or the collection's end."""
+        state, action = (part[env] for part in self.kept[number][:2])
+        total, discount = torch.zeros(()), torch.ones(())
+        for _, _, reward, after, truncated in self.kept[number : number + self.settings.n_step]:
+            total, discount, next_state = total + discount * reward[env], discount * self.settings.gamma, after[env]
+            if truncated:
+                break
+        return state, action, total, discount, next_state
 
     def update_net(self, updates):
         size = self.settings.buffer_size
@@ -77,12 +87,12 @@ class PlainSAC(Plain, SoftActorCritic):
             drawn = torch.randint(filled * 4, (self.settings.batch_size,), generator=self.generator)
             newest = {number % size: number for number in range(len(self.kept))}
             places = [divmod(place, 4) for place in drawn.tolist()]
-            chosen = [[part[env] for part in self.kept[newest[slot]]] for slot, env in places]
-            state, action, reward, next_state = (torch.stack(column) for column in zip(*chosen, strict=True))
+            chosen = [self.transition(newest[slot], env) for slot, env in places]
+            state, action, reward, discount, next_state = (torch.stack(column) for column in zip(*chosen, strict=True))
             with torch.no_grad():
                 next_action, logprob = self.sample_action(self.act.outputs(self.act.inputs(next_state)))
                 value = self.cri_target(next_state, next_action).amin(dim=0) - self.alpha_log.exp() * logprob
-            target = reward + self.settings.gamma * value
+            target = reward + discount * value
             values = self.cri(state, action)
             loss = sum(torch.nn.functional.smooth_l1_loss(value, target) for value in values)
             self.optimizer_update(self.cri_optimizer, loss)

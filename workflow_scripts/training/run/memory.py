@@ -24,7 +24,7 @@ def training_bytes(settings: Agent, shape: NetworkShape, architecture: Architect
     batch = settings.batch_size * 2 * rows * (inputs + sum(hidden)) * UPDATE_COPIES
     step = 2 * num_envs * rows * hidden[0]
     if isinstance(settings, OffPolicy):
-        kept = 2 * settings.buffer_size * num_envs * (shape.tickers + 1 + shape.tickers + 2)
+        kept = 2 * settings.buffer_size * num_envs * (shape.tickers + 1 + shape.tickers + 1)
     else:
         kept = min(settings.horizon_len, budget) * num_envs * (2 + 3 * shape.tickers + NUMBERS_PER_STEP)
     return FLOAT * (kept + step + batch)
