@@ -8,7 +8,6 @@ benchmarks/learning.py, judged on the 2000 days that follow. Ten and twenty CPU 
 
 import statistics
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,19 +23,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmarks.learning import BUDGET
-from benchmarks.shares import market_of
+from benchmarks.shares import market_of, train, untrained
 from workflow_scripts.data.fold_files import FoldData, Segment
 from workflow_scripts.training.agents.base import agent_of
-from workflow_scripts.training.compiled.choice import choose_learner
 from workflow_scripts.training.environment.oracle import oracle_episode
 from workflow_scripts.training.environment.settings import EnvironmentSettings
-from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
+from workflow_scripts.training.environment.trading_env import TradingEnv
 from workflow_scripts.training.learners.sac import SoftActorCritic
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.networks.market import Ensemble
 from workflow_scripts.training.networks.shape import NetworkShape
 from workflow_scripts.training.run.judge import evaluate_policy
-from workflow_scripts.training.run.settings import TrainingSettings
 
 ENVIRONMENT = EnvironmentSettings()
 SEEDS = (200, 201)
@@ -180,17 +177,10 @@ def learn(
     agent: str, configuration: Mapping[str, float], market: str, seed: int, budget: int, variant: Variant | None = None
 ) -> Learned:
     """Train an agent, or a variant of SAC, on a market of the seed's own, and judge it on the days after."""
-    torch.set_num_threads(1)
-    data = market_of(seed, market)
-    settings = agent_of(agent).of(dict(configuration))
-    env = make_env(data.train, ENVIRONMENT, "shared", TrainingSettings().num_envs, seed, random_start=True)
-    learner = variant.learner if variant else choose_learner(settings, ENVIRONMENT, "shared", "cpu")
-    baseline = {"same_day_baseline": variant.same_day_baseline} if variant else {}
-    made = learner(data.train, env, settings, "shared", seed=seed, **baseline)
-    began = time.process_time()
-    for _ in made.train(env, budget):
-        pass
-    cpu_seconds = time.process_time() - began
+    data, settings = market_of(seed, market), agent_of(agent).of(dict(configuration))
+    changed = {"learner": variant.learner, "same_day_baseline": variant.same_day_baseline} if variant else {}
+    made, env = untrained(settings, data, ENVIRONMENT, seed, **changed)
+    cpu_seconds = train(made, env, budget)
     sharpe = evaluate_policy(made, data.validation, ENVIRONMENT, "shared").sharpe or 0.0
     return Learned(made, data, sharpe / oracle_of(seed, market), cpu_seconds)
 
@@ -237,10 +227,11 @@ def critics() -> None:
     print(f"| SAC by | share of the oracle | signal in a reward | slope after {early} vector steps | {late} | CPU s |")
     print("|---|---|---|---|---|---|", flush=True)
     for name, variant in VARIANTS.items():
-        runs, slopes = [], []
-        for steps in (early, late):
-            runs = [learn("sac", {"n_step": variant.n_step}, "strong", seed, steps, variant) for seed in SEEDS]
-            slopes.append(", ".join(f"{seen_by_critics(run.agent, run.data):.2f}" for run in runs))
+        first, runs = (
+            [learn("sac", {"n_step": variant.n_step}, "strong", seed, steps, variant) for seed in SEEDS]
+            for steps in (early, late)
+        )
+        slopes = [", ".join(f"{seen_by_critics(run.agent, run.data):.2f}" for run in each) for each in (first, runs)]
         shares = ", ".join(f"{run.share:.0%}" for run in runs)
         signal = statistics.mean(explained(run.agent, run.data) for run in runs)
         cpu_seconds = statistics.mean(run.cpu_seconds for run in runs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -22,11 +23,11 @@ from workflow_scripts.data.fold_files import FoldData
 from workflow_scripts.data.folds import Fold, cut_fold
 from workflow_scripts.data.indicators import compute_features
 from workflow_scripts.data.synthetic import synthetic_bars
-from workflow_scripts.training.agents.base import agent_of
+from workflow_scripts.training.agents.base import Agent, agent_of
 from workflow_scripts.training.compiled.choice import choose_learner
 from workflow_scripts.training.environment.baselines import run_baseline
 from workflow_scripts.training.environment.settings import DEAD_ZONE, EnvironmentSettings
-from workflow_scripts.training.environment.trading_env import make_env
+from workflow_scripts.training.environment.trading_env import TradingEnv, make_env
 from workflow_scripts.training.learners.trading_agent import TradingAgent
 from workflow_scripts.training.run.judge import evaluate_policy
 from workflow_scripts.training.run.settings import TrainingSettings
@@ -61,21 +62,37 @@ def market_of(seed: int, market: str = "strong") -> FoldData:
 
 def learn(scale: float, seed: int) -> Learned:
     """Train the default PPO once on a market of the seed's own, and judge on the days after."""
-    torch.set_num_threads(1)
     data, environment = market_of(seed), EnvironmentSettings(action_mode="shares", action_scale=scale)
-    settings = agent_of("ppo").of({})
-    env = make_env(data.train, environment, "shared", TrainingSettings().num_envs, seed, random_start=True)
-    learner = choose_learner(settings, environment, "shared", "cpu")
-    agent = learner(data.train, env, settings, "shared", seed=seed)
+    agent, env = untrained(agent_of("ppo").of({}), data, environment, seed)
     _, dead_untrained = judge(agent, data, environment)
-    began = time.process_time()
-    for _ in agent.train(env, BUDGET):
-        pass
-    cpu_seconds = time.process_time() - began
+    cpu_seconds = train(agent, env, BUDGET)
     episode, dead = judge(agent, data, environment)
     equal = run_baseline("equal_weight", data.validation, environment)
     sharpes = (each.sharpe or 0.0 for each in (episode, equal))
     return Learned(dead_untrained, dead, float(episode.turnover.mean()), *sharpes, cpu_seconds)
+
+
+def untrained(
+    settings: Agent,
+    data: FoldData,
+    environment: EnvironmentSettings,
+    seed: int,
+    learner: type[TradingAgent] | None = None,
+    **more: Any,
+) -> tuple[TradingAgent, TradingEnv]:
+    """Return what learns by hyperparameters in a run, or another learner, and the environment that it trains in."""
+    env = make_env(data.train, environment, "shared", TrainingSettings().num_envs, seed, random_start=True)
+    learner = learner or choose_learner(settings, environment, "shared", "cpu")
+    return learner(data.train, env, settings, "shared", seed=seed, **more), env
+
+
+def train(agent: TradingAgent, env: TradingEnv, budget: int) -> float:
+    """Train on one thread; return the CPU seconds."""
+    torch.set_num_threads(1)
+    began = time.process_time()
+    for _ in agent.train(env, budget):
+        pass
+    return time.process_time() - began
 
 
 def judge(agent: TradingAgent, data: FoldData, environment: EnvironmentSettings) -> tuple[Episode, float]:

@@ -38,8 +38,7 @@ class Settings(BaseModel):
     """A group of settings. A field states its key once: type, bounds, default, and in ``description`` its meaning.
 
     Unknown keys are refused, and so are empty texts, and true and false in place of a number; a whole number may be
-    written 1e5.
-    Settings do not change once they are made.
+    written 1e5. Settings do not change once they are made.
     """
 
     model_config = ConfigDict(
