@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -9,6 +10,12 @@ import torch
 log = logging.getLogger(__name__)
 WARM_UPS = 3  # calls before the recording, as torch asks for: libraries make their workspaces in them
 _refusals: set[str] = set()
+
+
+@cache
+def stream_of(device: torch.device) -> Any:
+    """Return the stream of all recordings on a device: cuBLAS keeps a workspace for each that it ever worked on."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class Replayed:
@@ -20,7 +27,7 @@ class Replayed:
 
     def __init__(self, step: Callable[[], None], device: torch.device):
         self.step, self.calls = step, 0
-        self.stream: Any = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self.stream = stream_of(device) if device.type == "cuda" else None
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
