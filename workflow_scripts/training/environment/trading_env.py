@@ -8,9 +8,9 @@ whole lots. Before the orders fill, cash earns a day's interest, and what is bor
 nothing, and earns nothing until the episode ends. Money is float64 throughout. The end of the data is a truncation, and
 so is the end of each run of contiguous days.
 
-On a CPU a compiled kernel (kernels.py) steps the portfolios, elsewhere torch does. Both do the same operations in the
-same order, sums over tickers included, so that money is equal bit by bit (in ``weights`` up to the last bit of the
-exponential).
+On a CPU a compiled kernel (kernels.py) steps the portfolios, elsewhere torch does. On a CPU both do the same operations
+in the same order, sums over tickers included, so that money is equal bit by bit (in ``weights`` up to the last bit of
+the exponential). On CUDA a sum over tickers is one call, which takes an order of its own: a GPU waits for each call.
 """
 
 from bisect import bisect_left, bisect_right
@@ -372,8 +372,8 @@ class TradingEnv:
         self.cash.copy_(cash)
         self._rows.copy_(self._rows + bought - sold)
         volume, worth = (bought + sold) * price, self._rows * price
-        self.traded.copy_(sum(volume, torch.zeros_like(cash)))
-        self.asset.copy_(cash + sum(worth, torch.zeros_like(cash)))
+        self.traded.copy_(_added_up(volume, torch.zeros_like(cash)))
+        self.asset.copy_(cash + _added_up(worth, torch.zeros_like(cash)))
 
     def _trade_lots_on_device(self, action: Tensor, price: Tensor) -> None:
         """Fill orders of whole lots as the compiled kernel does."""
@@ -415,7 +415,7 @@ class TradingEnv:
                     cash, traded = fill(ticker, cash, traded)
         self.cash.copy_(cash)
         self.traded.copy_(traded)
-        self.asset.copy_(cash + sum(self._rows * price, torch.zeros_like(cash)))
+        self.asset.copy_(cash + _added_up(self._rows * price, torch.zeros_like(cash)))
 
     def _orders_towards(self, wanted: Tensor, price: Tensor) -> Tensor:
         """Return the orders (tickers, num_envs) of shares towards what is wanted, (num_envs, tickers) in money."""
@@ -428,7 +428,7 @@ class TradingEnv:
         ordered = (self._orders_towards(wanted, price) / lot).trunc() * lot
         worth, grows = self._rows * price, (self._rows + ordered).abs() > self._rows.abs()
         cash, traded = self.cash, torch.zeros_like(self.cash)
-        value, gross = sum(worth, cash), sum(worth.abs(), traded)
+        value, gross = _added_up(worth, cash), _added_up(worth.abs(), traded)
         for turn in range(2):
             for ticker in range(self.tickers):
                 order, held, of_a_lot = ordered[ticker], self._rows[ticker], lot * price[ticker]
@@ -455,10 +455,10 @@ class TradingEnv:
                 value, gross = torch.where(done, value - paid, value), torch.where(done, wider, gross)
                 traded = traded + torch.where(done, bought, 0.0)
         self.cash.copy_(cash)
-        invested = sum(self._rows * price, torch.zeros_like(cash))
+        invested = _added_up(self._rows * price, torch.zeros_like(cash))
         self._close_where(cash + invested <= 0)
         self.traded.copy_(traded)
-        self.asset.copy_(self.cash + sum(self._rows * price, torch.zeros_like(cash)))
+        self.asset.copy_(self.cash + _added_up(self._rows * price, torch.zeros_like(cash)))
 
     def _trade_weights_on_device(self, action: Tensor, price: Tensor) -> None:
         held = self.holdings * price.t()
@@ -535,8 +535,18 @@ def _per_value(value: Tensor) -> Tensor:
     return torch.where(value > 0, 1 / value, 0.0)
 
 
+def _added_up(rows: Tensor, start: Tensor) -> Tensor:
+    """Return ``start`` and the rows, added to it one after the other; on CUDA in an order of its own."""
+    return start + rows.sum(dim=0) if rows.is_cuda else sum(rows, start)
+
+
 def _sum_over_tickers(values: Tensor) -> Tensor:
-    """Return the sums over the second dimension: its second half is added to its first, until one is left."""
+    """Return the sums over the second dimension: its second half is added to its first, until one is left.
+
+    On CUDA torch adds them up in an order of its own.
+    """
+    if values.is_cuda:
+        return values.sum(dim=1)
     width = values.shape[1]
     while width > 1:
         half = width // 2
