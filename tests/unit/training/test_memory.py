@@ -39,7 +39,7 @@ def test_what_does_not_fit_an_8_gb_card_is_refused_in_numbers():
     shortage = memory_shortage(long, SHAPE, "flat", 1024, 100_000, 8 * GIB)
     assert shortage == (
         "out of memory before the start: num_envs 1024 × buffer_size 32768 × 28 tickers with net_dims 256, 128 take "
-        "about 14.9 GiB, and this run may take 8.0 GiB (the GPU's, over runs_per_gpu): lower training.num_envs, "
+        "about 15.4 GiB, and this run may take 8.0 GiB (the GPU's, over runs_per_gpu): lower training.num_envs, "
         "buffer_size or training.runs_per_gpu"
     )
     assert memory_shortage(long, SHAPE, "flat", 1024, 100_000, None) is None

@@ -154,7 +154,7 @@ def test_a_training_that_cannot_fit_is_a_failed_run_before_it_starts(fold, tmp_p
     whole_run(tmp_path, TRIAL, fold, TrainingSettings(num_envs=4), last_attempt=False)
     result = json.loads((tmp_path / "sharpe.json").read_text())
     assert (result["status"], result["sharpe"]) == ("failed", None)
-    assert "take about 0.4 GiB, and this run may take 0.3 GiB" in result["reason"]
+    assert "take about 0.9 GiB, and this run may take 0.3 GiB" in result["reason"]
     assert (tmp_path / "policy.pt").exists()
 
 

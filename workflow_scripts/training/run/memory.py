@@ -6,8 +6,9 @@ from workflow_scripts.training.networks.shape import Architecture, NetworkShape
 
 FLOAT = 4
 GIB = 1 << 30
-# CUDA's context, torch's kernels and cuBLAS's workspace; more or less by card and driver.
-CONTEXT_BYTES = 400 << 20
+# CUDA's context, torch's kernels and cuBLAS's workspaces: what a process with a run of a few MB takes of an H200, under
+# CUDA 13; more or less by card and driver.
+CONTEXT_BYTES = 950 << 20
 # Forward, backward and their gradients hold a batch's activations about this often.
 UPDATE_COPIES = 3
 # Rewards, values, advantages, returns, probabilities, and what is computed on the way from one to the other.
