@@ -16,6 +16,6 @@ def run_pipeline(folder: Path, *arguments: str | Path) -> None:
 
     """
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    cores = ["--cores", str(os.cpu_count()), "--resources", "gpu=1"]
+    cores = ["--cores", str(os.cpu_count()), "--resources", f"gpu={os.cpu_count()}"]
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run([*snakemake, *cores, *arguments], env=os.environ | {"PATH": path}, check=True)
