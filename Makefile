@@ -180,7 +180,7 @@ bench: setup ## the speed of training, of a run's start and of planning: eight C
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/planning.py
 
-bench-gpu: setup ## the speed of runs side by side on an NVIDIA GPU, beside this machine's cores: eight minutes
+bench-gpu: setup ## the speed of runs side by side on an NVIDIA GPU, beside this machine's cores: five minutes
 	@$(BIN)/python benchmarks/gpu.py
 
 # Of what is committed; Chromium draws the report.

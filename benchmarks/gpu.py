@@ -1,7 +1,7 @@
 """How fast runs train on a GPU, alone and beside others; what the device could do; what the machine's cores do.
 
-``make bench-gpu`` (at most eight minutes) prints tables and writes benchmarks/gpu.json, with the device's name. On a
-machine without an NVIDIA GPU it says so, and measures nothing.
+``make bench-gpu`` (five minutes) prints tables and writes benchmarks/gpu.json, with the device's name. On a machine
+without an NVIDIA GPU it says so, and measures nothing. ``--seconds`` bounds the time for its cases.
 """
 
 import argparse
@@ -37,8 +37,8 @@ from workflow_scripts.training.together import graphs
 from workflow_scripts.training.together.stack import Stack
 
 RESULTS = Path(__file__).with_name("gpu.json")
-TICKERS, TRAIN_DAYS, SECONDS_IN_ALL, SECONDS_A_CASE, SECONDS_OF_CORES = 20, 1008, 400.0, 3.0, 15.0
-AGENTS, ARCHITECTURES, NUM_ENVS, RUNS = ("ppo", "sac"), ("shared", "flat"), (512, 16, 4096), (1, 6, 30, 120)
+TICKERS, TRAIN_DAYS, SECONDS_IN_ALL, SECONDS_A_CASE, SECONDS_OF_CORES = 20, 1008, 240.0, 1.5, 6.0
+AGENTS, ARCHITECTURES, NUM_ENVS, RUNS = ("ppo", "sac"), ("shared", "flat"), (512, 16), (1, 6, 30, 120)
 # The agents' defaults, but rounds so short that a case is measured in seconds, and a buffer that fits many runs.
 SETTINGS: dict[str, dict[str, Any]] = {"ppo": {"horizon_len": 128}, "sac": {"horizon_len": 64, "buffer_size": 256}}
 PLAN_RUNS, PLAN_STEPS, PLAN_ENVS = 300, 3000, 512
@@ -162,22 +162,29 @@ def eager_rates(segment: Segment) -> dict[str, float]:
     return {name: round(rate * settings.horizon_len) for name, rate in found.items()}
 
 
-def steps_on_a_core(segment: Segment, seconds: float) -> float:
+def steps_on_a_core(segment: Segment, envs: int, seconds: float) -> float:
     """Return the vector steps a second of one run of PPO on this core, compiled."""
     pin_threads()
     settings = agent_of("ppo").of(SETTINGS["ppo"])
-    env = make_env(segment, EnvironmentSettings(), "shared", PLAN_ENVS, random_start=True)
+    env = make_env(segment, EnvironmentSettings(), "shared", envs, random_start=True)
     agent = choose_learner(settings, env.settings, "shared", "cpu")(segment, env, settings)
     return rounds_a_second(lambda: agent.learn(env, settings.horizon_len), "cpu", seconds) * settings.horizon_len
 
 
-def steps_on_all_cores(segment: Segment) -> tuple[int, float]:
-    """Return the machine's cores, and the vector steps a second of as many runs at once, one on each."""
-    steps_on_a_core(segment, 0.0)  # compiles
-    cores = len(os.sched_getaffinity(0))
-    command = [sys.executable, __file__, "--one-core"]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores)]
-    return cores, sum(float(process.communicate()[0]) for process in processes)
+def steps_on_all_cores(segment: Segment) -> dict[int, float]:
+    """Return the vector steps a second of as many runs at once as cores, one on each, by their number of portfolios."""
+    found = {}
+    for envs in NUM_ENVS:
+        steps_on_a_core(segment, envs, 0.0)  # compiles
+        command = [sys.executable, __file__, "--one-core", str(envs)]
+        processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(cores())]
+        found[envs] = sum(float(process.communicate()[0]) for process in processes)
+    return found
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def cases(segment: Segment, bounds: dict[str, float], ends: float) -> Iterator[dict[str, Any]]:
@@ -194,14 +201,19 @@ def cases(segment: Segment, bounds: dict[str, float], ends: float) -> Iterator[d
         yield case
 
 
-def plan(found: Sequence[dict[str, Any]], cores: int, on_cores: float) -> dict[str, Any]:
-    """Return how long the plan's runs take on the GPU, at the best rate of those measured, and on the cores."""
+def plan(found: Sequence[dict[str, Any]], on_cores: float) -> dict[str, Any] | None:
+    """Return how long the plan's runs take on the GPU, at the best rate of those measured, and on the cores.
+
+    None where no run of its size was measured yet.
+    """
     rates = [
         case["vector_steps_per_s"]
         for case in found
         if (case["agent"], case["architecture"], case["num_envs"]) == ("ppo", "shared", PLAN_ENVS)
         and "vector_steps_per_s" in case
     ]
+    if not rates:
+        return None
     steps = PLAN_RUNS * PLAN_STEPS
     gpu, cpu = steps / max(rates), steps / on_cores
     return {
@@ -209,7 +221,7 @@ def plan(found: Sequence[dict[str, Any]], cores: int, on_cores: float) -> dict[s
         "vector_steps_each": PLAN_STEPS,
         "num_envs": PLAN_ENVS,
         "gpu_s": round(gpu, 1),
-        "cores": cores,
+        "cores": cores(),
         "cores_s": round(cpu, 1),
         "ratio": round(cpu / gpu, 1),
     }
@@ -218,31 +230,31 @@ def plan(found: Sequence[dict[str, Any]], cores: int, on_cores: float) -> dict[s
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--one-core", action="store_true", help="print the rate of one core, and nothing else")
-    segment = window()
-    if parser.parse_args().one_core:
-        print(steps_on_a_core(segment, SECONDS_OF_CORES))
+    parser.add_argument("--seconds", type=float, default=SECONDS_IN_ALL, help="how long the cases may take")
+    parser.add_argument("--one-core", type=int, help="print the rate of one core with so many portfolios, no more")
+    asked, segment = parser.parse_args(), window()
+    if asked.one_core:
+        print(steps_on_a_core(segment, asked.one_core, SECONDS_OF_CORES))
         return
     if not torch.cuda.is_available():
         print("bench-gpu: torch sees no NVIDIA GPU on this machine: nothing was measured")
         return
-    ends = time.perf_counter() + SECONDS_IN_ALL
     set_arithmetic("cuda", "float32", deterministic=False)
-    bounds = ceilings()
-    cores, on_cores = steps_on_all_cores(segment)
-    eager = eager_rates(segment)
-    found = list(cases(segment, bounds, ends))
-    results = {
+    bounds, on_cores, eager = ceilings(), steps_on_all_cores(segment), eager_rates(segment)
+    known = {
         "device": torch.cuda.get_device_name(),
         "machine": machine(),
         "torch": torch.__version__,
         "ceilings": {name: round(value) for name, value in bounds.items()},
         "one_run_of_ppo_shared_512": eager,
-        "plan": plan(found, cores, on_cores),
-        "cases": found,
+        "ppo_shared_on_all_cores": {f"num_envs {envs}": round(rate) for envs, rate in on_cores.items()},
     }
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: value for key, value in results.items() if key != "cases"}, indent=1))
+    found: list[dict[str, Any]] = []
+    for case in cases(segment, bounds, time.perf_counter() + asked.seconds):
+        found.append(case)  # a benchmark that is stopped leaves what it has measured
+        known["plan"] = plan(found, on_cores[PLAN_ENVS])
+        RESULTS.write_text(json.dumps(known | {"cases": found}, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(known, indent=1))
 
 
 if __name__ == "__main__":

@@ -255,7 +255,7 @@ def test_runs_side_by_side_have_a_rate(name):
 def test_the_plan_is_measured_at_the_best_rate_of_its_kind():
     case = {"agent": "ppo", "architecture": "shared", "num_envs": 512}
     found = [case | {"vector_steps_per_s": 9000}, case | {"left_out": "no time"}, case | {"vector_steps_per_s": 90_000}]
-    asked = gpu.plan(found, cores=16, on_cores=4500.0)
+    asked = gpu.plan(found, on_cores=4500.0)
     assert (asked["gpu_s"], asked["cores_s"], asked["ratio"]) == (10.0, 200.0, 20.0)
 
 
