@@ -20,16 +20,14 @@ from workflow_scripts.workflow.start import (
     in_brief,
     shell_prefix,
     where_jobs_wait,
+    why_no_gpu,
 )
 from workflow_scripts.workflow.wording import several
 
-DEVICE = settings.top.training.device
-GPUS = gpus_of_a_run(DEVICE, os.environ)
-if DEVICE == "auto" and not GPUS and workflow.is_main_process and not CONTROLS:
-    logger.info(
-        "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides it): "
-        "no run asks for one, unless a profile says so"
-    )
+GPUS = gpus_of_a_run(settings.top.training.wanted_device(os.environ), os.environ)
+if workflow.is_main_process and not CONTROLS:
+    if reason := why_no_gpu(settings.top.training, os.environ):
+        logger.info(reason)
 
 
 def told(name):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -69,7 +70,7 @@ def plan(
         again = f", before each of {windows} windows of the test days" if windows > 1 else ""
         print(f"{name}: {sweep['agent']} on {sweep['market']}, proposed by {sweep['optimizer']}{again}")
         print("\n".join(f"  {line}" for line in counts(rounds, final, training.num_envs)))
-        rate, source = past_rate(sweeps, name, asked["sweeps"], uses_cuda(training.device))
+        rate, source = past_rate(sweeps, name, asked["sweeps"], uses_cuda(training.wanted_device(os.environ)))
         if rate is None:
             data = read_fold(markets / parts_of(sweep["market"], sweep)[0] / "folds" / "fold_0.npz")
             environment = EnvironmentSettings(**asked["environments"][sweep["market"]])

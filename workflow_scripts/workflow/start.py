@@ -10,6 +10,8 @@ from typing import Any
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from workflow_scripts.training.run.settings import PORTFOLIOS_FOR_A_GPU, TrainingSettings
+
 
 def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
     """Return how many of the resource gpu a training asks for; ``auto`` looks at this machine.
@@ -19,9 +21,30 @@ def gpus_of_a_run(device: str, environment: Mapping[str, str]) -> int:
         environment: where CUDA_VISIBLE_DEVICES may hide every GPU.
 
     """
+    return 1 if device == "cuda" or (device == "auto" and shows_gpu(environment)) else 0
+
+
+def shows_gpu(environment: Mapping[str, str]) -> bool:
+    """Return whether this machine has an NVIDIA GPU that is not hidden."""
     hidden = environment.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1")
-    has_gpu = Path("/dev/nvidiactl").exists() and not hidden
-    return 1 if device == "cuda" or (device == "auto" and has_gpu) else 0
+    return Path("/dev/nvidiactl").exists() and not hidden
+
+
+def why_no_gpu(training: TrainingSettings, environment: Mapping[str, str]) -> str | None:
+    """Return why ``training.device: auto`` takes no GPU here; none where it does, or another device is set."""
+    if training.device != "auto":
+        return None
+    if not shows_gpu(environment):
+        return (
+            "training.device is auto and this machine shows no GPU (no /dev/nvidiactl, or CUDA_VISIBLE_DEVICES hides "
+            "it): no run asks for one, unless a profile says so"
+        )
+    if training.wanted_device(environment) == "cpu":
+        return (
+            f"training.device is auto: runs of {training.num_envs} portfolios train faster on cores than on a GPU, and "
+            f"ask for none; with training.num_envs {PORTFOLIOS_FOR_A_GPU} or more, or training.device cuda, they do"
+        )
+    return None
 
 
 def shell_prefix(checkout: Path, warm: bool) -> str:

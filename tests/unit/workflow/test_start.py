@@ -10,8 +10,9 @@ import tyro
 
 from tests.waiting import PATIENCE
 from workflow_scripts.data.settings import FoldSettings
+from workflow_scripts.training.run.settings import TrainingSettings
 from workflow_scripts.workflow.flags import flags
-from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix
+from workflow_scripts.workflow.start import gpus_of_a_run, shell_prefix, why_no_gpu
 
 
 def test_flags_are_quoted_and_in_a_fixed_order():
@@ -39,6 +40,37 @@ def test_a_run_on_the_cpu_asks_for_no_gpu():
 def test_auto_asks_for_a_gpu_where_the_planning_machine_shows_one(monkeypatch, environment, gpus):
     monkeypatch.setattr(Path, "exists", lambda path: str(path) == "/dev/nvidiactl")
     assert gpus_of_a_run("auto", environment) == gpus
+
+
+@pytest.mark.parametrize(
+    ("device", "num_envs", "named", "gpu", "wanted", "reason"),
+    [
+        ("auto", 256, None, True, "auto", None),
+        (
+            "auto",
+            255,
+            None,
+            True,
+            "cpu",
+            "runs of 255 portfolios train faster on cores .* training.num_envs 256 or more",
+        ),
+        ("auto", 255, "0", True, "auto", None),
+        ("auto", 255, "", True, "cpu", "this machine shows no GPU"),
+        ("auto", 256, None, False, "auto", "this machine shows no GPU"),
+        ("auto", 16, None, False, "cpu", "this machine shows no GPU"),
+        ("cuda", 16, None, True, "cuda", None),
+        ("cpu", 512, "0", False, "cpu", None),
+    ],
+)
+def test_auto_is_a_cpu_for_few_portfolios_and_the_screen_says_why(
+    monkeypatch, device, num_envs, named, gpu, wanted, reason
+):
+    monkeypatch.setattr(Path, "exists", lambda path: gpu and str(path) == "/dev/nvidiactl")
+    training = TrainingSettings(device=device, num_envs=num_envs)
+    environment = {} if named is None else {"CUDA_VISIBLE_DEVICES": named}
+    assert training.wanted_device(environment) == wanted
+    said = why_no_gpu(training, environment)
+    assert said is None if reason is None else re.search(reason, said)
 
 
 @pytest.mark.parametrize(("warm", "start"), [(True, "python -I -S"), (False, "python -m")])

@@ -1,5 +1,6 @@
 """What every run has in common: the settings of a training. No torch here."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -9,9 +10,12 @@ from workflow_scripts.workflow.model import Settings
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
-# Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
 MINUTES_A_YEAR = 525_600
 MOST_TOGETHER = 256
+# Measured on an H200: a sweep with 16 portfolios takes longer than on two cores, with 512 a quarter of the time of 16
+# cores (docs/running.md, What a GPU brings). This lies between.
+PORTFOLIOS_FOR_A_GPU = 256
+# Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
 CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "together", "warm_workers")
 
 
@@ -37,7 +41,8 @@ class TrainingSettings(Settings):
     )
     device: DeviceChoice = Field(
         default="auto",
-        description="`auto` takes CUDA where the planning machine has it; on a CPU no gpu resource is asked for",
+        description="`auto` takes CUDA where the planning machine has it, from 256 portfolios on or where "
+        "CUDA_VISIBLE_DEVICES hands over a GPU: fewer train faster on cores; on a CPU no gpu resource is asked for",
     )
     precision: Precision = Field(
         default="float32", description="how CUDA multiplies matrices; a CPU always takes float32"
@@ -87,6 +92,11 @@ class TrainingSettings(Settings):
         description="whether trainings on this machine start from one process that has torch loaded, instead of "
         "loading it themselves; same bytes either way",
     )
+
+    def wanted_device(self, environment: Mapping[str, str]) -> DeviceChoice:
+        """Return ``device``; ``auto`` is a CPU for few portfolios, unless CUDA_VISIBLE_DEVICES hands over a GPU."""
+        few = self.num_envs < PORTFOLIOS_FOR_A_GPU and not environment.get("CUDA_VISIBLE_DEVICES")
+        return "cpu" if self.device == "auto" and few else self.device
 
     def on_results(self) -> dict[str, Any]:
         """Return the settings that a result depends on."""

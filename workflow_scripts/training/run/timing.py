@@ -1,6 +1,7 @@
 """How long an agent trains on this machine, by training it for a moment."""
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -37,7 +38,7 @@ def seconds_per_step(
 
     horizon = run_of(1).phases[-1].agent.horizon_len
     short = horizon * max(1, LEAST_STEPS // horizon)
-    clock = time.perf_counter if uses_cuda(training.device) else time.process_time
+    clock = time.perf_counter if uses_cuda(training.wanted_device(os.environ)) else time.process_time
     took = []
     for steps in (short, short, 3 * short):
         run = run_of(steps)

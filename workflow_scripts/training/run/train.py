@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -78,7 +79,9 @@ def train(
     from workflow_scripts.training.together.client import find_company
 
     company = None if keeps_state or parent is not None else find_company(run, log)
-    device = take_device(run.training.device, run.training.runs_per_gpu, log) if company is None else CPU
+    device = (
+        take_device(run.training.wanted_device(os.environ), run.training.runs_per_gpu, log) if company is None else CPU
+    )
     pin_threads()
     keep_freed_memory()
     set_arithmetic(device.name, run.training.precision, run.training.deterministic)

@@ -112,7 +112,9 @@ def find_company(run: Run, log: logging.Logger) -> Company | None:
     training = run.training
     if training.together == 1 or training.deterministic or not can_meet(run):
         return None
-    devices = [] if training.device == "cpu" else visible_devices(os.environ, torch.cuda.device_count())
+    devices = (
+        [] if training.wanted_device(os.environ) == "cpu" else visible_devices(os.environ, torch.cuda.device_count())
+    )
     if not devices:
         if training.device == "cuda" or training.together is None:
             return None
