@@ -42,7 +42,8 @@ def why_no_gpu(training: TrainingSettings, environment: Mapping[str, str]) -> st
     if training.wanted_device(environment) == "cpu":
         return (
             f"training.device is auto: runs of {training.num_envs} portfolios train faster on cores than on a GPU, and "
-            f"ask for none; with training.num_envs {PORTFOLIOS_FOR_A_GPU} or more, or training.device cuda, they do"
+            f"ask for none, unless a profile says so; with training.num_envs {PORTFOLIOS_FOR_A_GPU} or more, or "
+            f"training.device cuda, they take one"
         )
     return None
 

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -19,7 +20,7 @@ class Device:
     def __init__(self, monkeypatch, records=True):
         self.log, self.recording, self.records = [], False, records
         stream = SimpleNamespace(wait_stream=lambda other: None)
-        monkeypatch.setattr(torch.cuda, "Stream", lambda device: stream)
+        monkeypatch.setattr(graphs, "stream_of", lambda device: stream)
         monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
         monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
         monkeypatch.setattr(
@@ -47,6 +48,13 @@ def test_a_step_is_made_three_times_recorded_once_and_replayed_from_then_on(monk
     for _ in range(5):
         step()
     assert device.log == ["made"] * 3 + ["recorded", "replayed", "replayed"]
+
+
+def test_all_steps_of_a_device_share_a_stream(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: object())
+    monkeypatch.setattr(graphs, "stream_of", cache(graphs.stream_of.__wrapped__))
+    steps = [Replayed(lambda: None, CUDA) for _ in range(2)]
+    assert steps[0].stream is steps[1].stream
 
 
 def test_a_step_that_cannot_be_recorded_is_made_call_by_call_and_that_is_said_once(monkeypatch, caplog):

@@ -149,6 +149,16 @@ def test_a_trial_reads_back(tmp_path):
     assert yaml.safe_load(TRIAL.to_yaml())["budget"] == 64
 
 
+@pytest.mark.parametrize(("device", "wanted"), [("auto", "cpu"), ("cuda", "cuda")])
+def test_a_run_of_few_portfolios_asks_for_a_gpu_only_where_the_settings_do(fold, tmp_path, monkeypatch, device, wanted):
+    seen = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(training_step, "take_device", lambda asked, *_: seen.append(asked) or Device("cpu"))
+    whole_run(tmp_path, TRIAL, fold, TrainingSettings(num_envs=4, device=device))
+    assert seen == [wanted]
+
+
 def test_a_training_that_cannot_fit_is_a_failed_run_before_it_starts(fold, tmp_path, monkeypatch):
     monkeypatch.setattr(training_step, "take_device", lambda *_: Device("cpu", memory=300 << 20))
     whole_run(tmp_path, TRIAL, fold, TrainingSettings(num_envs=4), last_attempt=False)

@@ -393,6 +393,16 @@ def test_on_a_cpu_runs_meet_where_that_is_asked_for(fold, company, training):
     assert (find_company(request_of(fold, training=training), logging.getLogger()) is not None) == company
 
 
+@pytest.mark.parametrize(("num_envs", "device"), [(255, None), (256, "0")])
+def test_auto_meets_on_a_gpu_from_256_portfolios_on(fold, tmp_path, monkeypatch, num_envs, device):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(client, "lease_folder", lambda environment: tmp_path)
+    run = request_of(fold, training={"device": "auto", "num_envs": num_envs, "together": None})
+    company = find_company(run, logging.getLogger())
+    assert (company and company.desk.device) == device
+
+
 @pytest.mark.parametrize(("agent", "changes"), [("td3", {}), ("ppo", {"dropout": 0.1})])
 def test_runs_that_no_stacked_learner_makes_train_by_themselves(fold, agent, changes):
     assert find_company(request_of(fold, agent=agent, **changes), logging.getLogger()) is None

@@ -67,6 +67,7 @@ def test_auto_is_a_cpu_for_few_portfolios_and_the_screen_says_why(
 ):
     monkeypatch.setattr(Path, "exists", lambda path: gpu and str(path) == "/dev/nvidiactl")
     training = TrainingSettings(device=device, num_envs=num_envs)
+    assert training.model_copy(update={"together": 2}).wanted_device({}) == device
     environment = {} if named is None else {"CUDA_VISIBLE_DEVICES": named}
     assert training.wanted_device(environment) == wanted
     said = why_no_gpu(training, environment)

@@ -12,8 +12,8 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 MINUTES_A_YEAR = 525_600
 MOST_TOGETHER = 256
-# Measured on an H200: a sweep with 16 portfolios takes longer than on two cores, with 512 a quarter of the time of 16
-# cores (docs/running.md, What a GPU brings). This lies between.
+# On an H200 a run of 16 portfolios made half the vector steps of one core, and a run of 512 five times as many
+# (docs/running.md, What a GPU brings). Nothing was measured between them.
 PORTFOLIOS_FOR_A_GPU = 256
 # Settings that no result depends on: when to save or to give up, who else is on the device, how a run starts.
 CHANGES_NO_RESULT = ("limit_minutes", "checkpoint_minutes", "runs_per_gpu", "together", "warm_workers")
@@ -41,8 +41,9 @@ class TrainingSettings(Settings):
     )
     device: DeviceChoice = Field(
         default="auto",
-        description="`auto` takes CUDA where the planning machine has it, from 256 portfolios on or where "
-        "CUDA_VISIBLE_DEVICES hands over a GPU: fewer train faster on cores; on a CPU no gpu resource is asked for",
+        description="`auto` takes CUDA where the planning machine has it, from 256 portfolios on, since fewer train "
+        "faster on cores, or where `together` is set or CUDA_VISIBLE_DEVICES names a GPU; on a CPU no gpu resource is "
+        "asked for",
     )
     precision: Precision = Field(
         default="float32", description="how CUDA multiplies matrices; a CPU always takes float32"
@@ -94,9 +95,14 @@ class TrainingSettings(Settings):
     )
 
     def wanted_device(self, environment: Mapping[str, str]) -> DeviceChoice:
-        """Return ``device``; ``auto`` is a CPU for few portfolios, unless CUDA_VISIBLE_DEVICES hands over a GPU."""
-        few = self.num_envs < PORTFOLIOS_FOR_A_GPU and not environment.get("CUDA_VISIBLE_DEVICES")
-        return "cpu" if self.device == "auto" and few else self.device
+        """Return ``device``; ``auto`` is a CPU for few portfolios.
+
+        It is not where ``together`` asks for company, which is worth its while on a GPU, or where CUDA_VISIBLE_DEVICES
+        hands over a device.
+        """
+        few = self.num_envs < PORTFOLIOS_FOR_A_GPU and (self.together or 1) == 1
+        handed_over = environment.get("CUDA_VISIBLE_DEVICES")
+        return "cpu" if self.device == "auto" and few and not handed_over else self.device
 
     def on_results(self) -> dict[str, Any]:
         """Return the settings that a result depends on."""
