@@ -49,7 +49,7 @@ DAYS, DAYS_BEFORE_TEST = 5000, 2600
 FOLDS = {"count": 2, "train_days": 1500, "validation_days": 500, "purge_days": 5}
 SEEDS = {"tuning": [0], "final": [100, 101, 102]}
 # Vector steps of a full run, and how many full trials each sweep of the agent may cost.
-BUDGETS = {"ppo": 6144, "sac": 1280, "modsac": 1280}
+BUDGETS = {"ppo": 6144, "sac": 2560, "modsac": 2560}
 FULL_TRIALS = {"ppo": 16, "sac": 8, "modsac": 8}
 TOLERANCE = 0.03
 BENCHMARK = "backtest/benchmark/returns.parquet"
@@ -81,13 +81,13 @@ SWEEPS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "sac": {
         "random": {"rounds": 2},
-        "dehb_steps": BY_STEPS | {"rounds": 6, "min_budget": 320},
+        "dehb_steps": BY_STEPS | {"rounds": 6, "min_budget": 640},
         "dehb_runs": BY_RUNS | {"rounds": 6},
     },
     "modsac": {
         "random": {"rounds": 2},
-        "pbt": {"rounds": 5, "round_size": 8, "interval": 256},
-        "pb2": {"rounds": 5, "round_size": 8, "interval": 256},
+        "pbt": {"rounds": 5, "round_size": 8, "interval": 512},
+        "pb2": {"rounds": 5, "round_size": 8, "interval": 512},
     },
 }
 

@@ -51,7 +51,7 @@ def test_the_sweeps_on_planted_markets_cost_the_same(tmp_path):
     assert len(settings["sweeps"]) == 18
     sweeps.check_costs(settings)
     settings["sweeps"]["sac_random"]["rounds"] = 3
-    with pytest.raises(ValueError, match="sac_random costs 30720 vector steps, the other sweeps of sac 20480"):
+    with pytest.raises(ValueError, match="sac_random costs 61440 vector steps, the other sweeps of sac 40960"):
         sweeps.check_costs(settings)
 
 
