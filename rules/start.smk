@@ -18,8 +18,8 @@ from workflow_scripts.workflow.start import (
     gpus_of_a_run,
     in_a_thread_of_its_own,
     in_brief,
+    look_again_where_jobs_wait,
     shell_prefix,
-    where_jobs_wait,
     why_no_gpu,
 )
 from workflow_scripts.workflow.wording import several
@@ -51,9 +51,7 @@ if workflow.is_main_process:
 # Snakemake 9.27's own handler of SIGTERM may wait for ever for a lock that its thread holds.
 if not hasattr(JobScheduler.exit_gracefully, "__wrapped__"):
     JobScheduler.exit_gracefully = in_a_thread_of_its_own(JobScheduler.exit_gracefully)
-    JobScheduler._schedule_reevalutation = where_jobs_wait(
-        JobScheduler._schedule_reevalutation
-    )
+    JobScheduler._schedule_reevalutation = look_again_where_jobs_wait
     Job.log_info = in_brief(Job.log_info)
 # A terminal that closes, an ssh that breaks off: Snakemake would die at once and leave its lock. Under nohup it goes on.
 if (

@@ -81,21 +81,26 @@ def in_a_thread_of_its_own(handler: Callable[..., Any]) -> Callable[..., None]:
     return beside
 
 
-def where_jobs_wait(look_again: Callable[[Any, float], None]) -> Callable[[Any, float], None]:
-    """Return Snakemake's timer for another look at what is ready, started only where the limit of jobs holds some back.
+def look_again_where_jobs_wait(scheduler: Any, delay: float) -> None:
+    """Have a scheduler look again after some seconds, where the limit of jobs holds some back and no look is due yet.
 
-    Snakemake 9.27 starts one after each look, at whose end it looks and starts the next: with every job that ends there
-    is one more, so that after a thousand jobs it looks a thousand times per second, and each look goes through all that
-    is ready. A job's end is a look anyway.
+    Snakemake 9.27 starts a timer after each look, at whose end it looks and starts the next: with every job that ends
+    there is one more, so that after a thousand jobs it looks a thousand times per second, and each look goes through
+    all that is ready. A job's end is a look anyway.
     """
+    limit = scheduler.job_rate_limiter
+    waits = limit is None or not limit.get_free_jobs() or scheduler.workflow.dag.has_unfinished_queue_input_jobs()
+    if not waits or getattr(scheduler, "look_is_due", False):
+        return
 
-    @wraps(look_again)
-    def sparing(scheduler: Any, delay: float) -> None:
-        limit = scheduler.job_rate_limiter
-        if limit is None or not limit.get_free_jobs() or scheduler.workflow.dag.has_unfinished_queue_input_jobs():
-            look_again(scheduler, delay)
+    def look() -> None:
+        scheduler.look_is_due = False
+        scheduler._open_jobs.release()
 
-    return sparing
+    scheduler.look_is_due = True
+    timer = threading.Timer(delay, look)
+    timer.daemon = True  # the last job's end does not wait for it
+    timer.start()
 
 
 def in_brief(log_info: Callable[..., None]) -> Callable[..., None]:
